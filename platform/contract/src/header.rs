@@ -1,0 +1,19 @@
+//! Names of the HTTP headers of the contract, in lower case as HTTP libraries compare them.
+
+/// What a browser may read of a response, besides the headers that are always readable.
+pub const EXPOSED: &str = "ETag, Location, Idempotent-Replayed, X-Correlation-Id, Retry-After";
+
+/// What a browser may send with a request.
+pub const ALLOWED: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, \
+X-Amz-Content-Sha256, X-Amz-Date, X-Amz-Security-Token, X-Correlation-Id";
+
+/// `X-Correlation-Id`: names one call in every log line, audit entry, event and error.
+pub const CORRELATION_ID: &str = "x-correlation-id";
+/// `Idempotency-Key`: makes a write safe to retry.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// `Idempotent-Replayed`: `true` when the answer is a recorded one.
+pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
+/// `If-Match`: write only when the user is still at this version.
+pub const IF_MATCH: &str = "if-match";
+/// `If-None-Match`: answer 304 when the caller already has this version.
+pub const IF_NONE_MATCH: &str = "if-none-match";

@@ -1,0 +1,19 @@
+//! What a caller may rely on, as data: the table of operations, the error codes, the limits and
+//! the JSON Schemas.
+//!
+//! Everything that must agree about the contract reads it from here: the handlers, the API
+//! Gateway methods and models of the template, each function's IAM role, the OpenAPI document,
+//! the local gateway and the black-box tests. The crate has no behaviour and almost no
+//! dependencies, so that `cargo xtask synth` does not have to compile the AWS SDK.
+
+mod error_code;
+pub mod header;
+pub mod limits;
+mod operation;
+pub mod schema;
+
+pub use error_code::ErrorCode;
+pub use operation::{
+    Access, Method, OPERATIONS, Operation, OperationName, ParameterKind, PathParameter,
+    QueryParameter, RELAY, Relay, RequestBody, RequestHeader, ResponseBody, Table,
+};

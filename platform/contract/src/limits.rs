@@ -1,0 +1,44 @@
+//! Every number and pattern of the contract, each with its unit.
+
+/// Longest email address, in bytes (RFC 5321 with the path's brackets taken off).
+pub const EMAIL_MAX_BYTES: usize = 254;
+/// Longest local part of an email address, in bytes (RFC 5321).
+pub const EMAIL_LOCAL_PART_MAX_BYTES: usize = 64;
+/// Longest name, in Unicode scalar values after NFC and trimming.
+pub const NAME_MAX_CHARS: usize = 128;
+/// Longest reason for a change of status, in Unicode scalar values after NFC and trimming.
+pub const REASON_MAX_CHARS: usize = 256;
+/// Most attributes of a user.
+pub const ATTRIBUTES_MAX: usize = 32;
+/// Longest attribute value, in Unicode scalar values after NFC.
+pub const ATTRIBUTE_VALUE_MAX_CHARS: usize = 512;
+/// What an attribute's key looks like.
+pub const ATTRIBUTE_KEY_PATTERN: &str = "^[A-Za-z][A-Za-z0-9_.-]{0,63}$";
+/// Most roles of a user.
+pub const ROLES_MAX: usize = 50;
+/// What a role looks like.
+pub const ROLE_PATTERN: &str = "^[a-z][a-z0-9:_.-]{0,63}$";
+/// What a phone number looks like (E.164).
+pub const PHONE_NUMBER_PATTERN: &str = r"^\+[1-9][0-9]{1,14}$";
+/// What a user id looks like: a ULID in canonical upper case.
+pub const USER_ID_PATTERN: &str = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$";
+/// What a correlation id must look like to be taken over from the request.
+pub const CORRELATION_ID_PATTERN: &str = "^[A-Za-z0-9._-]{1,64}$";
+/// Longest correlation id, in bytes.
+pub const CORRELATION_ID_MAX_BYTES: usize = 64;
+/// Longest idempotency key, in bytes.
+pub const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;
+/// Largest request body, in bytes.
+pub const BODY_MAX_BYTES: usize = 64 * 1024;
+/// Largest user as it is stored, in bytes.
+pub const STORED_USER_MAX_BYTES: usize = 100 * 1024;
+/// Largest page of a list, in bytes of JSON.
+pub const PAGE_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Smallest page size.
+pub const PAGE_SIZE_MIN: u16 = 1;
+/// Page size when the caller names none.
+pub const PAGE_SIZE_DEFAULT: u16 = 25;
+/// Largest page size.
+pub const PAGE_SIZE_MAX: u16 = 100;
+/// Longest cursor, in bytes.
+pub const CURSOR_MAX_BYTES: usize = 512;

@@ -1,0 +1,437 @@
+//! The JSON Schemas of the contract, in two strengths.
+//!
+//! [`components`] says every rule that JSON Schema can say, for the OpenAPI document.
+//! [`gateway_model`] says only what API Gateway checks before a function runs: that the body is an
+//! object, has its required members, and members of the right type. The rest is left to the
+//! function, which names every problem at once, where the gateway's validator gives one text.
+
+use crate::{ErrorCode, limits};
+use serde_json::{Map, Value, json};
+
+/// The actions of audit entries, in the order of the contract.
+pub const AUDIT_ACTIONS: &[&str] = &[
+    "user.registered",
+    "user.profile-updated",
+    "user.status-changed",
+    "user.role-assigned",
+    "user.role-removed",
+];
+
+/// The statuses of users.
+pub const STATUSES: &[&str] = &["active", "disabled", "deleted"];
+
+/// The optional text fields of a user that a merge patch can set and clear.
+pub const OPTIONAL_TEXT_FIELDS: &[&str] =
+    &["displayName", "givenName", "familyName", "phoneNumber", "locale"];
+
+/// The schemas that the OpenAPI document names, by name, in JSON Schema 2020-12.
+#[must_use]
+pub fn components() -> Map<String, Value> {
+    let mut all = Map::new();
+    let mut add = |name: &str, schema: Value| {
+        all.insert(name.to_owned(), schema);
+    };
+    add("RegisterUser", register_user());
+    add("UpdateUser", update_user());
+    add("SetStatus", set_status());
+    add("AssignRole", assign_role());
+    add("User", user());
+    add("UserPage", page("User"));
+    add("AuditEntry", audit_entry());
+    add("AuditPage", page("AuditEntry"));
+    add("Problem", problem());
+    all
+}
+
+/// The model that API Gateway validates a request body with, in JSON Schema draft 4, which is what
+/// it understands. `None` for a schema that no request has.
+#[must_use]
+pub fn gateway_model(name: &str) -> Option<Value> {
+    let optional_text = |types: &Value| -> Map<String, Value> {
+        OPTIONAL_TEXT_FIELDS
+            .iter()
+            .map(|field| ((*field).to_owned(), json!({"type": types})))
+            .collect()
+    };
+    let (required, properties): (&[&str], Map<String, Value>) = match name {
+        "RegisterUser" => {
+            let mut properties = optional_text(&json!("string"));
+            properties.insert("email".to_owned(), json!({"type": "string"}));
+            properties.insert(
+                "attributes".to_owned(),
+                json!({"type": "object", "additionalProperties": {"type": "string"}}),
+            );
+            properties.insert(
+                "roles".to_owned(),
+                json!({"type": "array", "items": {"type": "string"}}),
+            );
+            (&["email"], properties)
+        }
+        "UpdateUser" => {
+            let mut properties = optional_text(&json!(["string", "null"]));
+            properties.insert("email".to_owned(), json!({"type": "string"}));
+            properties.insert(
+                "attributes".to_owned(),
+                json!({
+                    "type": ["object", "null"],
+                    "additionalProperties": {"type": ["string", "null"]}
+                }),
+            );
+            (&[], properties)
+        }
+        "SetStatus" => (
+            &["status"],
+            [
+                ("status".to_owned(), json!({"type": "string"})),
+                ("reason".to_owned(), json!({"type": "string"})),
+            ]
+            .into_iter()
+            .collect(),
+        ),
+        "AssignRole" => {
+            (&["role"], [("role".to_owned(), json!({"type": "string"}))].into_iter().collect())
+        }
+        _ => return None,
+    };
+    let mut model = Map::new();
+    model.insert("$schema".to_owned(), json!("http://json-schema.org/draft-04/schema#"));
+    model.insert("title".to_owned(), json!(name));
+    model.insert("type".to_owned(), json!("object"));
+    if !required.is_empty() {
+        model.insert("required".to_owned(), json!(required));
+    }
+    model.insert("properties".to_owned(), Value::Object(properties));
+    Some(Value::Object(model))
+}
+
+fn email() -> Value {
+    json!({
+        "type": "string",
+        "format": "email",
+        "maxLength": limits::EMAIL_MAX_BYTES,
+        "description": "An email address: a dot-atom local part of at most 64 bytes (non-ASCII \
+allowed, no quoting, no comments), `@`, and a domain name of at least two labels \
+(international names allowed, no address literals); at most 254 bytes; no white space. Unique among \
+users that are not deleted, compared without regard to case.",
+        "examples": ["Ada@example.com"]
+    })
+}
+
+fn name(what: &str) -> Value {
+    json!({
+        "type": "string",
+        "minLength": 1,
+        "description": format!(
+            "{what}: 1–{} characters (Unicode scalar values after NFC), white space at both ends \
+             taken off, no control characters.",
+            limits::NAME_MAX_CHARS
+        )
+    })
+}
+
+fn phone_number() -> Value {
+    json!({
+        "type": "string",
+        "pattern": limits::PHONE_NUMBER_PATTERN,
+        "description": "A phone number in E.164 format.",
+        "examples": ["+441234567890"]
+    })
+}
+
+fn locale() -> Value {
+    json!({
+        "type": "string",
+        "minLength": 1,
+        "description": "A language tag (BCP 47).",
+        "examples": ["en-GB"]
+    })
+}
+
+fn attribute_value() -> Value {
+    json!({
+        "type": "string",
+        "description": format!(
+            "At most {} characters (Unicode scalar values after NFC), kept as given, no control \
+             characters.",
+            limits::ATTRIBUTE_VALUE_MAX_CHARS
+        )
+    })
+}
+
+fn attributes() -> Value {
+    json!({
+        "type": "object",
+        "maxProperties": limits::ATTRIBUTES_MAX,
+        "propertyNames": {"pattern": limits::ATTRIBUTE_KEY_PATTERN},
+        "additionalProperties": attribute_value(),
+        "description": "Free text by key; absent when empty.",
+        "examples": [{"team": "analytics"}]
+    })
+}
+
+fn role() -> Value {
+    json!({"type": "string", "pattern": limits::ROLE_PATTERN, "examples": ["billing:read"]})
+}
+
+fn roles(description: &str) -> Value {
+    json!({
+        "type": "array",
+        "items": role(),
+        "uniqueItems": true,
+        "maxItems": limits::ROLES_MAX,
+        "description": description
+    })
+}
+
+fn user_id() -> Value {
+    json!({
+        "type": "string",
+        "pattern": limits::USER_ID_PATTERN,
+        "description": "A ULID in canonical upper case.",
+        "examples": ["01JD8Z6T3Y5V0Q4C9K2M7N8P1R"]
+    })
+}
+
+fn timestamp(description: &str) -> Value {
+    json!({
+        "type": "string",
+        "format": "date-time",
+        "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
+        "description": description
+    })
+}
+
+fn nullable(mut schema: Value) -> Value {
+    schema["type"] = json!([schema["type"], "null"]);
+    schema
+}
+
+fn register_user() -> Value {
+    json!({
+        "type": "object",
+        "required": ["email"],
+        "additionalProperties": false,
+        "properties": {
+            "email": email(),
+            "displayName": name("Name to show"),
+            "givenName": name("Given name"),
+            "familyName": name("Family name"),
+            "phoneNumber": phone_number(),
+            "locale": locale(),
+            "attributes": attributes(),
+            "roles": roles("The roles to begin with; the same one twice is an error.")
+        },
+        "examples": [{"email": "Ada@example.com", "displayName": "Ada Lovelace"}]
+    })
+}
+
+fn update_user() -> Value {
+    json!({
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": false,
+        "description": "A JSON Merge Patch (RFC 7396): members that are absent stay as they are, \
+`null` clears an optional field. Limits hold for the merged user.",
+        "properties": {
+            "email": email(),
+            "displayName": nullable(name("Name to show")),
+            "givenName": nullable(name("Given name")),
+            "familyName": nullable(name("Family name")),
+            "phoneNumber": nullable(phone_number()),
+            "locale": nullable(locale()),
+            "attributes": {
+                "type": ["object", "null"],
+                "propertyNames": {"pattern": limits::ATTRIBUTE_KEY_PATTERN},
+                "additionalProperties": nullable(attribute_value()),
+                "description": "Merged key by key; `null` for a key removes it, `null` for the \
+whole removes all."
+            }
+        },
+        "examples": [{"displayName": "Ada King", "phoneNumber": null}]
+    })
+}
+
+fn set_status() -> Value {
+    json!({
+        "type": "object",
+        "required": ["status"],
+        "additionalProperties": false,
+        "properties": {
+            "status": {"type": "string", "enum": STATUSES},
+            "reason": {
+                "type": "string",
+                "minLength": 1,
+                "description": format!(
+                    "Why, for the audit entry: 1–{} characters, white space at both ends taken \
+                     off, no control characters.",
+                    limits::REASON_MAX_CHARS
+                )
+            }
+        },
+        "examples": [{"status": "disabled", "reason": "left the company"}]
+    })
+}
+
+fn assign_role() -> Value {
+    json!({
+        "type": "object",
+        "required": ["role"],
+        "additionalProperties": false,
+        "properties": {"role": role()},
+        "examples": [{"role": "billing:read"}]
+    })
+}
+
+fn user() -> Value {
+    json!({
+        "type": "object",
+        "required": ["userId", "email", "status", "roles", "version", "createdAt", "updatedAt"],
+        "additionalProperties": false,
+        "properties": {
+            "userId": user_id(),
+            "email": email(),
+            "displayName": name("Name to show"),
+            "givenName": name("Given name"),
+            "familyName": name("Family name"),
+            "phoneNumber": phone_number(),
+            "locale": locale(),
+            "attributes": attributes(),
+            "status": {"type": "string", "enum": STATUSES},
+            "roles": roles("The user's roles, sorted; present also when empty."),
+            "version": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "1 at registration, one more at every change; the ETag is the same \
+number in quotes."
+            },
+            "createdAt": timestamp("When the user was registered."),
+            "updatedAt": timestamp("When the user was last changed.")
+        }
+    })
+}
+
+fn page(item: &str) -> Value {
+    json!({
+        "type": "object",
+        "required": ["items"],
+        "additionalProperties": false,
+        "properties": {
+            "items": {
+                "type": "array",
+                "maxItems": limits::PAGE_SIZE_MAX,
+                "items": {"$ref": format!("#/components/schemas/{item}")}
+            },
+            "nextCursor": {
+                "type": "string",
+                "maxLength": limits::CURSOR_MAX_BYTES,
+                "pattern": "^[A-Za-z0-9_-]+$",
+                "description": "Where the next page begins; absent on the last page and only there."
+            }
+        }
+    })
+}
+
+fn audit_entry() -> Value {
+    json!({
+        "type": "object",
+        "required": [
+            "eventId", "action", "userId", "version", "at", "correlationId", "actor", "changes"
+        ],
+        "additionalProperties": false,
+        "properties": {
+            "eventId": {"type": "string", "pattern": limits::USER_ID_PATTERN},
+            "action": {"type": "string", "enum": AUDIT_ACTIONS},
+            "userId": user_id(),
+            "version": {"type": "integer", "minimum": 1},
+            "at": timestamp("When the change was made: the updatedAt of that version."),
+            "correlationId": {"type": "string", "pattern": limits::CORRELATION_ID_PATTERN},
+            "actor": {
+                "type": "object",
+                "required": ["arn", "accountId"],
+                "additionalProperties": false,
+                "properties": {
+                    "arn": {"type": "string"},
+                    "accountId": {"type": "string"},
+                    "sourceIp": {"type": "string"},
+                    "userAgent": {"type": "string"}
+                }
+            },
+            "changes": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["field"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "field": {"type": "string"},
+                        "old": {"type": ["string", "array"], "items": {"type": "string"}},
+                        "new": {"type": ["string", "array"], "items": {"type": "string"}}
+                    }
+                }
+            },
+            "reason": {"type": "string"}
+        }
+    })
+}
+
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "A problem document (RFC 9457).",
+        "required": ["type", "title", "status", "code", "detail", "instance", "correlationId"],
+        "additionalProperties": false,
+        "properties": {
+            "type": {"type": "string", "format": "uri"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "code": {
+                "type": "string",
+                "enum": ErrorCode::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>()
+            },
+            "detail": {"type": "string"},
+            "instance": {"type": "string"},
+            "correlationId": {"type": "string"},
+            "errors": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["detail"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "detail": {"type": "string"},
+                        "pointer": {
+                            "type": "string",
+                            "description": "JSON Pointer into the body."
+                        },
+                        "parameter": {"type": "string", "description": "Query parameter."},
+                        "header": {"type": "string", "description": "Request header."}
+                    },
+                    "oneOf": [
+                        {"required": ["pointer"]},
+                        {"required": ["parameter"]},
+                        {"required": ["header"]}
+                    ]
+                }
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{components, gateway_model};
+    use crate::OPERATIONS;
+
+    #[test]
+    fn every_operation_names_schemas_that_exist() {
+        let components = components();
+        for operation in OPERATIONS {
+            assert!(components.contains_key(operation.success.schema), "{}", operation.id);
+            if let Some(request) = operation.request {
+                assert!(components.contains_key(request.schema), "{}", operation.id);
+                assert!(gateway_model(request.schema).is_some(), "{}", operation.id);
+            }
+        }
+    }
+}
