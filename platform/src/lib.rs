@@ -1,1 +1,26 @@
-//! Platform.
+//! The service behind the functions: use cases, store, events and the HTTP edge.
+//!
+//! A request goes handler (decode) → use case (rules) → store (one DynamoDB call) → handler
+//! (encode). [`http`] alone knows statuses and headers, [`use_case`] alone knows the rules and
+//! their order, [`store`] alone knows keys and expressions. The types and the pure rules
+//! are in `users-domain`, the promises to callers in `users-contract`.
+
+mod aws;
+mod clock;
+mod config;
+mod cursor;
+mod error;
+pub mod http;
+mod idempotency;
+pub mod relay;
+pub mod store;
+mod telemetry;
+#[cfg(test)]
+mod testing;
+pub mod use_case;
+
+pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
+pub use config::{ConfigError, Environment, RelayConfig, ServiceConfig};
+pub use cursor::{Binding, Cursor};
+pub use error::{Cause, Error};
+pub use idempotency::{Answer, Fingerprint, Idempotency, Principal, Record, RecordId};

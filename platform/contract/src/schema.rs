@@ -61,10 +61,8 @@ pub fn gateway_model(name: &str) -> Option<Value> {
                 "attributes".to_owned(),
                 json!({"type": "object", "additionalProperties": {"type": "string"}}),
             );
-            properties.insert(
-                "roles".to_owned(),
-                json!({"type": "array", "items": {"type": "string"}}),
-            );
+            properties
+                .insert("roles".to_owned(), json!({"type": "array", "items": {"type": "string"}}));
             (&["email"], properties)
         }
         "UpdateUser" => {
@@ -110,9 +108,9 @@ fn email() -> Value {
         "format": "email",
         "maxLength": limits::EMAIL_MAX_BYTES,
         "description": "An email address: a dot-atom local part of at most 64 bytes (non-ASCII \
-allowed, no quoting, no comments), `@`, and a domain name of at least two labels \
-(international names allowed, no address literals); at most 254 bytes; no white space. Unique among \
-users that are not deleted, compared without regard to case.",
+    allowed, no quoting, no comments), `@`, and a domain name of at least two labels \
+    (international names allowed, no address literals); at most 254 bytes; no white space. Unique among \
+    users that are not deleted, compared without regard to case.",
         "examples": ["Ada@example.com"]
     })
 }
@@ -231,7 +229,7 @@ fn update_user() -> Value {
         "minProperties": 1,
         "additionalProperties": false,
         "description": "A JSON Merge Patch (RFC 7396): members that are absent stay as they are, \
-`null` clears an optional field. Limits hold for the merged user.",
+    `null` clears an optional field. Limits hold for the merged user.",
         "properties": {
             "email": email(),
             "displayName": nullable(name("Name to show")),
@@ -244,7 +242,7 @@ fn update_user() -> Value {
                 "propertyNames": {"pattern": limits::ATTRIBUTE_KEY_PATTERN},
                 "additionalProperties": nullable(attribute_value()),
                 "description": "Merged key by key; `null` for a key removes it, `null` for the \
-whole removes all."
+    whole removes all."
             }
         },
         "examples": [{"displayName": "Ada King", "phoneNumber": null}]
@@ -302,7 +300,7 @@ fn user() -> Value {
                 "type": "integer",
                 "minimum": 1,
                 "description": "1 at registration, one more at every change; the ETag is the same \
-number in quotes."
+    number in quotes."
             },
             "createdAt": timestamp("When the user was registered."),
             "updatedAt": timestamp("When the user was last changed.")

@@ -1,1 +1,44 @@
-//! Domain.
+//! The domain of user management: types that can only hold valid values, strict decoding of what
+//! callers send, and the pure rules that turn one state of a user into the next.
+//!
+//! Nothing here reads a clock, a random source, the environment or the network, and nothing knows
+//! of AWS or of HTTP status codes. A request comes in as bytes, pairs of query parameters and
+//! header values, and leaves as typed values or as a list of every [`Violation`] it commits. What
+//! was stored comes back through constructors named `from_stored`, which check nothing.
+//!
+//! Invariants that the rest of the service builds on:
+//! - a change makes exactly one version and exactly one [`AuditEntry`], at a time strictly after
+//!   that of the version before, so that the ids of a user's entries sort in order of versions;
+//! - a request that changes nothing makes neither;
+//! - no personal value appears in `Debug` output, in the text of a violation or in an error.
+
+mod audit;
+mod body;
+mod email;
+mod header;
+mod id;
+mod problem;
+pub mod query;
+pub mod request;
+pub mod rules;
+mod text;
+mod time;
+mod user;
+
+#[cfg(test)]
+mod debug_tests;
+#[cfg(test)]
+mod fixtures;
+
+pub use audit::{Action, Actor, AuditEntry, Change, ChangeValue};
+pub use body::{Document, decode_body};
+pub use email::{Email, EmailKey};
+pub use header::{CorrelationId, EntityTag, IdempotencyKey, Precondition, parse_entity_tags};
+pub use id::{EventId, UserId};
+pub use problem::{Place, Rule, Violation};
+pub use rules::{
+    Committed, Context, Decision, Refusal, assign_role, register, remove_role, set_status, update,
+};
+pub use text::{AttributeKey, AttributeValue, Attributes, Locale, Name, PhoneNumber, Reason, Role};
+pub use time::{Timestamp, parse_bound};
+pub use user::{Status, User, Version};

@@ -1,0 +1,10 @@
+//! `GET /users/{userId}/audit`: reads a user's audit history.
+
+use lambda_http::lambda_runtime::Error;
+use users_platform::http::{handler::QueryAudit, serve};
+
+// One thread: an execution environment has one invocation at a time, and a fraction of a core.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    serve::<QueryAudit>().await
+}

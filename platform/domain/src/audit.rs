@@ -1,0 +1,179 @@
+//! The audit entry: who changed what, when and why.
+
+use std::fmt;
+
+use crate::{CorrelationId, EventId, Reason, Timestamp, UserId, Version};
+
+/// What was done to a user.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Action {
+    /// The user was registered.
+    UserRegistered,
+    /// The profile was changed.
+    UserProfileUpdated,
+    /// The user was enabled, disabled or deleted.
+    UserStatusChanged,
+    /// The user got a role.
+    UserRoleAssigned,
+    /// The user lost a role.
+    UserRoleRemoved,
+}
+
+impl Action {
+    /// Every action, in the order of the contract.
+    pub const ALL: &'static [Self] = &[
+        Self::UserRegistered,
+        Self::UserProfileUpdated,
+        Self::UserStatusChanged,
+        Self::UserRoleAssigned,
+        Self::UserRoleRemoved,
+    ];
+
+    /// The action as it stands in an audit entry.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserRegistered => "user.registered",
+            Self::UserProfileUpdated => "user.profile-updated",
+            Self::UserStatusChanged => "user.status-changed",
+            Self::UserRoleAssigned => "user.role-assigned",
+            Self::UserRoleRemoved => "user.role-removed",
+        }
+    }
+
+    /// The `detail-type` of the event that tells of it.
+    #[must_use]
+    pub fn detail_type(self) -> &'static str {
+        match self {
+            Self::UserRegistered => "UserRegistered",
+            Self::UserProfileUpdated => "UserProfileUpdated",
+            Self::UserStatusChanged => "UserStatusChanged",
+            Self::UserRoleAssigned => "UserRoleAssigned",
+            Self::UserRoleRemoved => "UserRoleRemoved",
+        }
+    }
+
+    /// Reads the form that [`Self::as_str`] gives, exactly.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.as_str() == text)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Who made a call. Its `Debug` form leaves out where the caller is and what it runs.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Actor {
+    /// The ARN of the IAM principal.
+    pub arn: String,
+    /// The AWS account of the principal.
+    pub account_id: String,
+    /// The address that the call came from.
+    pub source_ip: Option<String>,
+    /// What the caller says it runs.
+    pub user_agent: Option<String>,
+}
+
+impl fmt::Debug for Actor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let redact = |value: &Option<String>| value.as_ref().map(|_| "***");
+        formatter
+            .debug_struct("Actor")
+            .field("arn", &self.arn)
+            .field("account_id", &self.account_id)
+            .field("source_ip", &redact(&self.source_ip))
+            .field("user_agent", &redact(&self.user_agent))
+            .finish()
+    }
+}
+
+/// One field that a change touched. Its `Debug` form leaves out values and attribute keys.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Change {
+    /// The field's name in JSON; `attributes.<key>` for an attribute.
+    pub field: String,
+    /// What it was, if anything.
+    pub old: Option<ChangeValue>,
+    /// What it is, if anything.
+    pub new: Option<ChangeValue>,
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = match self.field.split_once('.') {
+            Some((field, _)) => format!("{field}.***"),
+            None => self.field.clone(),
+        };
+        formatter
+            .debug_struct("Change")
+            .field("field", &field)
+            .field("old", &self.old)
+            .field("new", &self.new)
+            .finish()
+    }
+}
+
+/// What a field was or is. Its `Debug` form leaves it out.
+#[derive(Clone, Eq, PartialEq)]
+pub enum ChangeValue {
+    /// A single text.
+    Text(String),
+    /// The elements of a set, sorted.
+    List(Vec<String>),
+}
+
+impl fmt::Debug for ChangeValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Text(_) => "Text(***)",
+            Self::List(_) => "List(***)",
+        })
+    }
+}
+
+/// The record of one change: exactly one for each version of a user.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuditEntry {
+    /// Names the entry; a user's entries sort by it in order of versions.
+    pub event_id: EventId,
+    /// What was done.
+    pub action: Action,
+    /// To whom.
+    pub user_id: UserId,
+    /// The version that the change made.
+    pub version: Version,
+    /// When: the `updated_at` of that version.
+    pub at: Timestamp,
+    /// Names the call that made the change.
+    pub correlation_id: CorrelationId,
+    /// Who made the call.
+    pub actor: Actor,
+    /// What changed, one element per field.
+    pub changes: Vec<Change>,
+    /// Why, if the caller said so.
+    pub reason: Option<Reason>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Action;
+    use users_contract::schema;
+
+    #[test]
+    fn actions_are_those_of_the_contract() {
+        let names: Vec<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
+        assert_eq!(names, schema::AUDIT_ACTIONS);
+        for action in Action::ALL {
+            assert_eq!(Action::parse(action.as_str()), Some(*action));
+            assert_eq!(format!("{action:?}"), action.detail_type());
+        }
+        for text in ["", "UserRegistered", "user.registered "] {
+            assert_eq!(Action::parse(text), None, "{text:?}");
+        }
+    }
+}

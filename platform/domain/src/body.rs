@@ -1,0 +1,134 @@
+//! Request bodies: strict JSON, with every problem reported at once.
+//!
+//! JSON leaves open what a repeated member means, so it is refused, at any depth. It is not a
+//! reason to stop reading, though: the decoders see every occurrence, and report what is wrong
+//! with each.
+
+mod reader;
+
+use std::fmt;
+
+use crate::Violation;
+use crate::problem::in_order;
+use crate::request::Decode;
+
+/// A JSON value. Members stay in the order and number in which they were given.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Bool(bool),
+    /// In a form that is the same for equal numbers, as far as double precision can tell.
+    Number(String),
+    Text(String),
+    Array(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+/// A body that is valid JSON in the strict sense of the contract. Its `Debug` form leaves the
+/// content out.
+#[derive(Clone, PartialEq)]
+pub struct Document(Json);
+
+impl Document {
+    /// Reads a body: UTF-8 without byte order mark, one JSON value, no member twice in one object,
+    /// no lone surrogates, at most 64 levels deep.
+    ///
+    /// # Errors
+    ///
+    /// Every member that is there twice, by its pointer, or what stopped the reading, at pointer
+    /// "" with its position.
+    pub fn parse(body: &[u8]) -> Result<Self, Vec<Violation>> {
+        match Self::read(body) {
+            (Some(document), violations) if violations.is_empty() => Ok(document),
+            (_, violations) => Err(in_order(violations)),
+        }
+    }
+
+    /// One text for all spellings of the same content: members sorted by code points, no white
+    /// space, one escape for each character. Meant to be hashed, in the spirit of RFC 8785.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        let mut text = String::new();
+        write_canonical(&self.0, &mut text);
+        text
+    }
+
+    /// Reads a body, and keeps members that are there twice.
+    fn read(body: &[u8]) -> (Option<Self>, Vec<Violation>) {
+        let (json, violations) = reader::read(body);
+        (json.map(Self), violations)
+    }
+
+    pub(crate) fn root(&self) -> &Json {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Document(***)")
+    }
+}
+
+/// Reads a body as a request of type `T`.
+///
+/// # Errors
+///
+/// Every problem of the body, those of JSON and those of the request together, in the order of
+/// their pointers.
+pub fn decode_body<T: Decode>(body: &[u8]) -> Result<(T, Document), Vec<Violation>> {
+    let (document, mut violations) = Document::read(body);
+    let Some(document) = document else {
+        return Err(in_order(violations));
+    };
+    match T::decode(&document) {
+        Ok(request) if violations.is_empty() => Ok((request, document)),
+        Ok(_) => Err(in_order(violations)),
+        Err(more) => {
+            violations.extend(more);
+            Err(in_order(violations))
+        }
+    }
+}
+
+fn write_canonical(json: &Json, text: &mut String) {
+    match json {
+        Json::Null => text.push_str("null"),
+        Json::Bool(true) => text.push_str("true"),
+        Json::Bool(false) => text.push_str("false"),
+        Json::Number(number) => text.push_str(number),
+        Json::Text(string) => write_string(string, text),
+        Json::Array(elements) => {
+            text.push('[');
+            for (index, element) in elements.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write_canonical(element, text);
+            }
+            text.push(']');
+        }
+        Json::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            text.push('{');
+            for (index, (name, value)) in members.into_iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write_string(name, text);
+                text.push(':');
+                write_canonical(value, text);
+            }
+            text.push('}');
+        }
+    }
+}
+
+fn write_string(string: &str, text: &mut String) {
+    // This escapes only what must be escaped, and each character in one way.
+    text.push_str(&serde_json::Value::from(string).to_string());
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Email addresses, and the normalised form in which they are unique.
+
+use std::fmt;
+
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+use unicode_normalization::UnicodeNormalization;
+use users_contract::limits;
+
+use crate::problem::Rule;
+use crate::text::trimmed;
+
+const INVALID: &str = "is not a valid email address";
+
+/// An email address: shown as it was given, compared with others by its [`EmailKey`].
+///
+/// Equality and order are those of the address as given, so a change of spelling is a change.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Email {
+    address: String,
+    key: EmailKey,
+}
+
+impl Email {
+    /// Takes off white space at both ends, and wants a dot-atom local part of at most 64 bytes
+    /// (non-ASCII allowed, no quoting), `@`, and a domain name of at least two labels
+    /// (international names allowed, no address literals); at most 254 bytes.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        let address = trimmed(text)?;
+        if address.len() > limits::EMAIL_MAX_BYTES {
+            return Err(format!("must have at most {} bytes", limits::EMAIL_MAX_BYTES).into());
+        }
+        // A dot-atom has no `@`, and neither has a domain name, so there can be only one.
+        let (local_part, domain) = address.split_once('@').ok_or(INVALID)?;
+        if local_part.len() > limits::EMAIL_LOCAL_PART_MAX_BYTES {
+            return Err(format!(
+                "must have at most {} bytes before the @",
+                limits::EMAIL_LOCAL_PART_MAX_BYTES
+            )
+            .into());
+        }
+        let normalised: String = local_part.nfc().collect();
+        if !is_dot_atom(&normalised) {
+            return Err(INVALID.into());
+        }
+        let domain = ascii_domain(domain).ok_or(INVALID)?;
+        let key = EmailKey(format!("{}@{domain}", fold(&normalised)));
+        Ok(Self { address: address.to_owned(), key })
+    }
+
+    /// The address as it was given, without white space at the ends.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.address
+    }
+
+    /// The form in which the address is unique.
+    #[must_use]
+    pub fn key(&self) -> &EmailKey {
+        &self.key
+    }
+
+    /// Takes back what this service stored: the address as given and the text of its key. Nothing
+    /// is checked here.
+    #[must_use]
+    pub fn from_stored(address: String, key: String) -> Self {
+        Self { address, key: EmailKey(key) }
+    }
+}
+
+impl fmt::Debug for Email {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Email(***)")
+    }
+}
+
+/// The normalised form of an email address: two addresses are the same address when their keys
+/// are equal.
+///
+/// The local part is in NFC and case-folded (Unicode full case folding), the domain is in the
+/// ASCII form of UTS 46 (non-transitional).
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct EmailKey(String);
+
+impl EmailKey {
+    /// The text of the key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes back the text of a key that this service stored. Nothing is checked here.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for EmailKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("EmailKey(***)")
+    }
+}
+
+/// Folds the case of text in NFC. Folding can take NFC apart, so the result is composed again;
+/// otherwise the key of a key could be another key.
+fn fold(normalised: &str) -> String {
+    caseless::default_case_fold_str(normalised).nfc().collect()
+}
+
+fn is_dot_atom(local_part: &str) -> bool {
+    local_part.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom_character))
+}
+
+/// `atext` of RFC 5322 with RFC 6532's additions, but for white space.
+fn is_atom_character(character: char) -> bool {
+    if character.is_ascii() {
+        character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(character)
+    } else {
+        !character.is_whitespace()
+    }
+}
+
+/// The domain in ASCII, or none when it is not the name of a mail domain.
+fn ascii_domain(domain: &str) -> Option<String> {
+    if domain.contains(char::is_whitespace) {
+        return None;
+    }
+    let ascii = Uts46::new()
+        .to_ascii(
+            domain.as_bytes(),
+            AsciiDenyList::STD3,
+            Hyphens::CheckFirstLast,
+            DnsLength::Verify,
+        )
+        .ok()?;
+    let (_, last_label) = ascii.rsplit_once('.')?;
+    // A name that ends in a number would be read as an IPv4 address.
+    let is_number = last_label.bytes().all(|byte| byte.is_ascii_digit());
+    (!is_number).then(|| ascii.into_owned())
+}
+
+#[cfg(test)]
+mod tests;

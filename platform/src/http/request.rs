@@ -1,0 +1,156 @@
+//! What a handler sees of an API Gateway event.
+
+use crate::clock::Entropy;
+use crate::idempotency::Principal;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use std::collections::HashMap;
+use std::fmt;
+use ulid::Ulid;
+use users_contract::header;
+use users_domain::{Actor, CorrelationId, Timestamp};
+
+/// A request, as far as handlers are concerned with it.
+///
+/// The event is read by hand and not through `lambda_http`'s `Request`, whose conversion builds a
+/// URL from the caller's `Host` and path and panics when that is none.
+pub struct Request {
+    /// Names the call: taken from the caller when it is well-formed, else new.
+    pub correlation_id: CorrelationId,
+    /// Who calls.
+    pub actor: Actor,
+    /// Who calls, as the scope of idempotency keys.
+    pub principal: Principal,
+    /// The path as the caller sees it, API stage included.
+    pub path: String,
+    /// The query, decoded, repeated names repeated.
+    pub query: Vec<(String, String)>,
+    path_parameters: HashMap<String, String>,
+    headers: lambda_http::http::HeaderMap,
+    body: Vec<u8>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Path, query, headers and body all may hold personal data.
+        formatter
+            .debug_struct("Request")
+            .field("correlation_id", &self.correlation_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Request {
+    /// Reads an event.
+    #[must_use]
+    pub fn from_event(
+        event: ApiGatewayProxyRequest,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Self {
+        let context = event.request_context;
+        // The multi-value form has everything; emulators may send the other one only.
+        let mut headers = event.multi_value_headers;
+        for (name, value) in &event.headers {
+            if !headers.contains_key(name) {
+                headers.append(name, value.clone());
+            }
+        }
+        let correlation_id = headers
+            .get(header::CORRELATION_ID)
+            .and_then(|value| CorrelationId::parse(value.to_str().ok()?))
+            .unwrap_or_else(|| {
+                let millis = u64::try_from(now.as_millis()).unwrap_or_default();
+                CorrelationId::from_ulid(Ulid::from_parts(millis, entropy.bits()))
+            });
+        let arn = context.identity.user_arn.or(context.identity.caller).unwrap_or_default();
+        let path = context.path.filter(|path| !path.is_empty()).unwrap_or_else(|| {
+            let stage = context.stage.as_deref().unwrap_or_default();
+            format!("/{stage}{}", event.path.as_deref().unwrap_or_default())
+        });
+        let query = if event.multi_value_query_string_parameters.is_empty() {
+            event.query_string_parameters
+        } else {
+            event.multi_value_query_string_parameters
+        };
+        let body = event.body.unwrap_or_default().into_bytes();
+        let body = if event.is_base64_encoded {
+            use base64::Engine;
+            // What cannot be decoded is no JSON either, and is refused as that.
+            base64::engine::general_purpose::STANDARD.decode(&body).unwrap_or(body)
+        } else {
+            body
+        };
+        Self {
+            correlation_id,
+            principal: Principal::from_arn(&arn),
+            actor: Actor {
+                arn,
+                account_id: context.identity.account_id.or(context.account_id).unwrap_or_default(),
+                source_ip: context.identity.source_ip,
+                user_agent: context.identity.user_agent,
+            },
+            path,
+            query: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            path_parameters: event.path_parameters,
+            headers,
+            body,
+        }
+    }
+
+    /// A variable of the path, percent-decoded: API Gateway passes it on as it was sent.
+    #[must_use]
+    pub fn path_parameter(&self, name: &str) -> Option<String> {
+        self.path_parameters.get(name).map(|value| percent_decode(value))
+    }
+
+    /// All values of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Vec<&[u8]> {
+        self.headers.get_all(name).iter().map(|value| value.as_bytes()).collect()
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// Decodes `%41`; what is no escape stays as it is, and what is not UTF-8 names nothing of ours.
+fn percent_decode(text: &str) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            let both_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            u8::from_str_radix(digits, 16).ok().filter(|_| both_hex)
+        });
+        match escaped {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                decoded.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent_decode;
+
+    #[test]
+    fn escapes_are_decoded_once() {
+        assert_eq!(percent_decode("billing%3Aread"), "billing:read");
+        assert_eq!(percent_decode("billing:read"), "billing:read");
+        assert_eq!(percent_decode("%253A"), "%3A");
+        assert_eq!(percent_decode("100%"), "100%");
+        assert_eq!(percent_decode("%zz%+1"), "%zz%+1");
+        assert_eq!(percent_decode("%FF"), "\u{fffd}");
+    }
+}

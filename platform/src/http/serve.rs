@@ -1,0 +1,110 @@
+//! The wrapper around all eight handlers: configuration, clients, timing, error mapping and the
+//! one log line of an invocation.
+
+use super::problem::Rejection;
+use super::request::Request;
+use super::response::Response;
+use crate::clock::{Clock, Entropy};
+use crate::config::{ServiceConfig, process_environment, system_sources};
+use crate::store::Store;
+use crate::telemetry::{self, Invocation};
+use crate::use_case::Service;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use users_contract::{Operation, OperationName};
+
+/// What a handler works with.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The use cases.
+    pub service: Service,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    config: ServiceConfig,
+}
+
+impl App {
+    /// An application over a store.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        config: ServiceConfig,
+    ) -> Self {
+        let service = Service::new(store, Arc::clone(&clock), Arc::clone(&entropy), &config);
+        Self { service, clock, entropy, config }
+    }
+}
+
+/// One operation: decode, call one use case, encode.
+pub trait Handler {
+    /// Its row in the table of operations.
+    const OPERATION: OperationName;
+
+    /// Answers a request. `deadline` is when to stop trying against other writers.
+    fn handle(
+        app: &App,
+        request: &Request,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Response, Rejection>> + Send;
+}
+
+/// Longest time to spend trying against other writers.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What must be left of the function's time to finish a try and answer.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// Serves an operation until the execution environment ends.
+///
+/// # Errors
+///
+/// When a variable is missing, or the Runtime API cannot be reached.
+pub async fn serve<H: Handler>() -> Result<(), lambda_runtime::Error> {
+    telemetry::init(&process_environment);
+    let config = ServiceConfig::from_env(&process_environment)?;
+    let client = crate::aws::dynamodb(&process_environment)?;
+    let store = Store::new(client, config.users_table.clone(), config.idempotency_table.clone());
+    let (clock, entropy) = system_sources();
+    let app = &App::new(store, Arc::new(clock), Arc::new(entropy), config);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<ApiGatewayProxyRequest>| async move {
+        let (event, context) = event.into_parts();
+        let left = context
+            .deadline
+            .saturating_sub(u64::try_from(app.clock.now().as_millis()).unwrap_or_default());
+        let patience = Duration::from_millis(left).saturating_sub(RESERVE).min(PATIENCE);
+        let deadline = Instant::now() + patience;
+        Ok::<_, lambda_runtime::Error>(
+            respond::<H>(app, event, &context.request_id, deadline).await,
+        )
+    }))
+    .await
+}
+
+/// Answers one event. Never fails: whatever goes wrong has an answer of its own.
+pub async fn respond<H: Handler>(
+    app: &App,
+    event: ApiGatewayProxyRequest,
+    function_request_id: &str,
+    deadline: Instant,
+) -> ApiGatewayProxyResponse {
+    let started = Instant::now();
+    let request = Request::from_event(event, app.clock.now(), app.entropy.as_ref());
+    let result = H::handle(app, &request, deadline).await;
+    let failure = result.as_ref().err();
+    let invocation = Invocation {
+        operation: Operation::of(H::OPERATION).id,
+        function_request_id,
+        correlation_id: &request.correlation_id,
+        duration: started.elapsed(),
+    };
+    let response = match &result {
+        Ok(response) => response.clone(),
+        Err(rejection) => rejection.respond(&request),
+    };
+    invocation.log(&response, failure);
+    response.into_event(&request.correlation_id, &app.config.cors_allow_origin)
+}

@@ -1,0 +1,176 @@
+//! The relay against a bus that takes, refuses and fails as it is told.
+
+use super::Relay;
+use crate::config::RelayConfig;
+use crate::http::handler::{RegisterUser, UpdateUser};
+use crate::testing::{Call, World, scripted};
+use aws_credential_types::Credentials;
+use aws_lambda_events::event::dynamodb::Event;
+use aws_sdk_eventbridge::config::retry::RetryConfig;
+use aws_sdk_eventbridge::config::{BehaviorVersion, Region};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+/// Calls to `PutEvents`, each the details it carried.
+type Calls = Arc<Mutex<Vec<Vec<Value>>>>;
+
+/// A relay whose bus decides for each detail whether to refuse it.
+fn relay(refuse: impl Fn(&Value) -> bool + Send + Sync + 'static) -> (Relay, Calls) {
+    let calls = Calls::default();
+    let seen = Arc::clone(&calls);
+    let http_client = scripted(move |body| {
+        let request: Value = serde_json::from_str(body).expect("a JSON request");
+        let entries = request["Entries"].as_array().expect("entries");
+        let details: Vec<Value> = entries
+            .iter()
+            .map(|entry| {
+                assert_eq!(entry["Source"], "users.service");
+                assert_eq!(entry["EventBusName"], "audit");
+                serde_json::from_str(entry["Detail"].as_str().expect("a detail")).expect("JSON")
+            })
+            .collect();
+        let answers: Vec<_> = details
+            .iter()
+            .map(|detail| {
+                if refuse(detail) {
+                    json!({"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"})
+                } else {
+                    json!({"EventId": "1"})
+                }
+            })
+            .collect();
+        let failed = answers.iter().filter(|answer| answer.get("ErrorCode").is_some()).count();
+        seen.lock().expect("no panic").push(details);
+        (200, json!({"FailedEntryCount": failed, "Entries": answers}).to_string())
+    });
+    (Relay::new(client(http_client), RelayConfig { event_bus_name: "audit".to_owned() }), calls)
+}
+
+fn client(
+    http_client: aws_sdk_eventbridge::config::SharedHttpClient,
+) -> aws_sdk_eventbridge::Client {
+    aws_sdk_eventbridge::Client::from_conf(
+        aws_sdk_eventbridge::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(http_client)
+            .build(),
+    )
+}
+
+/// A stream event with the audit entries of two users with `changes` versions each, in turn.
+async fn stream(changes: usize) -> Event {
+    let world = World::new().await;
+    let mut users = Vec::new();
+    for name in ["ada", "bob"] {
+        let body = json!({"email": format!("{name}@example.com")});
+        users.push(world.call::<RegisterUser>(&Call::new().json(&body)).await.user_id());
+    }
+    for change in 1..changes {
+        for user in &users {
+            world.clock.turn(1);
+            let body = json!({"attributes": {"change": change.to_string()}});
+            let answer = world.call::<UpdateUser>(&Call::new().user(user).json(&body)).await;
+            assert_eq!(answer.status, 200);
+        }
+    }
+    let mut images: Vec<_> = world
+        .items("users")
+        .into_iter()
+        .filter(|item| item["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("AUDIT#")))
+        .collect();
+    images.sort_by_key(|item| {
+        (item["version"]["N"].as_str().map(str::to_owned), item["userId"]["S"].to_string())
+    });
+    let records: Vec<_> = images
+        .into_iter()
+        .enumerate()
+        .map(|(index, image)| {
+            json!({
+                "eventID": index.to_string(),
+                "eventName": "INSERT",
+                "eventVersion": "1.1",
+                "eventSource": "aws:dynamodb",
+                "awsRegion": "eu-west-1",
+                "eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/users/stream/1",
+                "dynamodb": {
+                    "ApproximateCreationDateTime": 1_795_341_600.0,
+                    "Keys": {"pk": image["pk"], "sk": image["sk"]},
+                    "NewImage": image,
+                    "SequenceNumber": format!("{index:021}"),
+                    "SizeBytes": 100,
+                    "StreamViewType": "NEW_IMAGE"
+                }
+            })
+        })
+        .collect();
+    serde_json::from_value(json!({"Records": records})).expect("an event of the stream")
+}
+
+#[tokio::test]
+async fn everything_is_published_in_order_and_no_call_has_a_user_twice() {
+    let (relay, calls) = relay(|_| false);
+    let response = relay.publish(stream(4).await, "request").await;
+    assert!(response.batch_item_failures.is_empty());
+    let calls = calls.lock().expect("no panic");
+    let sizes: Vec<_> = calls.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [2, 2, 2, 2]);
+    for call in calls.iter() {
+        assert_ne!(call[0]["userId"], call[1]["userId"]);
+    }
+    let versions: Vec<_> = calls.iter().map(|call| call[0]["version"].as_u64()).collect();
+    assert_eq!(versions, [Some(1), Some(2), Some(3), Some(4)]);
+    assert_eq!(calls[0][0]["schemaVersion"], 1);
+    assert_eq!(calls[0][0]["action"], "user.registered");
+}
+
+#[tokio::test]
+async fn a_refused_entry_stops_the_batch_at_its_record() {
+    let event = stream(4).await;
+    let pk = format!("{:?}", event.records[3].change.keys.inner().get("pk"));
+    let is_fourth = move |detail: &Value| {
+        detail["version"] == 2 && detail["userId"].as_str().is_some_and(|id| pk.contains(id))
+    };
+    let (relay, calls) = relay(is_fourth);
+    let response = relay.publish(event, "request").await;
+    let failed: Vec<_> =
+        response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();
+    assert_eq!(failed, [Some(format!("{:021}", 3))]);
+    assert_eq!(calls.lock().expect("no panic").len(), 2, "nothing is sent after a failure");
+}
+
+#[tokio::test]
+async fn a_call_that_fails_altogether_reports_its_first_record() {
+    let client = client(scripted(|_| (503, json!({"__type": "ServiceUnavailable"}).to_string())));
+    let relay = Relay::new(client, RelayConfig { event_bus_name: "audit".to_owned() });
+    let response = relay.publish(stream(2).await, "request").await;
+    let failed: Vec<_> =
+        response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();
+    assert_eq!(failed, [Some(format!("{:021}", 0))]);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_short_counts_as_a_failure() {
+    let answer = json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}).to_string();
+    let client = client(scripted(move |_| (200, answer.clone())));
+    let relay = Relay::new(client, RelayConfig { event_bus_name: "audit".to_owned() });
+    let response = relay.publish(stream(1).await, "request").await;
+    let failed: Vec<_> =
+        response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();
+    assert_eq!(failed, [Some(format!("{:021}", 1))]);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_does_not_hold_back_those_before_it() {
+    let (relay, calls) = relay(|_| false);
+    let mut event = stream(2).await;
+    event.records[3].change.new_image = serde_dynamo::Item::default();
+    let response = relay.publish(event, "request").await;
+    let failed: Vec<_> =
+        response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();
+    assert_eq!(failed, [Some(format!("{:021}", 3))]);
+    let published: usize = calls.lock().expect("no panic").iter().map(Vec::len).sum();
+    assert_eq!(published, 3);
+}

@@ -1,0 +1,344 @@
+//! The one write of a change: user, email guard, roles, audit entry and idempotency record in one
+//! transaction, and what its cancellation means.
+
+use super::failure::{cause, classify};
+use super::items::{
+    AuditItem, GuardItem, RecordItem, RoleItem, UserItem, email_guard_pk, read_item_ref, role_sk,
+    user_pk, write_item,
+};
+use super::{Item, Store};
+use crate::error::Error;
+use crate::idempotency::Record;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem,
+};
+use users_domain::{Committed, EmailKey, Status, Timestamp, User};
+
+/// Why a change was not made. Nothing of it was.
+#[derive(Debug)]
+pub enum CommitError {
+    /// The request has succeeded before: this is its record.
+    Recorded(Box<Record>),
+    /// Another live user has the address.
+    EmailTaken,
+    /// The user is no more at the version that was read.
+    Moved,
+    /// Another transaction was at work on the same items; `on_record` when it was on the record
+    /// of the same idempotency key, so a twin of this request.
+    Conflict {
+        /// Whether a twin is at work.
+        on_record: bool,
+    },
+    /// Anything else.
+    Failed(Error),
+}
+
+/// Why a record was not written.
+#[derive(Debug)]
+pub enum PutRecordError {
+    /// The request has succeeded before: this is its record.
+    Recorded(Box<Record>),
+    /// A twin of this request is at work.
+    Conflict,
+    /// Anything else.
+    Failed(Error),
+}
+
+/// What a member of the transaction stands for, so that its cancellation reason can be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Member {
+    User,
+    GuardTaken,
+    GuardReleased,
+    Role,
+    Audit,
+    Record,
+}
+
+impl Store {
+    /// Makes a change, all of it or nothing. `before` is the user as it was read, `None` for a
+    /// registration.
+    ///
+    /// # Errors
+    ///
+    /// See [`CommitError`].
+    pub async fn commit(
+        &self,
+        before: Option<&User>,
+        change: &Committed,
+        record: Option<&Record>,
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
+        let members = self.members(before, change, record, now).map_err(CommitError::Failed)?;
+        let (kinds, items): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+        let result =
+            self.client.transact_write_items().set_transact_items(Some(items)).send().await;
+        let Err(error) = result else { return Ok(()) };
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.as_service_error()
+        {
+            return Err(read_reasons(&kinds, cancelled.cancellation_reasons(), record));
+        }
+        Err(CommitError::Failed(classify("dynamodb:TransactWriteItems", error)))
+    }
+
+    /// Records a success that changed nothing.
+    ///
+    /// # Errors
+    ///
+    /// See [`PutRecordError`].
+    pub async fn put_record(&self, record: &Record, now: Timestamp) -> Result<(), PutRecordError> {
+        let item = write_item(RecordItem::from_record(record)).map_err(PutRecordError::Failed)?;
+        let result = self
+            .client
+            .put_item()
+            .table_name(self.idempotency_table().map_err(PutRecordError::Failed)?)
+            .set_item(Some(item))
+            .condition_expression(RECORD_IS_NEW)
+            .expression_attribute_values(":now", seconds(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = result else { return Ok(()) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                Err(match existing_record(failed.item(), record) {
+                    Ok(existing) => PutRecordError::Recorded(Box::new(existing)),
+                    Err(error) => PutRecordError::Failed(error),
+                })
+            }
+            Some(other) if other.code() == Some("TransactionConflictException") => {
+                Err(PutRecordError::Conflict)
+            }
+            _ => Err(PutRecordError::Failed(classify("dynamodb:PutItem", error))),
+        }
+    }
+
+    fn members(
+        &self,
+        before: Option<&User>,
+        change: &Committed,
+        record: Option<&Record>,
+        now: Timestamp,
+    ) -> Result<Vec<(Member, TransactWriteItem)>, Error> {
+        let user = &change.user;
+        let mut members = Vec::new();
+        let mut put = |member, item: Put| {
+            members.push((member, TransactWriteItem::builder().put(item).build()));
+        };
+
+        let profile = self.put(write_item(UserItem::from_user(user))?);
+        put(
+            Member::User,
+            match before {
+                None => profile.condition_expression("attribute_not_exists(pk)"),
+                Some(before) => {
+                    profile.condition_expression("version = :version").expression_attribute_values(
+                        ":version",
+                        AttributeValue::N(before.version.get().to_string()),
+                    )
+                }
+            }
+            .build()
+            .map_err(unbuildable)?,
+        );
+
+        let old_guard = before.and_then(guarded);
+        let new_guard = guarded(user);
+        if old_guard != new_guard
+            && let Some(email) = new_guard
+        {
+            let guard = self.put(write_item(GuardItem::new(email, user.user_id))?);
+            let guard = guard.condition_expression("attribute_not_exists(pk)");
+            put(Member::GuardTaken, guard.build().map_err(unbuildable)?);
+        }
+
+        let empty = std::collections::BTreeSet::new();
+        let old_roles = before.map_or(&empty, |before| &before.roles);
+        for role in user.roles.difference(old_roles) {
+            let item = self.put(write_item(RoleItem::new(user.user_id, role))?);
+            put(Member::Role, item.build().map_err(unbuildable)?);
+        }
+
+        let audit = self.put(write_item(AuditItem::from_entry(&change.entry))?);
+        let audit = audit.condition_expression("attribute_not_exists(pk)");
+        put(Member::Audit, audit.build().map_err(unbuildable)?);
+
+        if let Some(record) = record {
+            let item = Put::builder()
+                .table_name(self.idempotency_table()?)
+                .set_item(Some(write_item(RecordItem::from_record(record))?))
+                .condition_expression(RECORD_IS_NEW)
+                .expression_attribute_values(":now", seconds(now))
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                );
+            put(Member::Record, item.build().map_err(unbuildable)?);
+        }
+
+        let mut delete = |member, item: Delete| {
+            members.push((member, TransactWriteItem::builder().delete(item).build()));
+        };
+        if old_guard != new_guard
+            && let Some(email) = old_guard
+        {
+            // Owned by this user, or there is a fault somewhere that must not spread.
+            let guard = self
+                .delete(email_guard_pk(email), "EMAIL".to_owned())
+                .condition_expression("userId = :userId")
+                .expression_attribute_values(
+                    ":userId",
+                    AttributeValue::S(user.user_id.to_string()),
+                );
+            delete(Member::GuardReleased, guard.build().map_err(unbuildable)?);
+        }
+        for role in old_roles.difference(&user.roles) {
+            let item = self.delete(user_pk(user.user_id), role_sk(role));
+            delete(Member::Role, item.build().map_err(unbuildable)?);
+        }
+        Ok(members)
+    }
+
+    fn put(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
+        Put::builder().table_name(&self.users_table).set_item(Some(item))
+    }
+
+    fn delete(&self, pk: String, sk: String) -> aws_sdk_dynamodb::types::builders::DeleteBuilder {
+        Delete::builder()
+            .table_name(&self.users_table)
+            .key("pk", AttributeValue::S(pk))
+            .key("sk", AttributeValue::S(sk))
+    }
+}
+
+/// An expired record is as good as none; the table deletes it in its own time.
+const RECORD_IS_NEW: &str = "attribute_not_exists(id) OR expiresAt <= :now";
+
+fn seconds(now: Timestamp) -> AttributeValue {
+    AttributeValue::N(now.as_millis().div_euclid(1000).to_string())
+}
+
+/// The address that a user holds: none when deleted.
+fn guarded(user: &User) -> Option<&EmailKey> {
+    (user.status != Status::Deleted).then(|| user.email.key())
+}
+
+fn unbuildable(_: aws_sdk_dynamodb::error::BuildError) -> Error {
+    Error::Internal(cause("dynamodb:TransactWriteItems", "the request could not be built"))
+}
+
+fn existing_record(item: Option<&Item>, ours: &Record) -> Result<Record, Error> {
+    let item = item
+        .ok_or_else(|| Error::Internal(cause("reading a record", "the answer has no old item")))?;
+    Ok(read_item_ref::<RecordItem>(item)?.into_record(ours.id.clone()))
+}
+
+/// What the reasons mean together. A recorded success outweighs all others, since it is what
+/// every retry is to see; a moved user outweighs a taken address, since the decision was
+/// about another state.
+fn read_reasons(
+    kinds: &[Member],
+    reasons: &[CancellationReason],
+    record: Option<&Record>,
+) -> CommitError {
+    let failed = |member: Member| {
+        kinds.iter().zip(reasons).find(|(kind, reason)| {
+            **kind == member && reason.code() == Some("ConditionalCheckFailed")
+        })
+    };
+    if let (Some((_, reason)), Some(record)) = (failed(Member::Record), record) {
+        return match existing_record(reason.item(), record) {
+            Ok(existing) => CommitError::Recorded(Box::new(existing)),
+            Err(error) => CommitError::Failed(error),
+        };
+    }
+    let in_conflict = |reason: &CancellationReason| reason.code() == Some("TransactionConflict");
+    if reasons.iter().any(in_conflict) {
+        let on_record = kinds
+            .iter()
+            .zip(reasons)
+            .any(|(kind, reason)| *kind == Member::Record && in_conflict(reason));
+        return CommitError::Conflict { on_record };
+    }
+    // A guard that is not ours means that the user moved; so does an audit entry that is there.
+    if failed(Member::User).is_some()
+        || failed(Member::GuardReleased).is_some()
+        || failed(Member::Audit).is_some()
+    {
+        return CommitError::Moved;
+    }
+    if failed(Member::GuardTaken).is_some() {
+        return CommitError::EmailTaken;
+    }
+    let codes: Vec<_> = reasons
+        .iter()
+        .filter_map(CancellationReason::code)
+        .filter(|code| *code != "None")
+        .collect();
+    let throttled =
+        |code: &&str| matches!(*code, "ThrottlingError" | "ProvisionedThroughputExceeded");
+    let cause = cause("dynamodb:TransactWriteItems", codes.join(", "));
+    CommitError::Failed(if !codes.is_empty() && codes.iter().all(throttled) {
+        Error::Unavailable(cause)
+    } else {
+        Error::Internal(cause)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CommitError, Member, read_reasons};
+    use crate::error::Error;
+    use aws_sdk_dynamodb::types::CancellationReason;
+
+    const KINDS: &[Member] =
+        &[Member::User, Member::GuardTaken, Member::Audit, Member::Record, Member::GuardReleased];
+
+    fn reasons(codes: [&str; 5]) -> CommitError {
+        let reasons = codes.map(|code| CancellationReason::builder().code(code).build());
+        read_reasons(KINDS, &reasons, None)
+    }
+
+    const NONE: &str = "None";
+    const FAILED: &str = "ConditionalCheckFailed";
+    const CONFLICT: &str = "TransactionConflict";
+
+    #[test]
+    fn each_reason_has_its_meaning() {
+        assert!(matches!(reasons([FAILED, NONE, NONE, NONE, NONE]), CommitError::Moved));
+        assert!(matches!(reasons([NONE, FAILED, NONE, NONE, NONE]), CommitError::EmailTaken));
+        assert!(matches!(reasons([NONE, NONE, NONE, NONE, FAILED]), CommitError::Moved));
+        assert!(
+            matches!(reasons([FAILED, FAILED, NONE, NONE, NONE]), CommitError::Moved),
+            "an address is judged against the user as it is now"
+        );
+        assert!(matches!(
+            reasons([CONFLICT, NONE, NONE, NONE, NONE]),
+            CommitError::Conflict { on_record: false }
+        ));
+        assert!(matches!(
+            reasons([NONE, NONE, NONE, CONFLICT, NONE]),
+            CommitError::Conflict { on_record: true }
+        ));
+    }
+
+    #[test]
+    fn throttling_may_pass_and_the_unknown_is_a_fault() {
+        assert!(matches!(
+            reasons(["ThrottlingError", NONE, NONE, NONE, NONE]),
+            CommitError::Failed(Error::Unavailable(_))
+        ));
+        assert!(matches!(
+            reasons(["ValidationError", NONE, NONE, NONE, NONE]),
+            CommitError::Failed(Error::Internal(_))
+        ));
+        assert!(matches!(
+            reasons(["ItemCollectionSizeLimitExceeded", "ThrottlingError", NONE, NONE, NONE]),
+            CommitError::Failed(Error::Internal(_))
+        ));
+    }
+}

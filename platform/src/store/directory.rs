@@ -1,0 +1,314 @@
+//! Lists of users by status or role, over the sharded index `directory`.
+//!
+//! An index value is spread over [`SHARDS`] partitions. A page asks all of them at once for about
+//! its share of the page and merges what they give by user id, so it reads about twice what it
+//! returns, not shards × page.
+
+use super::Store;
+use super::failure::{cause, classify};
+use super::items::{
+    DIRECTORY_INDEX, RoleItem, SHARDS, UserItem, profile_key, read_item, role_partition,
+    status_partition,
+};
+use crate::error::Error;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use futures_util::future::try_join_all;
+use serde::de::DeserializeOwned;
+use std::collections::{HashMap, VecDeque};
+use ulid::Ulid;
+use users_domain::query::Order;
+use users_domain::{Role, Status, User, UserId};
+
+/// What to list.
+#[derive(Clone, Debug)]
+pub struct DirectoryQuery {
+    /// Users with one of these statuses.
+    pub statuses: Vec<Status>,
+    /// Only users with this role.
+    pub role: Option<Role>,
+    /// From the newest or from the oldest.
+    pub order: Order,
+    /// Behind this user.
+    pub after: Option<Ulid>,
+    /// Most users of the page.
+    pub limit: usize,
+}
+
+/// A page of users.
+#[derive(Clone, Debug)]
+pub struct DirectoryPage {
+    /// The users, in order.
+    pub users: Vec<User>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// What the index holds, in the order of user ids.
+trait Indexed: DeserializeOwned {
+    type Value;
+    fn read(self) -> Result<(UserId, Self::Value), Error>;
+}
+
+impl Indexed for UserItem {
+    type Value = User;
+    fn read(self) -> Result<(UserId, User), Error> {
+        let user = self.into_user()?;
+        Ok((user.user_id, user))
+    }
+}
+
+impl Indexed for RoleItem {
+    type Value = ();
+    fn read(self) -> Result<(UserId, ()), Error> {
+        Ok((self.user_id()?, ()))
+    }
+}
+
+/// One partition of the index, as far as it has been read.
+struct Partition<V> {
+    key: String,
+    buffer: VecDeque<(UserId, V)>,
+    last: Option<Ulid>,
+    exhausted: bool,
+}
+
+impl<V> Partition<V> {
+    fn is_dry(&self) -> bool {
+        self.buffer.is_empty() && !self.exhausted
+    }
+}
+
+/// Partitions merged into one list by user id.
+struct Merge<'a, T: Indexed> {
+    store: &'a Store,
+    order: Order,
+    partitions: Vec<Partition<T::Value>>,
+}
+
+impl<'a, T: Indexed> Merge<'a, T> {
+    fn new(store: &'a Store, order: Order, after: Option<Ulid>, keys: Vec<String>) -> Self {
+        let partitions = keys
+            .into_iter()
+            .map(|key| Partition { key, buffer: VecDeque::new(), last: after, exhausted: false })
+            .collect();
+        Self { store, order, partitions }
+    }
+
+    /// The next `count` of the list; fewer only when it ends.
+    async fn take(&mut self, count: usize) -> Result<Vec<(UserId, T::Value)>, Error> {
+        let mut taken = Vec::with_capacity(count);
+        while taken.len() < count {
+            if self.partitions.iter().any(Partition::is_dry) {
+                self.fill(count - taken.len()).await?;
+            }
+            let order = self.order;
+            let next = self
+                .partitions
+                .iter_mut()
+                .filter(|partition| !partition.buffer.is_empty())
+                .min_by(|a, b| {
+                    let ids = (a.buffer.front().map(|it| it.0), b.buffer.front().map(|it| it.0));
+                    match order {
+                        Order::Asc => ids.0.cmp(&ids.1),
+                        Order::Desc => ids.1.cmp(&ids.0),
+                    }
+                });
+            let Some(next) = next else {
+                // Nothing buffered. A read can come back empty though its partition goes on, so
+                // the list is only over when every partition is.
+                if self.partitions.iter().all(|partition| partition.exhausted) {
+                    break;
+                }
+                continue;
+            };
+            // A user whose status changes can be in two partitions of the index for a moment.
+            if let Some(user) = next.buffer.pop_front()
+                && taken.last().is_none_or(|(last, _): &(UserId, T::Value)| *last != user.0)
+            {
+                taken.push(user);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Reads on in every partition that has run dry, all at once.
+    async fn fill(&mut self, missing: usize) -> Result<(), Error> {
+        let share = share(missing, self.partitions.len());
+        let (store, order) = (self.store, self.order);
+        try_join_all(
+            self.partitions
+                .iter_mut()
+                .filter(|partition| partition.is_dry())
+                .map(|partition| store.read_partition::<T>(partition, order, share)),
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+/// How much of a page of `missing` users to ask one of `partitions` for, so that mostly none of
+/// them runs dry: users fall to partitions at random, so their number has a mean of
+/// `missing / partitions` and a variance a little smaller than that; two deviations on top cover
+/// most pages.
+fn share(missing: usize, partitions: usize) -> usize {
+    let mean = missing.div_ceil(partitions);
+    let margin = 2 * mean.isqrt();
+    (mean + margin).min(missing)
+}
+
+impl Store {
+    /// A page of users.
+    ///
+    /// By status, what the index says is what is returned. By role, the index names the users, and
+    /// their profiles are then read with strong consistency.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] or [`Error::Internal`].
+    pub async fn directory_page(&self, query: &DirectoryQuery) -> Result<DirectoryPage, Error> {
+        // One more than the page, to know whether there is a next one.
+        let wanted = query.limit + 1;
+        let mut users = match &query.role {
+            None => self.by_status(query, wanted).await?,
+            Some(role) => self.by_role(query, role, wanted).await?,
+        };
+        let more = users.len() > query.limit;
+        users.truncate(query.limit);
+        Ok(DirectoryPage { users, more })
+    }
+
+    async fn by_status(&self, query: &DirectoryQuery, wanted: usize) -> Result<Vec<User>, Error> {
+        let keys = query
+            .statuses
+            .iter()
+            .flat_map(|status| (0..SHARDS).map(|shard| status_partition(*status, shard)))
+            .collect();
+        let mut merge = Merge::<UserItem>::new(self, query.order, query.after, keys);
+        Ok(merge.take(wanted).await?.into_iter().map(|(_, user)| user).collect())
+    }
+
+    async fn by_role(
+        &self,
+        query: &DirectoryQuery,
+        role: &Role,
+        wanted: usize,
+    ) -> Result<Vec<User>, Error> {
+        let keys = (0..SHARDS).map(|shard| role_partition(role, shard)).collect();
+        let mut merge = Merge::<RoleItem>::new(self, query.order, query.after, keys);
+        let mut users = Vec::with_capacity(wanted);
+        while users.len() < wanted {
+            let missing = wanted - users.len();
+            let named = merge.take(missing).await?;
+            let ended = named.len() < missing;
+            let ids: Vec<_> = named.into_iter().map(|(id, ())| id).collect();
+            let mut found = self.users(&ids).await?;
+            users.extend(ids.iter().filter_map(|id| found.remove(id)).filter(|user| {
+                // The index may be a moment behind the profile.
+                query.statuses.contains(&user.status) && user.roles.contains(role)
+            }));
+            if ended {
+                break;
+            }
+        }
+        Ok(users)
+    }
+
+    async fn read_partition<T: Indexed>(
+        &self,
+        partition: &mut Partition<T::Value>,
+        order: Order,
+        limit: usize,
+    ) -> Result<(), Error> {
+        let mut condition = "directoryPk = :pk".to_owned();
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.users_table)
+            .index_name(DIRECTORY_INDEX)
+            .expression_attribute_values(":pk", AttributeValue::S(partition.key.clone()))
+            .scan_index_forward(order == Order::Asc)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        if let Some(last) = partition.last {
+            condition.push_str(match order {
+                Order::Asc => " AND userId > :last",
+                Order::Desc => " AND userId < :last",
+            });
+            let last = UserId::from_ulid(last).to_string();
+            query = query.expression_attribute_values(":last", AttributeValue::S(last));
+        }
+        let output = query
+            .key_condition_expression(condition)
+            .send()
+            .await
+            .map_err(|error| classify("dynamodb:Query", error))?;
+        for item in output.items.unwrap_or_default() {
+            partition.buffer.push_back(read_item::<T>(item)?.read()?);
+        }
+        match partition.buffer.back() {
+            Some((id, _)) => partition.last = Some(id.ulid()),
+            // Without items there is nothing to go on from; no filter is set, so it is the end.
+            None => partition.exhausted = true,
+        }
+        if output.last_evaluated_key.is_none() {
+            partition.exhausted = true;
+        }
+        Ok(())
+    }
+
+    /// The users with these ids, as of now (strongly consistent), at most 100 a call, the calls
+    /// at once.
+    async fn users(&self, ids: &[UserId]) -> Result<HashMap<UserId, User>, Error> {
+        let batches = try_join_all(ids.chunks(BATCH_GET_MAX).map(|ids| self.batch(ids))).await?;
+        Ok(batches.into_iter().flatten().map(|user| (user.user_id, user)).collect())
+    }
+
+    async fn batch(&self, ids: &[UserId]) -> Result<Vec<User>, Error> {
+        let mut users = Vec::with_capacity(ids.len());
+        let keys = ids.iter().map(|id| profile_key(*id)).collect();
+        let request = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(true)
+            .build()
+            .map_err(|_| {
+                Error::Internal(cause("dynamodb:BatchGetItem", "the request could not be built"))
+            })?;
+        let mut pending = HashMap::from([(self.users_table.clone(), request)]);
+        for _ in 0..BATCH_GET_ROUNDS {
+            let output = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(pending))
+                .send()
+                .await
+                .map_err(|error| classify("dynamodb:BatchGetItem", error))?;
+            for item in output.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+                users.push(read_item::<UserItem>(item)?.into_user()?);
+            }
+            // What did not fit into 16 MB, or met throttling, is left to another call.
+            pending = output.unprocessed_keys.unwrap_or_default();
+            if pending.is_empty() {
+                return Ok(users);
+            }
+        }
+        Err(Error::Unavailable(cause("dynamodb:BatchGetItem", "keys were left unprocessed")))
+    }
+}
+
+/// Most keys that DynamoDB takes in one `BatchGetItem`.
+const BATCH_GET_MAX: usize = 100;
+/// Calls to give a batch until it is complete.
+const BATCH_GET_ROUNDS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn a_page_reads_about_twice_what_it_returns() {
+        for limit in [25, 50, 100] {
+            let read = 4 * share(limit + 1, 4);
+            assert!(2 * read <= 5 * limit, "{read} for {limit}");
+        }
+        assert_eq!(share(2, 4), 2, "never more than is missing");
+    }
+}

@@ -1,0 +1,395 @@
+//! The items of the tables, and the way between them and the domain types.
+//!
+//! | item | pk | sk | directoryPk |
+//! |---|---|---|---|
+//! | user | `USER#<userId>` | `PROFILE` | `STATUS#<status>#<shard>` |
+//! | role of a user | `USER#<userId>` | `ROLE#<role>` | `ROLE#<role>#<shard>` |
+//! | audit entry | `USER#<userId>` | `AUDIT#<eventId>` | |
+//! | email guard | `EMAIL#<normalised email>` | `EMAIL` | |
+
+use super::Item;
+use super::failure::cause;
+use crate::error::Error;
+use crate::idempotency::{Answer, Fingerprint, Record, RecordId};
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::{BTreeMap, HashMap};
+use users_contract::RELAY;
+use users_domain::{
+    Action, Actor, AttributeKey, AttributeValue as UserAttribute, AuditEntry, Change, ChangeValue,
+    CorrelationId, Email, EmailKey, EventId, Locale, Name, PhoneNumber, Reason, Role, Status,
+    Timestamp, User, UserId, Version,
+};
+
+/// How many partitions one status or role is spread over, so that it can take more writes than
+/// one partition. Part of the stored keys: changing it needs a migration (see ARCHITECTURE.md).
+pub(crate) const SHARDS: u8 = 4;
+
+/// Name of the index over statuses and roles.
+pub(crate) const DIRECTORY_INDEX: &str = "directory";
+
+pub(crate) const PROFILE: &str = "PROFILE";
+
+pub(crate) fn user_pk(user_id: UserId) -> String {
+    format!("USER#{user_id}")
+}
+
+pub(crate) fn profile_key(user_id: UserId) -> Item {
+    HashMap::from([
+        ("pk".to_owned(), AttributeValue::S(user_pk(user_id))),
+        ("sk".to_owned(), AttributeValue::S(PROFILE.to_owned())),
+    ])
+}
+
+pub(crate) fn role_sk(role: &Role) -> String {
+    format!("ROLE#{}", role.as_str())
+}
+
+pub(crate) fn audit_sk(event_id: EventId) -> String {
+    format!("{}{event_id}", RELAY.sort_key_prefix)
+}
+
+pub(crate) fn email_guard_pk(email: &EmailKey) -> String {
+    format!("EMAIL#{}", email.as_str())
+}
+
+/// The shard of a user: from its random bits, which spread evenly, not from its time.
+fn shard(user_id: UserId) -> u8 {
+    user_id.ulid().to_bytes()[15] % SHARDS
+}
+
+pub(crate) fn status_partition(status: Status, shard: u8) -> String {
+    format!("STATUS#{}#{shard}", status.as_str())
+}
+
+pub(crate) fn role_partition(role: &Role, shard: u8) -> String {
+    format!("ROLE#{}#{shard}", role.as_str())
+}
+
+/// A user's profile as it is stored.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserItem {
+    pk: String,
+    sk: String,
+    directory_pk: String,
+    user_id: String,
+    email: String,
+    email_key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    given_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locale: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<String, String>,
+    status: String,
+    roles: Vec<String>,
+    version: u64,
+    created_at: String,
+    updated_at: String,
+}
+
+impl UserItem {
+    pub(crate) fn from_user(user: &User) -> Self {
+        let text = |name: &Option<Name>| name.as_ref().map(|it| it.as_str().to_owned());
+        Self {
+            pk: user_pk(user.user_id),
+            sk: PROFILE.to_owned(),
+            directory_pk: status_partition(user.status, shard(user.user_id)),
+            user_id: user.user_id.to_string(),
+            email: user.email.as_str().to_owned(),
+            email_key: user.email.key().as_str().to_owned(),
+            display_name: text(&user.display_name),
+            given_name: text(&user.given_name),
+            family_name: text(&user.family_name),
+            phone_number: user.phone_number.as_ref().map(|it| it.as_str().to_owned()),
+            locale: user.locale.as_ref().map(|it| it.as_str().to_owned()),
+            attributes: user
+                .attributes
+                .iter()
+                .map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned()))
+                .collect(),
+            status: user.status.as_str().to_owned(),
+            roles: user.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+            version: user.version.get(),
+            created_at: user.created_at.to_string(),
+            updated_at: user.updated_at.to_string(),
+        }
+    }
+
+    pub(crate) fn into_user(self) -> Result<User, Error> {
+        Ok(User {
+            user_id: UserId::parse(&self.user_id).ok_or_else(|| unreadable("userId"))?,
+            email: Email::from_stored(self.email, self.email_key),
+            display_name: self.display_name.map(Name::from_stored),
+            given_name: self.given_name.map(Name::from_stored),
+            family_name: self.family_name.map(Name::from_stored),
+            phone_number: self.phone_number.map(PhoneNumber::from_stored),
+            locale: self.locale.map(Locale::from_stored),
+            attributes: self
+                .attributes
+                .into_iter()
+                .map(|(key, value)| {
+                    (AttributeKey::from_stored(key), UserAttribute::from_stored(value))
+                })
+                .collect(),
+            status: Status::parse(&self.status).ok_or_else(|| unreadable("status"))?,
+            roles: self.roles.into_iter().map(Role::from_stored).collect(),
+            version: Version::from_stored(self.version),
+            created_at: Timestamp::parse(&self.created_at)
+                .ok_or_else(|| unreadable("createdAt"))?,
+            updated_at: Timestamp::parse(&self.updated_at)
+                .ok_or_else(|| unreadable("updatedAt"))?,
+        })
+    }
+}
+
+/// A role of a user, for the index.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RoleItem {
+    pk: String,
+    sk: String,
+    directory_pk: String,
+    user_id: String,
+}
+
+impl RoleItem {
+    pub(crate) fn new(user_id: UserId, role: &Role) -> Self {
+        Self {
+            pk: user_pk(user_id),
+            sk: role_sk(role),
+            directory_pk: role_partition(role, shard(user_id)),
+            user_id: user_id.to_string(),
+        }
+    }
+
+    pub(crate) fn user_id(&self) -> Result<UserId, Error> {
+        UserId::parse(&self.user_id).ok_or_else(|| unreadable("userId"))
+    }
+}
+
+/// The guard that keeps an address to one live user.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GuardItem {
+    pk: String,
+    sk: String,
+    user_id: String,
+}
+
+impl GuardItem {
+    pub(crate) fn new(email: &EmailKey, user_id: UserId) -> Self {
+        Self { pk: email_guard_pk(email), sk: "EMAIL".to_owned(), user_id: user_id.to_string() }
+    }
+
+    pub(crate) fn user_id(&self) -> Result<UserId, Error> {
+        UserId::parse(&self.user_id).ok_or_else(|| unreadable("userId"))
+    }
+}
+
+/// An audit entry as it is stored, which is also the outbox of the bus.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AuditItem {
+    pk: String,
+    sk: String,
+    event_id: String,
+    action: String,
+    user_id: String,
+    version: u64,
+    at: String,
+    correlation_id: String,
+    actor: ActorMap,
+    changes: Vec<ChangeMap>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ActorMap {
+    arn: String,
+    account_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct ChangeMap {
+    field: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<ValueMap>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: Option<ValueMap>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+enum ValueMap {
+    Text(String),
+    List(Vec<String>),
+}
+
+impl From<ChangeValue> for ValueMap {
+    fn from(value: ChangeValue) -> Self {
+        match value {
+            ChangeValue::Text(text) => Self::Text(text),
+            ChangeValue::List(list) => Self::List(list),
+        }
+    }
+}
+
+impl From<ValueMap> for ChangeValue {
+    fn from(value: ValueMap) -> Self {
+        match value {
+            ValueMap::Text(text) => Self::Text(text),
+            ValueMap::List(list) => Self::List(list),
+        }
+    }
+}
+
+impl AuditItem {
+    pub(crate) fn from_entry(entry: &AuditEntry) -> Self {
+        Self {
+            pk: user_pk(entry.user_id),
+            sk: audit_sk(entry.event_id),
+            event_id: entry.event_id.to_string(),
+            action: entry.action.as_str().to_owned(),
+            user_id: entry.user_id.to_string(),
+            version: entry.version.get(),
+            at: entry.at.to_string(),
+            correlation_id: entry.correlation_id.as_str().to_owned(),
+            actor: ActorMap {
+                arn: entry.actor.arn.clone(),
+                account_id: entry.actor.account_id.clone(),
+                source_ip: entry.actor.source_ip.clone(),
+                user_agent: entry.actor.user_agent.clone(),
+            },
+            changes: entry
+                .changes
+                .iter()
+                .map(|change| ChangeMap {
+                    field: change.field.clone(),
+                    old: change.old.clone().map(Into::into),
+                    new: change.new.clone().map(Into::into),
+                })
+                .collect(),
+            reason: entry.reason.as_ref().map(|reason| reason.as_str().to_owned()),
+        }
+    }
+
+    pub(crate) fn into_entry(self) -> Result<AuditEntry, Error> {
+        Ok(AuditEntry {
+            event_id: EventId::parse(&self.event_id).ok_or_else(|| unreadable("eventId"))?,
+            action: Action::parse(&self.action).ok_or_else(|| unreadable("action"))?,
+            user_id: UserId::parse(&self.user_id).ok_or_else(|| unreadable("userId"))?,
+            version: Version::from_stored(self.version),
+            at: Timestamp::parse(&self.at).ok_or_else(|| unreadable("at"))?,
+            correlation_id: CorrelationId::parse(&self.correlation_id)
+                .ok_or_else(|| unreadable("correlationId"))?,
+            actor: Actor {
+                arn: self.actor.arn,
+                account_id: self.actor.account_id,
+                source_ip: self.actor.source_ip,
+                user_agent: self.actor.user_agent,
+            },
+            changes: self
+                .changes
+                .into_iter()
+                .map(|change| Change {
+                    field: change.field,
+                    old: change.old.map(Into::into),
+                    new: change.new.map(Into::into),
+                })
+                .collect(),
+            reason: self.reason.map(Reason::from_stored),
+        })
+    }
+}
+
+/// The audit entry in an image of the table's stream.
+///
+/// # Errors
+///
+/// [`Error::Internal`] with the name of the attribute that cannot be read.
+pub fn entry_from_image(image: serde_dynamo::Item) -> Result<AuditEntry, Error> {
+    serde_dynamo::from_item::<_, AuditItem>(image).map_err(|error| damaged(&error))?.into_entry()
+}
+
+/// A recorded success as it is stored.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RecordItem {
+    id: String,
+    fingerprint: String,
+    status: u16,
+    body: String,
+    etag: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
+    expires_at: i64,
+}
+
+impl RecordItem {
+    pub(crate) fn from_record(record: &Record) -> Self {
+        Self {
+            id: record.id.as_str().to_owned(),
+            fingerprint: record.fingerprint.as_str().to_owned(),
+            status: record.answer.status,
+            body: record.answer.body.clone(),
+            etag: record.answer.etag.clone(),
+            location: record.answer.location.clone(),
+            expires_at: record.expires_at,
+        }
+    }
+
+    /// `id` is the name the record was found by.
+    pub(crate) fn into_record(self, id: RecordId) -> Record {
+        Record {
+            id,
+            fingerprint: Fingerprint::from_stored(self.fingerprint),
+            answer: Answer {
+                status: self.status,
+                body: self.body,
+                etag: self.etag,
+                location: self.location,
+            },
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+pub(crate) fn write_item<T: Serialize>(value: T) -> Result<Item, Error> {
+    serde_dynamo::to_item(value).map_err(|error| damaged(&error))
+}
+
+pub(crate) fn read_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
+    serde_dynamo::from_item(item).map_err(|error| damaged(&error))
+}
+
+pub(crate) fn read_item_ref<T: DeserializeOwned>(item: &Item) -> Result<T, Error> {
+    read_item(item.clone())
+}
+
+/// An attribute is there, and says nothing that we could have written.
+fn unreadable(attribute: &'static str) -> Error {
+    Error::Internal(cause("reading an item", format!("attribute {attribute} cannot be read")))
+}
+
+/// serde's texts name attributes ("missing field `status`"); those that would quote a value are
+/// for types that our items do not have, but a mistyped string would be quoted, so only the first
+/// kind is passed on.
+fn damaged(error: &serde_dynamo::Error) -> Error {
+    let text = error.to_string();
+    let what = if text.starts_with("missing field `") { text } else { "wrong type".to_owned() };
+    Error::Internal(cause("reading an item", what))
+}

@@ -1,0 +1,83 @@
+//! `GET /users`: by status or role through the index, by email through the guard.
+
+use super::Service;
+use crate::cursor::{Binding, Cursor};
+use crate::error::Error;
+use crate::store::DirectoryQuery;
+use users_contract::limits;
+use users_domain::query::{Filter, ListUsers, Order};
+use users_domain::{Status, User};
+
+/// A page of users.
+#[derive(Clone, Debug)]
+pub struct UserPage {
+    /// The users, in order.
+    pub users: Vec<User>,
+    /// Where the next page begins, unless this is the last.
+    pub next_cursor: Option<String>,
+}
+
+impl Service {
+    /// A page of users.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidCursor`], and those of the store.
+    pub async fn list_users(&self, request: &ListUsers) -> Result<UserPage, Error> {
+        let (status, role) = match &request.filter {
+            Filter::Email(email) => {
+                let user = self.store.user_by_email(email.key()).await?;
+                return Ok(UserPage { users: user.into_iter().collect(), next_cursor: None });
+            }
+            Filter::Directory { status, role } => (*status, role.clone()),
+        };
+        let binding = Binding::new(&[
+            "listUsers",
+            status.map_or("", Status::as_str),
+            role.as_ref().map_or("", |role| role.as_str()),
+            order_name(request.order),
+        ]);
+        let after = match &request.cursor {
+            None => None,
+            Some(text) => Some(Cursor::decode(text, binding).ok_or(Error::InvalidCursor)?.position),
+        };
+        let query = DirectoryQuery {
+            statuses: status.map_or_else(|| vec![Status::Active, Status::Disabled], |it| vec![it]),
+            role,
+            order: request.order,
+            after,
+            limit: usize::from(request.limit),
+        };
+        let mut page = self.store.directory_page(&query).await?;
+        let fitting = fitting(&page.users);
+        let more = page.more || fitting < page.users.len();
+        page.users.truncate(fitting);
+        let last = page.users.last().filter(|_| more);
+        let next_cursor = last.map(|user| Cursor { position: user.user_id.ulid() }.encode(binding));
+        Ok(UserPage { users: page.users, next_cursor })
+    }
+}
+
+/// The order as it stands in a query.
+pub(super) fn order_name(order: Order) -> &'static str {
+    match order {
+        Order::Asc => "asc",
+        Order::Desc => "desc",
+    }
+}
+
+/// How many of the users fit into a page of 4 MiB. At least one always does, being at most
+/// 100 KiB as stored and, with every character escaped, at most six times that as JSON.
+fn fitting(users: &[User]) -> usize {
+    let mut bytes = 0;
+    users
+        .iter()
+        .take_while(|user| {
+            bytes += crate::http::wire::user_json(user).len() + 1;
+            bytes <= limits::PAGE_MAX_BYTES - PAGE_FRAME_BYTES
+        })
+        .count()
+}
+
+/// What a page holds besides its users: member names, brackets and the cursor.
+const PAGE_FRAME_BYTES: usize = 1024;
