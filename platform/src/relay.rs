@@ -137,7 +137,7 @@ impl Relay {
         let output = match result {
             Ok(output) => output,
             Err(error) => {
-                return Some((first, crate::store::classify("events:PutEvents", error)));
+                return Some((first, crate::store::classify("events:PutEvents", &error)));
             }
         };
         // A 200 can hold failures: every entry of the answer counts, and so do missing ones.

@@ -57,7 +57,7 @@ impl Store {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| classify("dynamodb:GetItem", error))?;
+            .map_err(|error| classify("dynamodb:GetItem", &error))?;
         output.item.map(|item| read_item::<UserItem>(item)?.into_user()).transpose()
     }
 
@@ -76,7 +76,7 @@ impl Store {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| classify("dynamodb:GetItem", error))?;
+            .map_err(|error| classify("dynamodb:GetItem", &error))?;
         let Some(item) = output.item else {
             return Ok(None);
         };
@@ -101,7 +101,7 @@ impl Store {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| classify("dynamodb:GetItem", error))?;
+            .map_err(|error| classify("dynamodb:GetItem", &error))?;
         let record = match output.item {
             Some(item) => Some(read_item_ref::<RecordItem>(&item)?.into_record(id.clone())),
             None => None,

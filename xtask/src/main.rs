@@ -1,2 +1,64 @@
-//! xtask
-fn main() {}
+//! The project's own commands. `cargo xtask --help` lists them.
+//!
+//! Results go to standard output, progress to standard error, and the exit status means something:
+//! 0 success, 1 failure, 2 a command line that cannot be understood; `call` has more.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+
+mod call;
+mod cargo;
+mod local;
+mod project;
+mod synth;
+mod test;
+mod test_local;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Build, run, test and deploy the user management service.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole service on this machine: the real functions behind the generated template.
+    Local(local::Arguments),
+    /// Make a signed call to the local stack, a deployed stage or any URL.
+    Call(call::Arguments),
+    /// Run everything that needs no network: format, lints, all tests, drift, then `test-local`.
+    Test(test::Arguments),
+    /// Run the black-box tests against a local stack of their own.
+    TestLocal(test_local::Arguments),
+    /// Generate the CloudFormation templates and the OpenAPI document into `templates/`.
+    Synth(synth::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Local(arguments) => local::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Call(arguments) => call::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::TestLocal(arguments) => test_local::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Synth(arguments) => synth::run(&arguments).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -9,6 +9,7 @@ use crate::config::{ServiceConfig, process_environment, system_sources};
 use crate::store::Store;
 use crate::telemetry::{self, Invocation};
 use crate::use_case::Service;
+use futures_util::future::BoxFuture;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use std::sync::Arc;
@@ -93,7 +94,10 @@ pub async fn respond<H: Handler>(
 ) -> ApiGatewayProxyResponse {
     let started = Instant::now();
     let request = Request::from_event(event, app.clock.now(), app.entropy.as_ref());
-    let result = H::handle(app, &request, deadline).await;
+    // On the heap and without its type: the futures of the SDK nest so deeply that the compiler
+    // would give up on the layout of the whole.
+    let handled: BoxFuture<'_, _> = Box::pin(H::handle(app, &request, deadline));
+    let result = handled.await;
     let failure = result.as_ref().err();
     let invocation = Invocation {
         operation: Operation::of(H::OPERATION).id,

@@ -66,7 +66,7 @@ impl Store {
                         AttributeValue::S(action.as_str().to_owned()),
                     );
             }
-            let output = query.send().await.map_err(|error| classify("dynamodb:Query", error))?;
+            let output = query.send().await.map_err(|error| classify("dynamodb:Query", &error))?;
             for item in output.items.unwrap_or_default() {
                 entries.push(read_item::<AuditItem>(item)?.into_entry()?);
             }

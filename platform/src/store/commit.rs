@@ -83,7 +83,7 @@ impl Store {
         {
             return Err(read_reasons(&kinds, cancelled.cancellation_reasons(), record));
         }
-        Err(CommitError::Failed(classify("dynamodb:TransactWriteItems", error)))
+        Err(CommitError::Failed(classify("dynamodb:TransactWriteItems", &error)))
     }
 
     /// Records a success that changed nothing.
@@ -114,7 +114,7 @@ impl Store {
             Some(other) if other.code() == Some("TransactionConflictException") => {
                 Err(PutRecordError::Conflict)
             }
-            _ => Err(PutRecordError::Failed(classify("dynamodb:PutItem", error))),
+            _ => Err(PutRecordError::Failed(classify("dynamodb:PutItem", &error))),
         }
     }
 

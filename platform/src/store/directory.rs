@@ -240,7 +240,7 @@ impl Store {
             .key_condition_expression(condition)
             .send()
             .await
-            .map_err(|error| classify("dynamodb:Query", error))?;
+            .map_err(|error| classify("dynamodb:Query", &error))?;
         for item in output.items.unwrap_or_default() {
             partition.buffer.push_back(read_item::<T>(item)?.read()?);
         }
@@ -280,7 +280,7 @@ impl Store {
                 .set_request_items(Some(pending))
                 .send()
                 .await
-                .map_err(|error| classify("dynamodb:BatchGetItem", error))?;
+                .map_err(|error| classify("dynamodb:BatchGetItem", &error))?;
             for item in output.responses.into_iter().flatten().flat_map(|(_, items)| items) {
                 users.push(read_item::<UserItem>(item)?.into_user()?);
             }

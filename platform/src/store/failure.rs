@@ -20,7 +20,7 @@ const TRANSIENT: &[&str] = &[
 ];
 
 /// Sorts an error of the SDK into [`Error::Unavailable`] or [`Error::Internal`].
-pub(crate) fn classify<E, R>(call: &'static str, error: SdkError<E, R>) -> Error
+pub(crate) fn classify<E, R>(call: &'static str, error: &SdkError<E, R>) -> Error
 where
     E: ProvideErrorMetadata + RequestId + StdError + 'static,
     R: std::fmt::Debug,
@@ -28,7 +28,7 @@ where
     let request_id = error.as_service_error().and_then(|it| it.request_id()).map(str::to_owned);
     let unavailable =
         |what: String| Error::Unavailable(Cause { call, what, request_id: request_id.clone() });
-    match &error {
+    match error {
         SdkError::TimeoutError(_) => unavailable("no answer in time".to_owned()),
         // The connector's texts name addresses and system errors, nothing of the request.
         SdkError::DispatchFailure(failure) => unavailable(match failure.as_connector_error() {

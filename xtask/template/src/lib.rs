@@ -1,1 +1,77 @@
-//! Template.
+//! The CloudFormation template of each stage and the OpenAPI document, generated from the contract.
+//!
+//! Everything here is a pure function of `stages.toml` and the table of operations: the same input
+//! gives the same bytes. The generated files are committed under `templates/`;
+//! [`check_outputs`] says which of them are stale.
+
+mod openapi;
+mod render;
+mod stages;
+mod template;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::{fs, io};
+
+pub use openapi::{openapi, render_openapi};
+pub use stages::{Architecture, LogLevel, Stage, StagesError, stages};
+pub use template::{render_template, template};
+
+/// The generated files as (name below `templates/`, content): the template of each stage, then the
+/// OpenAPI document.
+#[must_use]
+pub fn outputs(stages: &BTreeMap<String, Stage>) -> Vec<(String, String)> {
+    stages
+        .iter()
+        .map(|(name, stage)| (template_file_name(name), render_template(stage)))
+        .chain([("openapi.json".to_owned(), render_openapi())])
+        .collect()
+}
+
+/// The name of the file that holds the template of a stage.
+#[must_use]
+pub fn template_file_name(stage: &str) -> String {
+    format!("users-{stage}.template.json")
+}
+
+/// Writes the generated files into a directory, which is created when it is missing. Files that
+/// are current are not touched. Returns the names of those that were written.
+///
+/// # Errors
+///
+/// When the directory cannot be created or a file cannot be written.
+pub fn write_outputs(
+    directory: &Path,
+    stages: &BTreeMap<String, Stage>,
+) -> io::Result<Vec<String>> {
+    fs::create_dir_all(directory)?;
+    let stale = check_outputs(directory, stages)?;
+    for (name, content) in outputs(stages) {
+        if stale.contains(&name) {
+            fs::write(directory.join(&name), content)?;
+        }
+    }
+    Ok(stale)
+}
+
+/// The names of the generated files that are missing from a directory or differ from what would
+/// be generated now.
+///
+/// # Errors
+///
+/// When a file is there but cannot be read.
+pub fn check_outputs(
+    directory: &Path,
+    stages: &BTreeMap<String, Stage>,
+) -> io::Result<Vec<String>> {
+    let mut stale = Vec::new();
+    for (name, content) in outputs(stages) {
+        match fs::read(directory.join(&name)) {
+            Ok(found) if found == content.as_bytes() => {}
+            Ok(_) => stale.push(name),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => stale.push(name),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(stale)
+}

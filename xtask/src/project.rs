@@ -1,0 +1,38 @@
+//! Where things are.
+
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use users_template::Stage;
+
+/// The root of the project: from cargo when it runs us, else from where we were compiled.
+pub(crate) fn root() -> PathBuf {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest.parent().map(Path::to_path_buf).unwrap_or(manifest)
+}
+
+/// The target directory: this program is in `<target>/<profile>/xtask`, wherever configuration and
+/// environment have put it.
+pub(crate) fn target() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let target = program.parent().and_then(Path::parent);
+    target.map(Path::to_path_buf).context("this program is not in a target directory")
+}
+
+/// The stages of `stages.toml`.
+pub(crate) fn stages() -> Result<BTreeMap<String, Stage>> {
+    let path = root().join("stages.toml");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(users_template::stages(&text)?)
+}
+
+/// One stage of `stages.toml`.
+pub(crate) fn stage(name: &str) -> Result<Stage> {
+    let mut stages = stages()?;
+    let known = stages.keys().cloned().collect::<Vec<_>>().join(", ");
+    stages
+        .remove(name)
+        .with_context(|| format!("stages.toml has no stage `{name}`; it has: {known}"))
+}

@@ -1,0 +1,116 @@
+//! `cargo xtask test-local`: the black-box tests against an embedded stack that is started for
+//! them on a free port and taken down afterwards.
+
+use crate::{cargo, local};
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// Arguments of `test-local`.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Arguments {
+    /// Build with optimisations.
+    #[arg(long)]
+    release: bool,
+    /// Only the tests whose names contain this.
+    filter: Option<String>,
+    /// Print the log lines of the functions.
+    #[arg(long)]
+    logs: bool,
+}
+
+/// Callers that the suite needs besides `test`; it knows their names.
+const PRINCIPALS: &[&str] = &["other:other-secret", "reader:reader-secret=GET/users*"];
+
+/// The suites, in order. `stack` checks the whole table at its end, so it comes last of those that
+/// share a stack; `lifecycle` starts and kills stacks of its own.
+const SUITES: &[&str] = &["api", "volume", "stack", "lifecycle"];
+
+/// What the stack prints when it is ready.
+#[derive(Debug, Deserialize)]
+struct Ready {
+    url: String,
+    region: String,
+    control: String,
+}
+
+/// A running stack, ended when dropped.
+struct Stack {
+    child: Child,
+    ready: Ready,
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // It ends its functions with it: they notice that their Runtime API is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let built = local::build("dev", arguments.release, &["users-tests"])?;
+    let log = tempfile::Builder::new()
+        .prefix("users-local-stack-")
+        .suffix(".log")
+        .tempfile()
+        .context("cannot create a temporary file")?;
+    let stack = start(built.command(), arguments.logs, &log)?;
+    eprintln!("The embedded stack answers at {}", stack.ready.url);
+    let result = SUITES.iter().try_for_each(|suite| {
+        let mut command = cargo::cargo();
+        command.args(["test", "--package", "users-tests", "--locked", "--test", suite]);
+        if arguments.release {
+            command.arg("--release");
+        }
+        if let Some(filter) = &arguments.filter {
+            command.arg(filter);
+        }
+        command
+            .env("USERS_API_URL", &stack.ready.url)
+            .env("USERS_API_REGION", &stack.ready.region)
+            .env("USERS_API_CONTROL_URL", &stack.ready.control)
+            .env("USERS_LOCAL_STACK", &built.program)
+            .env("USERS_LOCAL_FUNCTIONS", &built.functions)
+            .env("USERS_LOCAL_TEMPLATE", &built.template)
+            .env("USERS_XTASK", std::env::current_exe()?);
+        cargo::run(&mut command)
+    });
+    if result.is_err()
+        && !arguments.logs
+        && let Ok((_, path)) = log.keep()
+    {
+        eprintln!("What the stack printed is in {}", path.display());
+    }
+    result
+}
+
+fn start(mut command: Command, logs: bool, log: &tempfile::NamedTempFile) -> Result<Stack> {
+    command.args(["--port", "0", "--ephemeral", "--output", "json"]);
+    for principal in PRINCIPALS {
+        command.args(["--principal", principal]);
+    }
+    let errors = if logs {
+        Stdio::inherit()
+    } else {
+        Stdio::from(log.reopen().context("cannot write a temporary file")?)
+    };
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(errors)
+        .spawn()
+        .context("cannot start the local stack")?;
+    let mut line = String::new();
+    let output = child.stdout.take().context("the local stack has no output")?;
+    // It prints one line when it is ready and none when it fails, so this never waits for long.
+    BufReader::new(output).read_line(&mut line).context("cannot read from the local stack")?;
+    let Ok(ready) = serde_json::from_str(&line) else {
+        let _ = child.kill();
+        let status = child.wait().context("cannot wait for the local stack")?;
+        let said = std::fs::read_to_string(log.path()).unwrap_or_default();
+        bail!("the local stack did not start ({status}):\n{said}");
+    };
+    Ok(Stack { child, ready })
+}

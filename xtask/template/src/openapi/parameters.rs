@@ -1,0 +1,100 @@
+//! Parameters: of the path and the query inline, of headers shared.
+
+use serde_json::{Map, Value, json};
+use users_contract::{Operation, ParameterKind, QueryParameter, RequestHeader};
+
+/// The request headers, by the name of their component.
+pub(super) fn components() -> Map<String, Value> {
+    [
+        (
+            "CorrelationId",
+            header(
+                "X-Correlation-Id",
+                "Names this call in logs, audit entries, events and the response. One that does not \
+look as it should is not refused but replaced.",
+                "checkout-42",
+            ),
+        ),
+        (
+            component(RequestHeader::IdempotencyKey),
+            header(
+                "Idempotency-Key",
+                "Makes the write safe to retry. Two such headers, or a key that breaks its rule, are \
+400.",
+                "3f1c9a52-7b0e-4f0e-9d53-0a4f4f6d2c11",
+            ),
+        ),
+        (
+            component(RequestHeader::IfMatch),
+            header("If-Match", "Write only when the user is at one of these versions.", "\"3\""),
+        ),
+        (
+            component(RequestHeader::IfNoneMatch),
+            header("If-None-Match", "Answer 304 when the user is at one of these versions.", "\"3\""),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, parameter)| (name.to_owned(), parameter))
+    .collect()
+}
+
+/// The parameters of an operation.
+pub(super) fn of(operation: &Operation) -> Vec<Value> {
+    let path = operation.path_parameters.iter().map(|parameter| {
+        json!({
+            "in": "path",
+            "name": parameter.name,
+            "required": true,
+            "description": parameter.description,
+            "schema": {"type": "string", "pattern": parameter.pattern},
+        })
+    });
+    let query = operation.query_parameters.iter().map(|parameter| {
+        json!({
+            "in": "query",
+            "name": parameter.name,
+            "description": parameter.description,
+            "schema": query_schema(parameter),
+        })
+    });
+    let headers = operation
+        .headers
+        .iter()
+        .map(|header| component(*header))
+        .chain(["CorrelationId"])
+        .map(|name| json!({"$ref": format!("#/components/parameters/{name}")}));
+    path.chain(query).chain(headers).collect()
+}
+
+fn component(header: RequestHeader) -> &'static str {
+    match header {
+        RequestHeader::IdempotencyKey => "IdempotencyKey",
+        RequestHeader::IfMatch => "IfMatch",
+        RequestHeader::IfNoneMatch => "IfNoneMatch",
+    }
+}
+
+fn header(name: &str, description: &str, example: &str) -> Value {
+    json!({
+        "in": "header",
+        "name": name,
+        "description": description,
+        "schema": {"type": "string", "minLength": 1, "examples": [example]},
+    })
+}
+
+fn query_schema(parameter: &QueryParameter) -> Value {
+    match parameter.kind {
+        ParameterKind::Integer { min, max, default } => {
+            json!({"type": "integer", "minimum": min, "maximum": max, "default": default})
+        }
+        ParameterKind::Enum { values, default: None } => json!({"type": "string", "enum": values}),
+        ParameterKind::Enum { values, default: Some(default) } => {
+            json!({"type": "string", "enum": values, "default": default})
+        }
+        ParameterKind::Pattern(pattern) => json!({"type": "string", "pattern": pattern}),
+        // A character is at least a byte, so the limit holds for both.
+        ParameterKind::Text { max_bytes } => json!({"type": "string", "maxLength": max_bytes}),
+        ParameterKind::DateTime => json!({"type": "string", "format": "date-time"}),
+    }
+}

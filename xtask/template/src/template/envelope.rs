@@ -1,0 +1,179 @@
+//! The document around the resources: what `stratosphere` has types for goes into
+//! [`Resource::new`], and what its own envelope lacks (`DependsOn`, `DeletionPolicy`,
+//! `UpdateReplacePolicy`, `Metadata`) is said here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+use stratosphere::template::ToResource;
+use stratosphere::value::{ExpBool, ExpString, ToValue};
+
+/// A template in the making. Ordered maps, so that the same calls in any order give the same bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Template {
+    description: String,
+    pub(crate) parameters: BTreeMap<String, Parameter>,
+    pub(crate) conditions: BTreeMap<String, ExpBool>,
+    resources: BTreeMap<String, Resource>,
+    pub(crate) outputs: BTreeMap<String, Output>,
+}
+
+/// A text parameter of the stack.
+#[derive(Clone, Debug)]
+pub(crate) struct Parameter {
+    pub(crate) description: String,
+    /// A regular expression that the whole value must match.
+    pub(crate) allowed_pattern: &'static str,
+    /// What the operator reads when the value does not match.
+    pub(crate) constraint: &'static str,
+}
+
+/// A value that the stack shows to whoever deployed it.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    pub(crate) description: &'static str,
+    pub(crate) value: ExpString,
+}
+
+/// One resource with its attributes.
+#[derive(Clone, Debug)]
+pub(crate) struct Resource {
+    type_name: String,
+    properties: Map<String, Value>,
+    /// The condition that the resource exists under.
+    pub(crate) condition: Option<String>,
+    depends_on: BTreeSet<String>,
+    /// Notes for tools, such as the rules that a policy check leaves out, with reasons.
+    pub(crate) metadata: Map<String, Value>,
+    retained: bool,
+}
+
+impl Template {
+    /// A template without anything in it.
+    pub(crate) fn new(description: String) -> Self {
+        Self { description, ..Self::default() }
+    }
+
+    /// Adds a resource and hands back its logical id, to refer to it by.
+    pub(crate) fn add(&mut self, id: impl Into<String>, resource: Resource) -> String {
+        let id = id.into();
+        let previous = self.resources.insert(id.clone(), resource);
+        debug_assert!(previous.is_none(), "two resources have the logical id {id}");
+        id
+    }
+
+    /// The resources so far, by logical id.
+    pub(crate) fn resources(&self) -> impl Iterator<Item = (&String, &Resource)> {
+        self.resources.iter()
+    }
+
+    /// The finished document.
+    pub(crate) fn to_value(&self) -> Value {
+        let mut document = Map::new();
+        document.insert("AWSTemplateFormatVersion".to_owned(), json!("2010-09-09"));
+        document.insert("Description".to_owned(), json!(self.description));
+        document.insert("Parameters".to_owned(), object(&self.parameters, Parameter::to_value));
+        if !self.conditions.is_empty() {
+            document.insert("Conditions".to_owned(), object(&self.conditions, ToValue::to_value));
+        }
+        document.insert("Resources".to_owned(), object(&self.resources, Resource::to_value));
+        document.insert("Outputs".to_owned(), object(&self.outputs, Output::to_value));
+        Value::Object(document)
+    }
+}
+
+impl Parameter {
+    fn to_value(&self) -> Value {
+        json!({
+            "Type": "String",
+            "Description": self.description,
+            "AllowedPattern": self.allowed_pattern,
+            "ConstraintDescription": self.constraint,
+        })
+    }
+}
+
+impl Output {
+    fn to_value(&self) -> Value {
+        json!({"Description": self.description, "Value": self.value.to_value()})
+    }
+}
+
+impl Resource {
+    /// A resource from its typed properties.
+    pub(crate) fn new<R: ToResource>(resource: &R) -> Self {
+        Self {
+            type_name: R::RESOURCE_TYPE_NAME.to_string(),
+            properties: resource.to_resource_properties(),
+            condition: None,
+            depends_on: BTreeSet::new(),
+            metadata: Map::new(),
+            retained: false,
+        }
+    }
+
+    /// Creates this resource after others that its properties do not refer to.
+    pub(crate) fn depends_on<I: Into<String>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
+        self.depends_on.extend(ids.into_iter().map(Into::into));
+        self
+    }
+
+    /// Keeps the real thing when the resource leaves the template, is replaced, or its stack is
+    /// deleted.
+    pub(crate) fn retained(mut self) -> Self {
+        self.retained = true;
+        self
+    }
+
+    /// The resource as it stands in the document.
+    pub(crate) fn to_value(&self) -> Value {
+        let mut resource = Map::new();
+        resource.insert("Type".to_owned(), json!(self.type_name));
+        if let Some(condition) = &self.condition {
+            resource.insert("Condition".to_owned(), json!(condition));
+        }
+        if !self.depends_on.is_empty() {
+            resource.insert("DependsOn".to_owned(), json!(self.depends_on));
+        }
+        if self.retained {
+            resource.insert("DeletionPolicy".to_owned(), json!("Retain"));
+            resource.insert("UpdateReplacePolicy".to_owned(), json!("Retain"));
+        }
+        if !self.metadata.is_empty() {
+            resource.insert("Metadata".to_owned(), json!(self.metadata));
+        }
+        resource.insert("Properties".to_owned(), json!(self.properties));
+        Value::Object(resource)
+    }
+}
+
+fn object<T>(entries: &BTreeMap<String, T>, to_value: impl Fn(&T) -> Value) -> Value {
+    Value::Object(entries.iter().map(|(key, entry)| (key.clone(), to_value(entry))).collect())
+}
+
+/// Text as it stands.
+pub(crate) fn text(value: impl Into<String>) -> ExpString {
+    ExpString::Literal(value.into())
+}
+
+/// `Ref`: the name or id of a resource, or the value of a parameter.
+pub(crate) fn reference(id: &str) -> ExpString {
+    ExpString::Ref(id.into())
+}
+
+/// `Fn::GetAtt`: an attribute of a resource.
+pub(crate) fn attribute(id: &str, name: &str) -> ExpString {
+    stratosphere::value::get_att(id, name)
+}
+
+/// `Fn::Sub`: text with `${…}` filled in by CloudFormation.
+pub(crate) fn substitute(pattern: impl Into<String>) -> ExpString {
+    ExpString::Sub { pattern: pattern.into() }
+}
+
+/// A map of text, as properties such as headers and environment variables want it.
+pub(crate) fn text_map<K: Into<String>>(
+    entries: impl IntoIterator<Item = (K, ExpString)>,
+) -> BTreeMap<String, ExpString> {
+    entries.into_iter().map(|(key, value)| (key.into(), value)).collect()
+}

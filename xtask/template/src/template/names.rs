@@ -1,0 +1,91 @@
+//! Logical ids and physical names, so that each is spelt in one place.
+
+use stratosphere::value::ExpString;
+
+use super::envelope::substitute;
+
+/// The REST API.
+pub(crate) const API: &str = "Api";
+/// The published stage of the API.
+pub(crate) const API_STAGE: &str = "ApiStage";
+/// The validator of bodies and parameters.
+pub(crate) const REQUEST_VALIDATOR: &str = "ApiRequestValidator";
+/// The users table.
+pub(crate) const USERS_TABLE: &str = "UsersTable";
+/// The index of the users table that lists read.
+pub(crate) const DIRECTORY_INDEX: &str = "directory";
+/// The idempotency table.
+pub(crate) const IDEMPOTENCY_TABLE: &str = "IdempotencyTable";
+/// The audit bus.
+pub(crate) const AUDIT_BUS: &str = "AuditBus";
+/// What feeds the relay from the users table's stream.
+pub(crate) const AUDIT_STREAM: &str = "AuditStream";
+/// Where batches end up that the relay could not deliver.
+pub(crate) const AUDIT_DEAD_LETTERS: &str = "AuditDeadLetters";
+/// The policy of that queue.
+pub(crate) const AUDIT_DEAD_LETTERS_POLICY: &str = "AuditDeadLettersPolicy";
+/// The parameter that names the bucket of the functions' archives.
+pub(crate) const ARTIFACT_BUCKET: &str = "ArtifactBucket";
+
+/// The logical ids that belong to one function.
+#[derive(Clone, Debug)]
+pub(crate) struct FunctionIds {
+    /// The function.
+    pub(crate) function: String,
+    /// The key of its archive, a parameter.
+    pub(crate) key: String,
+    /// Its log group.
+    pub(crate) logs: String,
+    /// Its permission to be invoked by the API.
+    pub(crate) permission: String,
+    /// Its role.
+    pub(crate) role: String,
+}
+
+impl FunctionIds {
+    /// The ids of the function with this kebab-case name.
+    pub(crate) fn of(function: &str) -> Self {
+        let stem = pascal_case(function);
+        Self {
+            function: format!("{stem}Function"),
+            key: format!("{stem}FunctionKey"),
+            logs: format!("{stem}Logs"),
+            permission: format!("{stem}Permission"),
+            role: format!("{stem}Role"),
+        }
+    }
+}
+
+/// The physical name of something without state: the stack's name tells stages apart.
+pub(crate) fn in_stack(name: &str) -> ExpString {
+    substitute(format!("${{AWS::StackName}}-{name}"))
+}
+
+/// `users-register-create` and `MISSING_TOKEN` to `UsersRegisterCreate` and `MissingToken`; an
+/// inner capital stays, so that `userId` becomes `UserId`.
+pub(crate) fn pascal_case(name: &str) -> String {
+    let shouted = !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    name.split(|character: char| !character.is_ascii_alphanumeric())
+        .flat_map(|word| {
+            word.char_indices().map(move |(index, character)| match index {
+                0 => character.to_ascii_uppercase(),
+                _ if shouted => character.to_ascii_lowercase(),
+                _ => character,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pascal_case;
+
+    #[test]
+    fn every_spelling_becomes_pascal_case() {
+        assert_eq!(pascal_case("users-register-create"), "UsersRegisterCreate");
+        assert_eq!(pascal_case("MISSING_AUTHENTICATION_TOKEN"), "MissingAuthenticationToken");
+        assert_eq!(pascal_case("DEFAULT_4XX"), "Default4xx");
+        assert_eq!(pascal_case("{userId}"), "UserId");
+        assert_eq!(pascal_case("/users/{userId}/roles"), "UsersUserIdRoles");
+    }
+}

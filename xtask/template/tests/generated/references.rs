@@ -1,0 +1,173 @@
+//! What one part of a template says of another.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{of_type, repository_stages, resources, test_template, walk};
+
+/// The names in `${…}` of a pattern, without attributes.
+fn substituted(pattern: &str) -> Vec<String> {
+    pattern
+        .split("${")
+        .skip(1)
+        .map(|rest| {
+            let name = rest.split('}').next().unwrap();
+            if name.starts_with("AWS::") { name } else { name.split('.').next().unwrap() }
+                .to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn every_reference_points_at_something() {
+    let template = test_template();
+    let mut known: BTreeSet<String> =
+        ["AWS::AccountId", "AWS::Partition", "AWS::Region", "AWS::StackName", "AWS::URLSuffix"]
+            .map(str::to_owned)
+            .into();
+    known.extend(resources(&template).keys().cloned());
+    known.extend(template["Parameters"].as_object().unwrap().keys().cloned());
+    let mut found = 0;
+    let mut check = |name: &str| {
+        found += 1;
+        assert!(known.contains(name), "{name} does not exist");
+    };
+    walk(&template, &mut |value| {
+        if let Some(name) = value["Ref"].as_str() {
+            check(name);
+        }
+        if let Some(name) = value["Fn::GetAtt"][0].as_str() {
+            check(name);
+        }
+        if let Some(pattern) = value["Fn::Sub"].as_str() {
+            substituted(pattern).iter().for_each(|name| check(name));
+        }
+    });
+    for resource in resources(&template).values() {
+        for name in resource["DependsOn"].as_array().into_iter().flatten() {
+            check(name.as_str().unwrap());
+        }
+    }
+    assert!(found > 300, "only {found} references were found");
+}
+
+#[test]
+fn text_with_a_variable_stands_in_a_substitution() {
+    let template = test_template();
+    let mut inside = 0;
+    let mut all = 0;
+    walk(&template, &mut |value| {
+        let has_variable = |value: &Value| value.as_str().is_some_and(|text| text.contains("${"));
+        inside += usize::from(has_variable(&value["Fn::Sub"]));
+        all += usize::from(has_variable(value));
+    });
+    assert_eq!(all, inside);
+}
+
+#[test]
+fn resources_do_not_depend_on_each_other_in_a_circle() {
+    let template = test_template();
+    let mut waiting: Vec<(String, BTreeSet<String>)> = resources(&template)
+        .iter()
+        .map(|(id, resource)| {
+            let mut needs = BTreeSet::new();
+            walk(resource, &mut |value| {
+                needs.extend(value["Ref"].as_str().map(str::to_owned));
+                needs.extend(value["Fn::GetAtt"][0].as_str().map(str::to_owned));
+                needs.extend(value["Fn::Sub"].as_str().into_iter().flat_map(substituted));
+            });
+            let before = resource["DependsOn"].as_array().into_iter().flatten();
+            needs.extend(before.filter_map(|name| name.as_str().map(str::to_owned)));
+            needs.retain(|name| resources(&template).contains_key(name));
+            (id.clone(), needs)
+        })
+        .collect();
+    loop {
+        let ready: BTreeSet<String> = waiting
+            .iter()
+            .filter(|(_, needs)| needs.is_empty())
+            .map(|(id, _)| id.clone())
+            .collect();
+        if ready.is_empty() {
+            break;
+        }
+        waiting.retain(|(id, _)| !ready.contains(id));
+        for (_, needs) in &mut waiting {
+            needs.retain(|id| !ready.contains(id));
+        }
+    }
+    assert!(waiting.is_empty(), "{waiting:?}");
+}
+
+#[test]
+fn everything_that_takes_tags_says_service_and_stage() {
+    let template = test_template();
+    let tags = json!([
+        {"Key": "service", "Value": "users"},
+        {"Key": "stage", "Value": "test"},
+    ]);
+    for name in [
+        "AWS::ApiGateway::RestApi",
+        "AWS::ApiGateway::Stage",
+        "AWS::DynamoDB::Table",
+        "AWS::Events::EventBus",
+        "AWS::IAM::Role",
+        "AWS::Lambda::EventSourceMapping",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "AWS::SQS::Queue",
+    ] {
+        let found = of_type(&template, name);
+        assert!(!found.is_empty(), "{name}");
+        for (id, properties) in found {
+            assert_eq!(properties["Tags"], tags, "{id}");
+        }
+    }
+}
+
+#[test]
+fn tables_outlive_their_stack_and_have_no_fixed_name() {
+    for (name, stage) in repository_stages() {
+        let template = users_template::template(&stage);
+        let tables = of_type(&template, "AWS::DynamoDB::Table");
+        assert_eq!(tables.len(), 2);
+        for (id, properties) in tables {
+            let resource = &resources(&template)[id];
+            assert_eq!(resource["DeletionPolicy"], "Retain", "{name} {id}");
+            assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{name} {id}");
+            assert_eq!(properties["DeletionProtectionEnabled"], stage.protected, "{name} {id}");
+            assert_eq!(properties["TableName"], Value::Null, "{name} {id}");
+            assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST", "{name} {id}");
+            assert_eq!(
+                properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true,
+                "{name} {id}"
+            );
+        }
+    }
+    assert!(repository_stages()["prod"].protected);
+}
+
+#[test]
+fn tables_have_the_keys_that_the_code_reads_and_writes() {
+    let template = test_template();
+    let users = &resources(&template)["UsersTable"]["Properties"];
+    let keys = |hash: &str, range: &str| {
+        json!([
+            {"AttributeName": hash, "KeyType": "HASH"},
+            {"AttributeName": range, "KeyType": "RANGE"},
+        ])
+    };
+    assert_eq!(users["KeySchema"], keys("pk", "sk"));
+    assert_eq!(users["StreamSpecification"]["StreamViewType"], "NEW_IMAGE");
+    let index = &users["GlobalSecondaryIndexes"][0];
+    assert_eq!(index["IndexName"], "directory");
+    assert_eq!(index["KeySchema"], keys("directoryPk", "userId"));
+    assert_eq!(index["Projection"]["ProjectionType"], "ALL");
+    let idempotency = &resources(&template)["IdempotencyTable"]["Properties"];
+    assert_eq!(idempotency["KeySchema"], json!([{"AttributeName": "id", "KeyType": "HASH"}]));
+    assert_eq!(
+        idempotency["TimeToLiveSpecification"],
+        json!({"AttributeName": "expiresAt", "Enabled": true})
+    );
+}
