@@ -49,7 +49,8 @@ impl Invocation<'_> {
     /// Writes the line: a warning or an error only when somebody has to act.
     pub(crate) fn log(&self, response: &Response, failure: Option<&Rejection>) {
         let outcome = response.problem.map_or("success", |code| code.as_str());
-        let duration_ms = self.duration.as_secs_f64() * 1000.0;
+        // To the microsecond, which is more than the clock is good for.
+        let duration_ms = self.duration.as_micros() as f64 / 1000.0;
         // One call site for each level, since a level is part of the call site.
         macro_rules! line {
             ($level:ident, $($extra:tt)*) => {

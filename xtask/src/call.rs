@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long, short)]
     include: bool,
     #[command(flatten)]
-    target: target::Arguments,
+    target: target::Target,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -105,8 +105,7 @@ fn print(response: &Response, include: bool) -> Result<()> {
             }
             writeln!(out)?;
         }
-        let pretty = response.json().ok().and_then(|json| serde_json::to_string_pretty(&json).ok());
-        match pretty {
+        match pretty(&response.body) {
             Some(pretty) => writeln!(out, "{pretty}"),
             None => {
                 out.write_all(&response.body)?;
@@ -119,5 +118,27 @@ fn print(response: &Response, include: bool) -> Result<()> {
         // A reader that had enough, like `head`, is no failure.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to standard output"),
+    }
+}
+
+/// JSON with line breaks, its members in the order they came in; `None` when it is no JSON.
+fn pretty(body: &[u8]) -> Option<String> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let mut writer = serde_json::Serializer::pretty(Vec::new());
+    serde_transcode::transcode(&mut reader, &mut writer).ok()?;
+    reader.end().ok()?;
+    String::from_utf8(writer.into_inner()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pretty;
+
+    #[test]
+    fn members_keep_their_order() {
+        let text = pretty(br#"{"b":1,"a":[]}"#);
+        assert_eq!(text.as_deref(), Some("{\n  \"b\": 1,\n  \"a\": []\n}"));
+        assert_eq!(pretty(b"{} x"), None);
+        assert_eq!(pretty(b""), None);
     }
 }

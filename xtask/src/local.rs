@@ -38,9 +38,13 @@ enum Output {
     Json,
 }
 
-/// Where a running local stack tells `cargo xtask call` its address.
+/// Where a running local stack tells `cargo xtask call` its address. `USERS_LOCAL_READY_FILE` names
+/// another file, so that tests can have a stack beside the one that somebody uses.
 pub(crate) fn ready_file() -> PathBuf {
-    project::root().join(".local").join("ready.json")
+    match std::env::var_os("USERS_LOCAL_READY_FILE").filter(|path| !path.is_empty()) {
+        Some(path) => PathBuf::from(path),
+        None => project::root().join(".local").join("ready.json"),
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

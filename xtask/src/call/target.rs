@@ -12,7 +12,7 @@ const DEFAULT_LOCAL_REGION: &str = "us-east-1";
 
 /// Which API to call, and as whom.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Target {
     /// `local`, or a stage that is deployed to AWS.
     #[arg(long, default_value = "local", conflicts_with = "url")]
     stage: String,
@@ -46,7 +46,7 @@ struct Resolved {
     session_token: Option<String>,
 }
 
-impl Arguments {
+impl Target {
     /// A client of the API.
     pub(crate) fn client(&self) -> Result<Client> {
         let principal = self.principal.as_deref().map(principal).transpose()?;
