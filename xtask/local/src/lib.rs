@@ -1,1 +1,28 @@
-//! Local.
+//! An embedded cloud: runs a generated CloudFormation template with the real function binaries.
+//!
+//! Each resource of the template gets a local counterpart: API Gateway (`gateway`), Lambda
+//! (`lambda`), DynamoDB and its streams (`dynamo`, `stream`), EventBridge (`bus`) and the X-Ray
+//! daemon (`xray`). What has none is listed, never silently dropped, and a resource type
+//! that is not known at all is an error. Nothing in here knows the service's routes or rules; they
+//! come from the template.
+
+mod auth;
+mod bus;
+mod console;
+mod control;
+mod data;
+mod dynamo;
+mod faults;
+mod gateway;
+mod lambda;
+mod names;
+mod server;
+mod stack;
+mod stream;
+mod template;
+mod xray;
+
+pub use auth::Principal;
+pub use data::{DataLocation, write_atomically};
+pub use stack::{Options, Stack, start};
+pub use template::LeftOut;

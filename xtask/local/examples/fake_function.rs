@@ -1,0 +1,151 @@
+//! A Lambda function for the tests of this crate, on nothing but the standard library.
+//!
+//! It does what the body of the request asks for, so that the tests can make it fail in every way.
+//! As a target of a stream it passes each record on to the event bus.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a function logs by printing")]
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    println!("{}", json!({"level": "INFO", "message": "started"}));
+    if std::env::var("FAILS_TO_START").is_ok() {
+        eprintln!("no luck today");
+        std::process::exit(3);
+    }
+    let api = std::env::var("AWS_LAMBDA_RUNTIME_API")?;
+    let address = api.strip_prefix("http://").unwrap_or(&api);
+    let (host, prefix) = address.split_once('/').ok_or("the Runtime API has no path")?;
+    loop {
+        let next = format!("/{prefix}/2018-06-01/runtime/invocation/next");
+        let (headers, event) = call(host, "GET", &next, &[], "")?;
+        let id = headers
+            .iter()
+            .find_map(|(name, value)| (name == "lambda-runtime-aws-request-id").then_some(value))
+            .ok_or("no request id")?;
+        let (kind, body) = match handle(&event) {
+            Ok(response) => ("response", response),
+            Err(error) => {
+                let text = error.to_string();
+                ("error", json!({"errorType": "Fake", "errorMessage": text}).to_string())
+            }
+        };
+        let path = format!("/{prefix}/2018-06-01/runtime/invocation/{id}/{kind}");
+        call(host, "POST", &path, &[], &body)?;
+    }
+}
+
+fn handle(event: &str) -> Result<String, Failure> {
+    let event: Value = serde_json::from_str(event)?;
+    if let Some(records) = event["Records"].as_array() {
+        return relay(records);
+    }
+    let wish: Value = event["body"].as_str().map_or(Ok(Value::Null), serde_json::from_str)?;
+    match wish["do"].as_str() {
+        Some("crash") => std::process::exit(9),
+        Some("error") => return Err("asked to fail".into()),
+        Some("garbage") => return Ok("\"not a response\"".to_owned()),
+        Some("sleep") => {
+            let milliseconds = wish["ms"].as_u64().unwrap_or(0);
+            std::thread::sleep(Duration::from_millis(milliseconds));
+        }
+        Some("write") => write_item(&wish)?,
+        _ => {}
+    }
+    let echo = json!({
+        "event": event,
+        "pid": std::process::id(),
+        "environment": std::env::vars().collect::<std::collections::BTreeMap<_, _>>(),
+    });
+    Ok(json!({
+        "statusCode": 200,
+        "headers": {"x-echo": "yes"},
+        "body": echo.to_string()
+    })
+    .to_string())
+}
+
+fn write_item(wish: &Value) -> Result<(), Failure> {
+    let item = json!({
+        "TableName": std::env::var("ITEMS_TABLE")?,
+        "Item": {"pk": {"S": wish["pk"]}, "sk": {"S": wish["sk"]}}
+    });
+    let answer = aws("AWS_ENDPOINT_URL_DYNAMODB", "DynamoDB_20120810.PutItem", &item)?;
+    match answer.get("__type") {
+        Some(error) => Err(error.to_string().into()),
+        None => Ok(()),
+    }
+}
+
+/// Passes records on one by one, and reports the first that the bus refused.
+fn relay(records: &[Value]) -> Result<String, Failure> {
+    for record in records {
+        let detail = json!({"sk": record["dynamodb"]["NewImage"]["sk"]["S"], "record": record});
+        let entries = json!({"Entries": [{
+            "Source": "items.service",
+            "DetailType": "ItemWritten",
+            "Detail": detail.to_string(),
+            "EventBusName": std::env::var("EVENT_BUS_NAME")?,
+        }]});
+        let answer = aws("AWS_ENDPOINT_URL_EVENTBRIDGE", "AWSEvents.PutEvents", &entries)?;
+        if answer["FailedEntryCount"] != 0 {
+            let number = &record["dynamodb"]["SequenceNumber"];
+            return Ok(json!({"batchItemFailures": [{"itemIdentifier": number}]}).to_string());
+        }
+    }
+    Ok(json!({"batchItemFailures": []}).to_string())
+}
+
+fn aws(endpoint: &str, target: &str, body: &Value) -> Result<Value, Failure> {
+    let url = std::env::var(endpoint)?;
+    let host = url.strip_prefix("http://").ok_or("not an http endpoint")?;
+    let authorization = "AWS4-HMAC-SHA256 Credential=local/20261122/us-east-1/x/aws4_request, \
+                         SignedHeaders=host, Signature=0";
+    let headers = [
+        ("x-amz-target", target),
+        ("content-type", "application/x-amz-json-1.0"),
+        ("x-amz-date", "20261122T100000Z"),
+        ("authorization", authorization),
+    ];
+    let (_, answer) = call(host, "POST", "/", &headers, &body.to_string())?;
+    Ok(serde_json::from_str(&answer)?)
+}
+
+type Headers = Vec<(String, String)>;
+
+/// One HTTP call on a connection of its own.
+fn call(
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<(Headers, String), Failure> {
+    let mut stream = TcpStream::connect(host)?;
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+    stream.write_all(request.as_bytes())?;
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    let mut received = Vec::new();
+    while reader.read_line(&mut line)? > 2 {
+        if let Some((name, value)) = line.trim_end().split_once(": ") {
+            received.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        line.clear();
+    }
+    if received.is_empty() {
+        return Err("the connection was closed".into());
+    }
+    let mut body = String::new();
+    reader.read_to_string(&mut body)?;
+    Ok((received, body))
+}

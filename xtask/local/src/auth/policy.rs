@@ -1,0 +1,170 @@
+//! Principals: whose signatures hold, and what they may call.
+
+use crate::names::hex;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::str::FromStr;
+
+/// Somebody who may sign calls: an IAM user.
+#[derive(Clone)]
+pub struct Principal {
+    /// The access key id, also the user's name.
+    pub(crate) id: String,
+    /// The secret access key.
+    pub(crate) secret: String,
+    /// What may be called, as `METHOD/path` with the wildcards `*` and `?`; `None` is everything.
+    allowed: Option<Vec<String>>,
+}
+
+impl Principal {
+    /// An IAM user that may call everything.
+    #[must_use]
+    pub fn new(id: &str, secret: &str) -> Self {
+        Self { id: id.to_owned(), secret: secret.to_owned(), allowed: None }
+    }
+
+    /// The same, but allowed only what one of `patterns` covers: `METHOD/path` below the API
+    /// stage, with the wildcards `*` and `?` of IAM.
+    #[must_use]
+    pub fn restricted_to(mut self, patterns: Vec<String>) -> Self {
+        self.allowed = Some(patterns);
+        self
+    }
+
+    /// The ARN of the user.
+    pub(crate) fn arn(&self, account: &str) -> String {
+        format!("arn:aws:iam::{account}:user/{}", self.id)
+    }
+
+    /// The unique id of the user, in the form of IAM.
+    pub(crate) fn unique_id(&self) -> String {
+        let digest = hex(&Sha256::digest(self.id.as_bytes())).to_ascii_uppercase();
+        format!("AIDA{}", &digest[..17])
+    }
+
+    /// Whether `execute-api:Invoke` is allowed on a method of a path below the API stage.
+    pub(crate) fn may_call(&self, method: &str, path: &str) -> bool {
+        let called = format!("{method}{path}");
+        self.allowed
+            .as_ref()
+            .is_none_or(|patterns| patterns.iter().any(|pattern| matches(pattern, &called)))
+    }
+}
+
+// The secret is kept out of every message.
+impl fmt::Debug for Principal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Principal")
+            .field("id", &self.id)
+            .field("allowed", &self.allowed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FromStr for Principal {
+    type Err = String;
+
+    /// Reads `ID:SECRET` or `ID:SECRET=METHOD/path,METHOD/path`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (id, rest) = text
+            .split_once(':')
+            .ok_or("a principal is ID:SECRET, or ID:SECRET=METHOD/path,METHOD/path")?;
+        let (secret, patterns) = match rest.split_once('=') {
+            None => (rest, None),
+            Some((secret, patterns)) => (secret, Some(patterns)),
+        };
+        if id.is_empty() || secret.is_empty() {
+            return Err("a principal needs an id and a secret: ID:SECRET".to_owned());
+        }
+        let principal = Self::new(id, secret);
+        Ok(match patterns {
+            None => principal,
+            Some(patterns) => principal.restricted_to(
+                patterns.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+            ),
+        })
+    }
+}
+
+/// IAM's wildcards: `*` is any text, `?` any one character.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
+    let (mut at, mut position) = (0, 0);
+    // Where to go on when the latest `*` has to take one character more.
+    let mut retry = None;
+    while position < text.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                at += 1;
+                retry = Some((at, position));
+            }
+            Some(wanted) if *wanted == '?' || *wanted == text[position] => {
+                at += 1;
+                position += 1;
+            }
+            _ => match retry {
+                None => return false,
+                Some((after_star, taken)) => {
+                    at = after_star;
+                    position = taken + 1;
+                    retry = Some((after_star, position));
+                }
+            },
+        }
+    }
+    pattern[at..].iter().all(|rest| *rest == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Principal, matches};
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::literal("GET/users", "GET/users", true)]
+    #[case::longer("GET/users", "GET/users/1", false)]
+    #[case::star_at_the_end("GET/users*", "GET/users/1/audit", true)]
+    #[case::star_takes_nothing("GET/users*", "GET/users", true)]
+    #[case::star_in_the_middle("*/users/*/audit", "GET/users/1/audit", true)]
+    #[case::star_goes_back("GET/*/a", "GET/a/b/a", true)]
+    #[case::one_character("GET/users/?", "GET/users/1", true)]
+    #[case::one_character_is_needed("GET/users/?", "GET/users/", false)]
+    #[case::everything("*", "DELETE/x", true)]
+    fn wildcards_match_as_in_iam(
+        #[case] pattern: &str,
+        #[case] text: &str,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(matches(pattern, text), expected);
+    }
+
+    #[test]
+    fn a_principal_is_read_with_what_it_may_call() {
+        let all: Principal = "test:test".parse().unwrap();
+        assert!(all.may_call("DELETE", "/anything"));
+        let reader: Principal = "reader:secret=GET/users*,POST/users".parse().unwrap();
+        assert!(reader.may_call("GET", "/users/1"));
+        assert!(reader.may_call("POST", "/users"));
+        assert!(!reader.may_call("POST", "/users/1/roles"));
+        let nothing: Principal = "nobody:secret=".parse().unwrap();
+        assert!(!nothing.may_call("GET", "/users"));
+        assert_eq!(nothing.arn("123456789012"), "arn:aws:iam::123456789012:user/nobody");
+    }
+
+    #[rstest]
+    #[case("test")]
+    #[case(":secret")]
+    #[case("id:")]
+    fn a_broken_principal_is_refused_with_the_form(#[case] text: &str) {
+        let error = text.parse::<Principal>().unwrap_err();
+        assert!(error.contains("ID:SECRET"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let shown = format!("{:?}", Principal::new("id", "hidden"));
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
+}

@@ -1,0 +1,276 @@
+//! EventBridge: takes `PutEvents` and keeps the events, on file and readable in order.
+
+use crate::data::DataDirectory;
+use crate::faults::{BusFault, Faults};
+use crate::names::{rfc3339, uuid};
+use crate::server::{Answer, Stop, json as json_answer, read_body, serve as serve_http};
+use crate::template::BusPlan;
+use anyhow::Context;
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::net::TcpListener;
+
+/// Most entries of one call.
+const ENTRIES: usize = 10;
+/// Largest size of all entries of one call together, in bytes.
+const ENTRY_BYTES: usize = 256 * 1024;
+/// Largest request, in bytes: entries with their escapes.
+const REQUEST_BYTES: usize = 4 * 1024 * 1024;
+/// Events kept in memory; older ones are read from the file.
+const WINDOW: usize = 10_000;
+
+/// The buses and their events.
+#[derive(Debug)]
+pub(crate) struct EventLog {
+    buses: Vec<BusPlan>,
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: File,
+    /// Number of the next event, from 1.
+    next: u64,
+    /// The latest events.
+    window: VecDeque<Value>,
+}
+
+/// A page of events.
+#[derive(Debug)]
+pub(crate) struct EventPage {
+    /// The events, in order of arrival.
+    pub(crate) items: Vec<Value>,
+    /// The number of the last of them, to go on after.
+    pub(crate) next: u64,
+}
+
+impl EventLog {
+    /// Opens the events of a data directory.
+    pub(crate) fn open(buses: Vec<BusPlan>, data: &DataDirectory) -> anyhow::Result<Self> {
+        let path = data.file("events.jsonl");
+        let state = State::open(&path)
+            .with_context(|| format!("cannot open the events in {}", path.display()))?;
+        Ok(Self { buses, path, state: Mutex::new(state) })
+    }
+
+    /// Up to `limit` events that arrived after number `after`.
+    pub(crate) fn page(&self, after: u64, limit: usize) -> anyhow::Result<EventPage> {
+        let state = self.lock();
+        let first_kept = state.window.front().and_then(|event| event["seq"].as_u64());
+        let items: Vec<Value> = if first_kept.is_some_and(|first| first > after + 1) {
+            let text = std::fs::read_to_string(&self.path).context("cannot read the events")?;
+            let skipped = usize::try_from(after).unwrap_or(usize::MAX);
+            text.lines()
+                .skip(skipped)
+                .take(limit)
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect()
+        } else {
+            let newer = |event: &&Value| event["seq"].as_u64().is_some_and(|seq| seq > after);
+            state.window.iter().filter(newer).take(limit).cloned().collect()
+        };
+        let next = items.last().and_then(|event| event["seq"].as_u64()).unwrap_or(after);
+        Ok(EventPage { items, next })
+    }
+
+    /// Carries out a call and gives back the status and the body of the answer.
+    fn put_events(&self, request: &[u8], fault: BusFault) -> (StatusCode, Value) {
+        if fault == BusFault::Unavailable {
+            return refusal(StatusCode::SERVICE_UNAVAILABLE, "InternalException", "Unavailable");
+        }
+        let Ok(request) = serde_json::from_slice::<Value>(request) else {
+            return refusal(StatusCode::BAD_REQUEST, "SerializationException", "not JSON");
+        };
+        let entries = request["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if entries.is_empty() || entries.len() > ENTRIES {
+            let text = format!("Entries must have between 1 and {ENTRIES} members");
+            return refusal(StatusCode::BAD_REQUEST, "ValidationException", &text);
+        }
+        if entries.iter().map(entry_bytes).sum::<usize>() > ENTRY_BYTES {
+            let text = "Total size of the entries in the request is over the limit.";
+            return refusal(StatusCode::BAD_REQUEST, "ValidationException", text);
+        }
+        let mut accepted = Vec::new();
+        let mut results = Vec::new();
+        let now = Timestamp::now();
+        for (index, entry) in entries.iter().enumerate() {
+            let refused = fault == BusFault::RefuseAll
+                || (fault == BusFault::RefuseSome && index.is_multiple_of(2));
+            let judged = match refused {
+                true => Err(("ThrottlingException", "Rate exceeded".to_owned())),
+                false => self.judge(entry, now),
+            };
+            results.push(match judged {
+                Ok(event) => {
+                    let id = event["id"].clone();
+                    accepted.push(event);
+                    json!({"EventId": id})
+                }
+                Err((code, message)) => json!({"ErrorCode": code, "ErrorMessage": message}),
+            });
+        }
+        let failed = results.len() - accepted.len();
+        if self.append(accepted).is_err() {
+            let text = "the events cannot be written";
+            return refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalException", text);
+        }
+        (StatusCode::OK, json!({"FailedEntryCount": failed, "Entries": results}))
+    }
+
+    /// The event of an entry, or the entry's error.
+    fn judge(&self, entry: &Value, now: Timestamp) -> Result<Value, (&'static str, String)> {
+        let required = |name: &str| {
+            entry[name].as_str().filter(|text| !text.is_empty()).ok_or_else(|| {
+                let text = format!(
+                    "Parameter {name} is not valid. Reason: {name} is a required argument."
+                );
+                ("InvalidArgument", text)
+            })
+        };
+        let (source, detail_type) = (required("Source")?, required("DetailType")?);
+        let detail = serde_json::from_str::<Value>(required("Detail")?)
+            .ok()
+            .filter(Value::is_object)
+            .ok_or_else(|| ("MalformedDetail", "Detail is malformed.".to_owned()))?;
+        let name = entry["EventBusName"].as_str().unwrap_or("default");
+        let bus = self
+            .buses
+            .iter()
+            .find(|bus| bus.name == name || bus.arn == name)
+            .ok_or_else(|| ("NotFound", format!("Event bus {name} does not exist.")))?;
+        Ok(json!({
+            "bus": bus.name,
+            "source": source,
+            "detailType": detail_type,
+            "detail": detail,
+            "id": uuid(),
+            "time": rfc3339(now),
+        }))
+    }
+
+    /// Numbers events and keeps them; they are on file when this returns.
+    fn append(&self, events: Vec<Value>) -> std::io::Result<()> {
+        let mut state = self.lock();
+        let mut lines = String::new();
+        let mut numbered = Vec::new();
+        for (next, mut event) in (state.next..).zip(events) {
+            event["seq"] = json!(next);
+            lines.push_str(&event.to_string());
+            lines.push('\n');
+            numbered.push(event);
+        }
+        let length = state.file.stream_position()?;
+        let written = state.file.write_all(lines.as_bytes()).and_then(|()| state.file.sync_data());
+        if let Err(error) = written {
+            // No half of a batch may stay; should this fail too, opening cuts it off.
+            let _ = state.file.set_len(length);
+            let _ = state.file.seek(SeekFrom::Start(length));
+            return Err(error);
+        }
+        for event in numbered {
+            state.next += 1;
+            if state.window.len() == WINDOW {
+                state.window.pop_front();
+            }
+            state.window.push_back(event);
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Opens the file; half a line at its end, from a kill, is cut off.
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let mut file =
+            File::options().create(true).truncate(false).read(true).write(true).open(path)?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        let complete = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        file.set_len(complete as u64)?;
+        file.seek(SeekFrom::End(0))?;
+        let mut window = VecDeque::new();
+        let mut next = 1;
+        for line in content[..complete].split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+        {
+            let event: Value =
+                serde_json::from_slice(line).context("a line of it is not an event")?;
+            if window.len() == WINDOW {
+                window.pop_front();
+            }
+            window.push_back(event);
+            next += 1;
+        }
+        Ok(Self { file, next, window })
+    }
+}
+
+/// Opens the endpoint and serves until `stop`.
+pub(crate) async fn start(
+    log: Arc<EventLog>,
+    faults: Arc<Faults>,
+    stop: Stop,
+) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .context("cannot open the EventBridge endpoint")?;
+    let address = listener.local_addr().context("cannot open the EventBridge endpoint")?;
+    tokio::spawn(serve_http(listener, stop, move |request, _| {
+        let (log, faults) = (Arc::clone(&log), Arc::clone(&faults));
+        handle(log, faults, request)
+    }));
+    Ok(address)
+}
+
+async fn handle(log: Arc<EventLog>, faults: Arc<Faults>, request: Request<Incoming>) -> Answer {
+    let target = request.headers().get("x-amz-target").cloned();
+    if target.is_none_or(|target| target != "AWSEvents.PutEvents") {
+        let (status, body) =
+            refusal(StatusCode::BAD_REQUEST, "UnknownOperationException", "only PutEvents is here");
+        return json_answer(status, &body);
+    }
+    let Ok(body) = read_body(request.into_body(), REQUEST_BYTES).await else {
+        let (status, body) =
+            refusal(StatusCode::PAYLOAD_TOO_LARGE, "ValidationException", "too large");
+        return json_answer(status, &body);
+    };
+    let fault = faults.get().bus;
+    let done = tokio::task::spawn_blocking(move || log.put_events(&body, fault)).await;
+    let (status, body) = done.unwrap_or_else(|_| {
+        refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalException", "interrupted")
+    });
+    json_answer(status, &body)
+}
+
+fn refusal(status: StatusCode, kind: &str, message: &str) -> (StatusCode, Value) {
+    (status, json!({"__type": kind, "message": message}))
+}
+
+/// The size of an entry as EventBridge counts it.
+fn entry_bytes(entry: &Value) -> usize {
+    let text = |name: &str| entry[name].as_str().map_or(0, str::len);
+    let resources: usize = entry["Resources"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::len)
+        .sum();
+    let time = if entry["Time"].is_null() { 0 } else { 14 };
+    text("Source") + text("DetailType") + text("Detail") + resources + time
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,316 @@
+//! API Gateway: a REST API with its stage, as the template describes it.
+
+mod context;
+mod errors;
+mod mock;
+mod model;
+mod parameters;
+mod proxy;
+mod routes;
+mod throttle;
+mod vtl;
+
+use self::context::{Caller, Context};
+use self::errors::{GatewayError, GatewayResponses};
+use self::mock::Mock;
+use self::model::BodyValidator;
+use self::routes::Routes;
+use self::throttle::Throttles;
+use crate::auth::{Refusal, SignedRequest, Verifier};
+use crate::console::Console;
+use crate::lambda::{Fleet, Function, InvokeError};
+use crate::server::{Answer, BodyError, json, read_body};
+use crate::template::{ApiPlan, AuthorizationType, Integration, MethodPlan};
+use anyhow::Context as _;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Request, StatusCode};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Largest request body, in bytes, as on AWS.
+const PAYLOAD_BYTES: usize = 10 * 1024 * 1024;
+
+/// A REST API that is ready to serve.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    api: ApiIdentity,
+    routes: Routes,
+    /// By resource and method.
+    methods: BTreeMap<(String, String), Method>,
+    responses: GatewayResponses,
+    throttles: Throttles,
+    verifier: Verifier,
+    console: Console,
+}
+
+/// What the context says about the API.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiIdentity {
+    pub(crate) id: String,
+    pub(crate) stage: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+}
+
+#[derive(Debug)]
+struct Method {
+    authorization: AuthorizationType,
+    body: Option<BodyValidator>,
+    required_parameters: Vec<String>,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    Function { function: Arc<Function>, timeout: Duration },
+    Mock(Mock),
+}
+
+impl Gateway {
+    /// Builds the API of a plan.
+    ///
+    /// # Errors
+    /// When the plan has something that is not understood here; the text names it.
+    pub(crate) fn new(
+        plan: ApiPlan,
+        account: &str,
+        region: &str,
+        verifier: Verifier,
+        fleet: &Fleet,
+        console: &Console,
+    ) -> anyhow::Result<Self> {
+        let routes = Routes::new(&plan.resources)?;
+        let mut methods = BTreeMap::new();
+        for method in plan.methods {
+            let name = method.logical_id.clone();
+            let key = (method.resource.clone(), method.http_method.clone());
+            let built =
+                Method::new(method, fleet).with_context(|| format!("cannot serve {name}"))?;
+            methods.insert(key, built);
+        }
+        Ok(Self {
+            api: ApiIdentity {
+                id: plan.id,
+                stage: plan.stage,
+                account: account.to_owned(),
+                region: region.to_owned(),
+            },
+            routes,
+            methods,
+            responses: GatewayResponses::new(&plan.gateway_responses)?,
+            throttles: Throttles::new(plan.settings),
+            verifier,
+            console: console.clone(),
+        })
+    }
+
+    /// The name of the API's stage, the first segment of every path.
+    pub(crate) fn stage(&self) -> &str {
+        &self.api.stage
+    }
+
+    /// Answers a request.
+    pub(crate) async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+        let begun = Instant::now();
+        let (parts, body) = request.into_parts();
+        let body = read_body(body, PAYLOAD_BYTES).await;
+        let mut context = Context::new(&self.api, &parts, peer, Timestamp::now());
+        let answer = match self.answer(&mut context, &parts, body).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                if let Some(note) = &error.note {
+                    self.console.line("gateway", &format!("{}: {note}", error.kind));
+                }
+                self.responses.render(&error, &context, &parts)
+            }
+        };
+        // Neither query nor headers: they can hold what is personal.
+        self.console.line(
+            "gateway",
+            &format!(
+                "{} {} {} {} ms",
+                parts.method,
+                parts.uri.path(),
+                answer.status().as_u16(),
+                begun.elapsed().as_millis()
+            ),
+        );
+        with_gateway_headers(answer, &context)
+    }
+
+    async fn answer(
+        &self,
+        context: &mut Context,
+        parts: &Parts,
+        body: Result<Bytes, BodyError>,
+    ) -> Result<Answer, GatewayError> {
+        let raw_path = parts.uri.path();
+        let Some(path) = self.below_stage(raw_path) else {
+            // Outside of a stage there is no API whose responses could be used.
+            let hint = format!("Paths begin with the API stage: /{}/...", self.api.stage);
+            return Ok(json(StatusCode::FORBIDDEN, &json!({"message": "Forbidden", "hint": hint})));
+        };
+        let body = body.map_err(|error| match error {
+            BodyError::TooLarge => GatewayError::new("REQUEST_TOO_LARGE", "Request Too Long"),
+            BodyError::Broken => GatewayError::new("DEFAULT_4XX", "Bad Request"),
+        })?;
+        let missing_token =
+            || GatewayError::new("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token");
+        let route = self.routes.find(path).ok_or_else(missing_token)?;
+        context.set_resource(&route.resource, &route.path);
+        let method =
+            self.method(&route.resource, parts.method.as_str()).ok_or_else(missing_token)?;
+        if method.authorization == AuthorizationType::Iam {
+            context.set_caller(self.authorize(parts, path, &body)?);
+        }
+        if !self.throttles.admit(&route.path, parts.method.as_str(), Instant::now()) {
+            return Err(GatewayError::new("THROTTLED", "Too Many Requests"));
+        }
+        method.validate(parts, &route.parameters, &body)?;
+        match &method.target {
+            Target::Mock(mock) => mock.answer(context, parts, &body),
+            Target::Function { function, timeout } => {
+                let event = proxy::event(context, parts, &route.parameters, &body);
+                let call = function.invoke(event, context.trace_header());
+                match tokio::time::timeout(*timeout, call).await {
+                    Ok(Ok(response)) => proxy::answer(&response),
+                    Ok(Err(error)) => Err(invocation_failed(&error)),
+                    Err(_) => {
+                        Err(GatewayError::new("INTEGRATION_TIMEOUT", "Endpoint request timed out"))
+                    }
+                }
+            }
+        }
+    }
+
+    /// The path without the stage, `/` at least.
+    fn below_stage<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let rest = path.strip_prefix('/')?.strip_prefix(self.api.stage.as_str())?;
+        match rest {
+            "" => Some("/"),
+            _ => rest.starts_with('/').then_some(rest),
+        }
+    }
+
+    fn method(&self, resource: &str, name: &str) -> Option<&Method> {
+        let of = |name: &str| self.methods.get(&(resource.to_owned(), name.to_owned()));
+        of(name).or_else(|| of("ANY"))
+    }
+
+    fn authorize(&self, parts: &Parts, path: &str, body: &[u8]) -> Result<Caller, GatewayError> {
+        let signed = SignedRequest {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+            body,
+        };
+        let principal =
+            self.verifier.verify(signed, Timestamp::now()).map_err(|refusal| match refusal {
+                Refusal::Missing => GatewayError::new(
+                    "MISSING_AUTHENTICATION_TOKEN",
+                    "Missing Authentication Token",
+                ),
+                Refusal::Invalid(text) => {
+                    GatewayError::new("INVALID_SIGNATURE", &text).noting(&text)
+                }
+                Refusal::Expired(text) => GatewayError::new("EXPIRED_TOKEN", &text).noting(&text),
+            })?;
+        let arn = principal.arn(&self.api.account);
+        if !principal.may_call(parts.method.as_str(), path) {
+            let resource = format!(
+                "arn:aws:execute-api:{}:{}:{}/{}/{}{path}",
+                self.api.region, self.api.account, self.api.id, self.api.stage, parts.method
+            );
+            return Err(GatewayError::new(
+                "ACCESS_DENIED",
+                &format!(
+                    "User: {arn} is not authorized to perform: execute-api:Invoke on resource: \
+                     {resource}"
+                ),
+            ));
+        }
+        Ok(Caller { unique_id: principal.unique_id(), access_key: principal.id.clone(), arn })
+    }
+}
+
+impl Method {
+    fn new(plan: MethodPlan, fleet: &Fleet) -> anyhow::Result<Self> {
+        let target = match plan.integration {
+            Integration::Proxy { function_arn, timeout_ms } => Target::Function {
+                function: fleet
+                    .find(&function_arn)
+                    .with_context(|| format!("{function_arn} is no function of the template"))?
+                    .clone(),
+                timeout: Duration::from_millis(timeout_ms),
+            },
+            Integration::Mock(mock) => Target::Mock(Mock::new(mock)?),
+        };
+        Ok(Self {
+            authorization: plan.authorization,
+            body: plan.validates_body.then(|| BodyValidator::new(&plan.models)).transpose()?,
+            required_parameters: match plan.validates_parameters {
+                true => plan.required_parameters,
+                false => Vec::new(),
+            },
+            target,
+        })
+    }
+
+    fn validate(
+        &self,
+        parts: &Parts,
+        path_parameters: &[(String, String)],
+        body: &[u8],
+    ) -> Result<(), GatewayError> {
+        let missing = parameters::missing(&self.required_parameters, parts, path_parameters);
+        if !missing.is_empty() {
+            return Err(GatewayError::new(
+                "BAD_REQUEST_PARAMETERS",
+                &format!("Missing required request parameters: [{}]", missing.join(", ")),
+            ));
+        }
+        match &self.body {
+            None => Ok(()),
+            Some(validator) => validator
+                .validate(&parameters::media_type(&parts.headers), body)
+                .map_err(|problem| {
+                    GatewayError::new("BAD_REQUEST_BODY", "Invalid request body")
+                        .with_validation(problem)
+                }),
+        }
+    }
+}
+
+/// What the caller gets when there is no result: 5xx, and never why.
+fn invocation_failed(error: &InvokeError) -> GatewayError {
+    match error {
+        InvokeError::TooLarge => GatewayError::new("REQUEST_TOO_LARGE", "Request Too Long"),
+        // AWS answers 500 to a throttled function; the call was not made and can be repeated,
+        // which is what an integration that is not reachable says.
+        InvokeError::Throttled => GatewayError::new("INTEGRATION_FAILURE", "Service Unavailable"),
+        InvokeError::Function(_)
+        | InvokeError::Crashed(_)
+        | InvokeError::TimedOut(_)
+        | InvokeError::Init(_) => errors::bad_integration(),
+    }
+}
+
+fn with_gateway_headers(mut answer: Answer, context: &Context) -> Answer {
+    let headers = answer.headers_mut();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("x-amzn-requestid", context.request_id());
+    set("x-amz-apigw-id", context.extended_request_id());
+    set("x-amzn-trace-id", &context.trace_root());
+    answer
+}

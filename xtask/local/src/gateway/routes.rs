@@ -1,0 +1,171 @@
+//! Finding the resource of a path, as API Gateway does: at each segment a fixed text wins over a
+//! `{variable}`, and that over a greedy `{proxy+}`, and there is no way back.
+
+use crate::template::ResourcePlan;
+use anyhow::Context;
+use percent_encoding::percent_decode_str;
+use std::collections::BTreeMap;
+
+/// The tree of resources.
+#[derive(Debug)]
+pub(super) struct Routes {
+    root: Node,
+}
+
+/// Where a path leads.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Route {
+    /// The id of the resource.
+    pub(super) resource: String,
+    /// Its path with variables, `/users/{userId}`.
+    pub(super) path: String,
+    /// The values of the variables, percent-decoded.
+    pub(super) parameters: Vec<(String, String)>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    resource: String,
+    path: String,
+    fixed: BTreeMap<String, Node>,
+    variable: Option<(String, Box<Node>)>,
+    greedy: Option<(String, Box<Node>)>,
+}
+
+impl Routes {
+    /// Builds the tree.
+    pub(super) fn new(resources: &BTreeMap<String, ResourcePlan>) -> anyhow::Result<Self> {
+        let (root, _) = resources
+            .iter()
+            .find(|(_, resource)| resource.parent.is_none())
+            .context("the REST API has no root resource")?;
+        for (id, resource) in resources {
+            if let Some(parent) = &resource.parent
+                && !resources.contains_key(parent)
+            {
+                anyhow::bail!("the resource {id} lies below {parent}, which does not exist");
+            }
+        }
+        Ok(Self { root: Node::build(root, "", resources) })
+    }
+
+    /// The resource of a path below the stage, `/` at least.
+    pub(super) fn find(&self, path: &str) -> Option<Route> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        // A slash at the end changes nothing.
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let mut segments = path.split('/');
+        let mut node = &self.root;
+        let mut parameters = Vec::new();
+        if path.is_empty() {
+            segments.next();
+        }
+        while let Some(segment) = segments.next() {
+            let text = decoded(segment);
+            if let Some(next) = node.fixed.get(&text) {
+                node = next;
+            } else if let Some((name, next)) = node.variable.as_ref().filter(|_| !text.is_empty()) {
+                parameters.push((name.clone(), text));
+                node = next;
+            } else {
+                let (name, next) = node.greedy.as_ref()?;
+                let rest: Vec<_> = segments.by_ref().map(decoded).collect();
+                let value = std::iter::once(text).chain(rest).collect::<Vec<_>>().join("/");
+                parameters.push((name.clone(), value));
+                node = next;
+            }
+        }
+        Some(Route { resource: node.resource.clone(), path: node.path.clone(), parameters })
+    }
+}
+
+impl Node {
+    fn build(id: &str, path: &str, resources: &BTreeMap<String, ResourcePlan>) -> Self {
+        let mut node = Self {
+            resource: id.to_owned(),
+            path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
+            ..Self::default()
+        };
+        let children =
+            resources.iter().filter(|(_, resource)| resource.parent.as_deref() == Some(id));
+        for (child, resource) in children {
+            let part = &resource.path_part;
+            let built = Self::build(child, &format!("{path}/{part}"), resources);
+            match part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+                None => {
+                    node.fixed.insert(part.clone(), built);
+                }
+                Some(name) => match name.strip_suffix('+') {
+                    None => node.variable = Some((name.to_owned(), Box::new(built))),
+                    Some(name) => node.greedy = Some((name.to_owned(), Box::new(built))),
+                },
+            }
+        }
+        node
+    }
+}
+
+fn decoded(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Routes;
+    use crate::template::ResourcePlan;
+    use rstest::rstest;
+
+    fn routes() -> Routes {
+        let resource = |id: &str, parent: Option<&str>, part: &str| {
+            let plan =
+                ResourcePlan { parent: parent.map(str::to_owned), path_part: part.to_owned() };
+            (id.to_owned(), plan)
+        };
+        let resources = [
+            resource("root", None, ""),
+            resource("users", Some("root"), "users"),
+            resource("user", Some("users"), "{userId}"),
+            resource("me", Some("users"), "me"),
+            resource("audit", Some("user"), "audit"),
+            resource("rest", Some("root"), "{proxy+}"),
+            resource("user-rest", Some("user"), "{proxy+}"),
+        ];
+        Routes::new(&resources.into()).unwrap()
+    }
+
+    #[rstest]
+    #[case::root("/", "root", "/", &[])]
+    #[case::fixed("/users", "users", "/users", &[])]
+    #[case::slash_at_the_end("/users/", "users", "/users", &[])]
+    #[case::variable("/users/7", "user", "/users/{userId}", &[("userId", "7")])]
+    #[case::decoded("/users/a%2Fb%20c", "user", "/users/{userId}", &[("userId", "a/b c")])]
+    #[case::fixed_before_variable("/users/me", "me", "/users/me", &[])]
+    #[case::below_a_variable(
+        "/users/7/audit", "audit", "/users/{userId}/audit", &[("userId", "7")]
+    )]
+    #[case::greedy("/a/b/c", "rest", "/{proxy+}", &[("proxy", "a/b/c")])]
+    #[case::greedy_below(
+        "/users/7/x/y", "user-rest", "/users/{userId}/{proxy+}",
+        &[("userId", "7"), ("proxy", "x/y")]
+    )]
+    #[case::empty_segment("//users", "rest", "/{proxy+}", &[("proxy", "/users")])]
+    fn a_path_leads_to_its_resource(
+        #[case] path: &str,
+        #[case] resource: &str,
+        #[case] template: &str,
+        #[case] parameters: &[(&str, &str)],
+    ) {
+        let route = routes().find(path).unwrap();
+        assert_eq!(route.resource, resource);
+        assert_eq!(route.path, template);
+        let expected: Vec<_> =
+            parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        assert_eq!(route.parameters, expected);
+    }
+
+    #[test]
+    fn there_is_no_way_back_from_a_fixed_segment() {
+        // `/users/me` was chosen; that `{userId}` has more below it does not count any more.
+        assert_eq!(routes().find("/users/me/audit"), None);
+    }
+}

@@ -1,0 +1,216 @@
+//! One instance of a function: a process, and the invocation it has.
+
+use super::InvokeError;
+use crate::names::uuid;
+use crate::template::FunctionPlan;
+use bytes::Bytes;
+use jiff::Timestamp;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+/// Lines kept for the message of a function that does not come up.
+const KEPT_LINES: usize = 12;
+
+/// An invocation on its way to an instance.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) request_id: String,
+    pub(super) event: Bytes,
+    pub(super) deadline_ms: i64,
+    pub(super) arn: String,
+    pub(super) trace: String,
+}
+
+/// What came of giving an invocation to an instance.
+#[derive(Debug)]
+pub(super) enum Run {
+    /// The process ended before it took the invocation, which can safely go to another.
+    NotTaken,
+    /// The invocation is over.
+    Done(Result<Bytes, InvokeError>),
+}
+
+/// Where an instance is in its life.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Phase {
+    Starting,
+    Ready,
+    Ended(String),
+}
+
+/// One instance.
+#[derive(Debug)]
+pub(super) struct Instance {
+    pid: Option<u32>,
+    work: mpsc::UnboundedSender<Work>,
+    inbox: tokio::sync::Mutex<mpsc::UnboundedReceiver<Work>>,
+    current: Mutex<Option<Current>>,
+    phase: watch::Sender<Phase>,
+    kill: Notify,
+    lines: Mutex<VecDeque<String>>,
+}
+
+#[derive(Debug)]
+struct Current {
+    request_id: String,
+    taken: bool,
+    reply: oneshot::Sender<Run>,
+}
+
+impl Instance {
+    pub(super) fn new(pid: Option<u32>) -> Self {
+        let (work, inbox) = mpsc::unbounded_channel();
+        Self {
+            pid,
+            work,
+            inbox: tokio::sync::Mutex::new(inbox),
+            current: Mutex::default(),
+            phase: watch::Sender::new(Phase::Starting),
+            kill: Notify::new(),
+            lines: Mutex::default(),
+        }
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        *self.phase.borrow() == Phase::Ready
+    }
+
+    /// Waits until the process asks for its first invocation.
+    ///
+    /// # Errors
+    /// A text that says what happened instead, with the last lines that the process wrote.
+    pub(super) async fn started(&self, limit: Duration) -> Result<(), String> {
+        let mut phase = self.phase.subscribe();
+        let reached =
+            tokio::time::timeout(limit, phase.wait_for(|phase| *phase != Phase::Starting)).await;
+        let problem = match reached.as_ref().map(|reached| reached.as_deref()) {
+            Ok(Ok(Phase::Ready)) => return Ok(()),
+            Ok(Ok(Phase::Ended(how))) => format!("it ended while starting ({how})"),
+            Ok(Ok(Phase::Starting) | Err(_)) => "it ended while starting".to_owned(),
+            Err(_) => format!("it was not ready after {} seconds", limit.as_secs()),
+        };
+        drop(reached);
+        self.kill();
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: Vec<_> = lines.iter().map(|line| format!("\n  | {line}")).collect();
+        Err(match lines.is_empty() {
+            true => format!("{problem}; it wrote nothing"),
+            false => format!("{problem}; its last lines:{}", lines.concat()),
+        })
+    }
+
+    /// Gives the instance an invocation and waits for the end of it.
+    pub(super) async fn run(&self, event: Bytes, trace: &str, plan: &FunctionPlan) -> Run {
+        let timeout = Duration::from_secs(plan.timeout_seconds);
+        let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+        let request_id = uuid();
+        let (reply, result) = oneshot::channel();
+        {
+            let mut current = self.lock();
+            if !self.is_alive() {
+                return Run::NotTaken;
+            }
+            *current = Some(Current { request_id: request_id.clone(), taken: false, reply });
+        }
+        let work = Work {
+            request_id,
+            event,
+            deadline_ms: Timestamp::now().as_millisecond().saturating_add(timeout_ms),
+            arn: plan.arn.clone(),
+            trace: trace.to_owned(),
+        };
+        // The other end lives in `self`, so this cannot fail.
+        let _ = self.work.send(work);
+        match tokio::time::timeout(timeout, result).await {
+            Ok(Ok(run)) => run,
+            Ok(Err(_)) => Run::Done(Err(InvokeError::Crashed("it was dropped".to_owned()))),
+            Err(_) => {
+                self.kill();
+                Run::Done(Err(InvokeError::TimedOut(plan.timeout_seconds)))
+            }
+        }
+    }
+
+    /// The process asks for its next invocation.
+    pub(super) async fn next(&self) -> Option<Work> {
+        self.phase.send_if_modified(|phase| {
+            let starting = *phase == Phase::Starting;
+            if starting {
+                *phase = Phase::Ready;
+            }
+            starting
+        });
+        let work = self.inbox.lock().await.recv().await?;
+        if let Some(current) = self.lock().as_mut() {
+            current.taken = true;
+        }
+        Some(work)
+    }
+
+    /// The process has a result for an invocation. False when it does not have that invocation.
+    pub(super) fn finish(&self, request_id: &str, result: Result<Bytes, InvokeError>) -> bool {
+        let mut current = self.lock();
+        if current.as_ref().is_none_or(|current| current.request_id != request_id) {
+            return false;
+        }
+        if let Some(current) = current.take() {
+            // Nobody waits any more when the invocation timed out at this moment.
+            let _ = current.reply.send(Run::Done(result));
+        }
+        true
+    }
+
+    /// Notes a line that the process wrote.
+    pub(super) fn note(&self, line: &str) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line.to_owned());
+    }
+
+    /// Asks for the end of the process.
+    pub(super) fn kill(&self) {
+        self.kill.notify_one();
+    }
+
+    /// Returns when the end of the process is asked for.
+    pub(super) async fn killed(&self) {
+        self.kill.notified().await;
+    }
+
+    /// The process has ended.
+    pub(super) fn end(&self, how: &str) {
+        let mut current = self.lock();
+        // Under the lock of `current`, so that no invocation slips in after this.
+        self.phase.send_replace(Phase::Ended(how.to_owned()));
+        if let Some(current) = current.take() {
+            let run = match current.taken {
+                true => Run::Done(Err(InvokeError::Crashed(how.to_owned()))),
+                false => Run::NotTaken,
+            };
+            let _ = current.reply.send(run);
+        }
+    }
+
+    /// Returns when the process has ended.
+    pub(super) async fn ended(&self) {
+        let mut phase = self.phase.subscribe();
+        // An error would mean that the instance is gone.
+        let _ = phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Current>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,231 @@
+//! Starting and watching the process of an instance.
+
+use super::instance::Instance;
+use super::runtime_api_address;
+use crate::console::Console;
+use crate::server::Stop;
+use crate::template::FunctionPlan;
+use anyhow::bail;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+/// How long the last lines of an ended process are waited for.
+const LAST_LINES: Duration = Duration::from_millis(300);
+
+/// Where functions find the services they call.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoints {
+    pub(crate) region: String,
+    pub(crate) dynamodb: SocketAddr,
+    pub(crate) eventbridge: SocketAddr,
+    pub(crate) xray: SocketAddr,
+}
+
+/// How to start an instance.
+#[derive(Debug)]
+pub(super) struct Launch {
+    binary: String,
+    path: PathBuf,
+    environment: BTreeMap<String, String>,
+    runtime_api: SocketAddr,
+    memory_bytes: u64,
+}
+
+impl Launch {
+    pub(super) fn new(
+        plan: &FunctionPlan,
+        directory: &Path,
+        endpoints: &Endpoints,
+        runtime_api: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let path = directory.join(&plan.binary);
+        if !path.is_file() {
+            bail!(
+                "the function {} has no binary: {} does not exist; build the functions first, \
+                 or point --functions at the folder that has them",
+                plan.binary,
+                path.display()
+            );
+        }
+        Ok(Self {
+            binary: plan.binary.clone(),
+            path: std::path::absolute(path)?,
+            environment: environment(plan, endpoints),
+            runtime_api,
+            memory_bytes: plan.memory_mb * 1024 * 1024,
+        })
+    }
+
+    /// Starts a process.
+    pub(super) fn spawn(
+        &self,
+        id: u64,
+        console: &Console,
+    ) -> Result<(Arc<Instance>, Running), String> {
+        let mut command = Command::new(&self.path);
+        command
+            .env_clear()
+            .envs(&self.environment)
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", format!("local/[$LATEST]{id}"))
+            .env("AWS_LAMBDA_RUNTIME_API", runtime_api_address(self.runtime_api, &self.binary, id))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        // Ctrl-C in the terminal goes to this program, which ends its children in order.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command
+            .spawn()
+            .map_err(|error| format!("{} cannot be run: {error}", self.path.display()))?;
+        limit_memory(&child, self.memory_bytes);
+        let instance = Arc::new(Instance::new(child.id()));
+        let readers = [
+            child.stdout.take().map(|pipe| self.read(pipe, &instance, console)),
+            child.stderr.take().map(|pipe| self.read(pipe, &instance, console)),
+        ];
+        Ok((instance, Running { child, readers: readers.into_iter().flatten().collect() }))
+    }
+
+    fn read(
+        &self,
+        pipe: impl AsyncRead + Send + Unpin + 'static,
+        instance: &Arc<Instance>,
+        console: &Console,
+    ) -> JoinHandle<()> {
+        let (instance, console) = (Arc::clone(instance), console.clone());
+        let name = self.binary.clone();
+        tokio::spawn(async move {
+            let mut pipe = BufReader::new(pipe);
+            let mut line = Vec::new();
+            while pipe.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
+                let text = String::from_utf8_lossy(&line);
+                let text = text.trim_end();
+                instance.note(text);
+                console.function_line(&name, text);
+                line.clear();
+            }
+        })
+    }
+}
+
+/// A process that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    child: Child,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Waits for the end of the process, or brings it about when it is asked for.
+    pub(super) async fn watch(mut self, instance: &Instance, mut stop: Stop) {
+        let status = tokio::select! {
+            status = self.child.wait() => status,
+            () = instance.killed() => self.kill().await,
+            () = stop.wait() => self.kill().await,
+        };
+        for reader in self.readers {
+            // A grandchild may hold the pipe open; its lines are not waited for.
+            let _ = tokio::time::timeout(LAST_LINES, reader).await;
+        }
+        instance.end(&match status {
+            Ok(status) => describe(status),
+            Err(error) => error.to_string(),
+        });
+    }
+
+    async fn kill(&mut self) -> std::io::Result<ExitStatus> {
+        // It may have ended by itself a moment ago, which is as well.
+        let _ = self.child.start_kill();
+        self.child.wait().await
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    status.to_string()
+}
+
+/// Everything that Lambda sets for a function, but for what differs by instance.
+fn environment(plan: &FunctionPlan, endpoints: &Endpoints) -> BTreeMap<String, String> {
+    let mut environment = plan.environment.clone();
+    let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+    set("AWS_REGION", endpoints.region.clone());
+    set("AWS_DEFAULT_REGION", endpoints.region.clone());
+    // Nothing behind the endpoints checks these.
+    set("AWS_ACCESS_KEY_ID", "local".to_owned());
+    set("AWS_SECRET_ACCESS_KEY", "local".to_owned());
+    set("AWS_SESSION_TOKEN", "local".to_owned());
+    set("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{}", endpoints.dynamodb));
+    set("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{}", endpoints.eventbridge));
+    set("AWS_LAMBDA_FUNCTION_NAME", plan.name.clone());
+    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", plan.memory_mb.to_string());
+    set("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned());
+    set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned());
+    set("AWS_LAMBDA_LOG_GROUP_NAME", plan.log_group.clone());
+    set("AWS_XRAY_DAEMON_ADDRESS", endpoints.xray.to_string());
+    set("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned());
+    set("_HANDLER", plan.handler.clone());
+    set("LANG", "en_US.UTF-8".to_owned());
+    set("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned());
+    set("TZ", ":UTC".to_owned());
+    environment
+}
+
+/// Whether the memory of functions is limited on this system.
+pub(crate) const LIMITS_MEMORY: bool = cfg!(target_os = "linux");
+
+/// Limits what the process can write to; an allocation past it fails, which ends the process.
+#[cfg(target_os = "linux")]
+fn limit_memory(child: &Child, bytes: u64) {
+    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
+        // Should this fail, the function merely runs without a limit.
+        let _ = rlimit::prlimit(pid, rlimit::Resource::DATA, Some((bytes, bytes)), None);
+    }
+}
+
+/// There is no safe way to limit another process's memory here; the ready message says so.
+#[cfg(not(target_os = "linux"))]
+fn limit_memory(_child: &Child, _bytes: u64) {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Endpoints, environment};
+    use crate::template::FunctionPlan;
+    use std::net::SocketAddr;
+
+    #[test]
+    fn a_function_gets_its_own_variables_and_those_of_lambda() {
+        let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        let plan = FunctionPlan {
+            name: "local-get".to_owned(),
+            arn: "arn:aws:lambda:us-east-1:000000000000:function:local-get".to_owned(),
+            binary: "get".to_owned(),
+            handler: "bootstrap".to_owned(),
+            memory_mb: 256,
+            timeout_seconds: 30,
+            reserved_concurrency: None,
+            environment: [("USERS_TABLE".to_owned(), "UsersTable".to_owned())].into(),
+            log_group: "/aws/lambda/local-get".to_owned(),
+        };
+        let endpoints = Endpoints {
+            region: "eu-west-1".to_owned(),
+            dynamodb: address,
+            eventbridge: address,
+            xray: address,
+        };
+        let environment = environment(&plan, &endpoints);
+        assert_eq!(environment["USERS_TABLE"], "UsersTable");
+        assert_eq!(environment["AWS_REGION"], "eu-west-1");
+        assert_eq!(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "256");
+        assert_eq!(environment["AWS_ENDPOINT_URL_DYNAMODB"], "http://127.0.0.1:1");
+        // Nothing of the surroundings of this program.
+        assert!(!environment.contains_key("HOME"));
+    }
+}

@@ -1,0 +1,110 @@
+//! The Lambda Runtime API: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+//!
+//! One listener serves all instances; the path begins with the function and the instance, which
+//! each process has in its `AWS_LAMBDA_RUNTIME_API`.
+
+use super::{Fleet, InvokeError, PAYLOAD_BYTES};
+use crate::server::{Answer, BodyError, Stop, answer, json, read_body, serve as serve_http};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+const PREFIX: &str = "2018-06-01/runtime";
+
+/// Serves the Runtime API until `stop`.
+pub(super) async fn serve(listener: TcpListener, stop: Stop, fleet: Arc<Fleet>) {
+    // Instances wait here for their next invocation until they are killed: an answer that has none
+    // would make them complain.
+    serve_http(listener, stop, move |request, _| {
+        let fleet = Arc::clone(&fleet);
+        async move { handle(&fleet, request).await }
+    })
+    .await;
+}
+
+async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Answer {
+    let path = request.uri().path().trim_start_matches('/').to_owned();
+    let mut parts = path.splitn(3, '/');
+    let instance = match (parts.next(), parts.next().and_then(|id| id.parse().ok())) {
+        (Some(function), Some(id)) => fleet.instance(function, id),
+        _ => None,
+    };
+    let (Some(instance), Some(call)) =
+        (instance, parts.next().and_then(|rest| rest.strip_prefix(PREFIX)))
+    else {
+        return refusal(StatusCode::NOT_FOUND, "InvalidPath");
+    };
+    let segments: Vec<_> = call.trim_start_matches('/').split('/').collect();
+    match (request.method(), segments.as_slice()) {
+        (&Method::GET, ["invocation", "next"]) => match instance.next().await {
+            Some(work) => {
+                let mut reply = answer(StatusCode::OK, "application/json", work.event);
+                let headers = reply.headers_mut();
+                set(headers, "lambda-runtime-aws-request-id", &work.request_id);
+                set(headers, "lambda-runtime-deadline-ms", &work.deadline_ms.to_string());
+                set(headers, "lambda-runtime-invoked-function-arn", &work.arn);
+                set(headers, "lambda-runtime-trace-id", &work.trace);
+                reply
+            }
+            None => refusal(StatusCode::SERVICE_UNAVAILABLE, "ShuttingDown"),
+        },
+        (&Method::POST, ["invocation", request_id, "response"]) => {
+            let (status, result) = match read_body(request.into_body(), PAYLOAD_BYTES).await {
+                Ok(body) => (StatusCode::ACCEPTED, Ok(body)),
+                Err(BodyError::TooLarge) => {
+                    let text = format!(
+                        "Function.ResponseSizeTooLarge: the response is over {PAYLOAD_BYTES} bytes"
+                    );
+                    (StatusCode::PAYLOAD_TOO_LARGE, Err(InvokeError::Function(text)))
+                }
+                // The process is about to end, or tries again.
+                Err(BodyError::Broken) => {
+                    return refusal(StatusCode::BAD_REQUEST, "InvalidRequest");
+                }
+            };
+            match instance.finish(request_id, result) {
+                true => json(status, &json!({"status": "OK"})),
+                false => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
+            }
+        }
+        (&Method::POST, ["invocation", request_id, "error"]) => {
+            let error = reported_error(request).await;
+            match instance.finish(request_id, Err(InvokeError::Function(error))) {
+                true => json(StatusCode::ACCEPTED, &json!({"status": "OK"})),
+                false => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
+            }
+        }
+        (&Method::POST, ["init", "error"]) => {
+            let error = reported_error(request).await;
+            instance.note(&error);
+            instance.kill();
+            json(StatusCode::ACCEPTED, &json!({"status": "OK"}))
+        }
+        _ => refusal(StatusCode::NOT_FOUND, "InvalidPath"),
+    }
+}
+
+/// `type: message` of a reported error.
+async fn reported_error(request: Request<Incoming>) -> String {
+    let header = request.headers().get("lambda-runtime-function-error-type").cloned();
+    let body = read_body(request.into_body(), PAYLOAD_BYTES).await.unwrap_or_else(|_| Bytes::new());
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let kind = body["errorType"]
+        .as_str()
+        .or_else(|| header.as_ref().and_then(|value| value.to_str().ok()))
+        .unwrap_or("Unknown");
+    format!("{kind}: {}", body["errorMessage"].as_str().unwrap_or("no message"))
+}
+
+fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn refusal(status: StatusCode, kind: &str) -> Answer {
+    json(status, &json!({"errorType": kind, "errorMessage": status.to_string()}))
+}

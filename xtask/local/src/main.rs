@@ -1,0 +1,228 @@
+//! Runs a template locally: `local-stack --template FILE --functions DIR`.
+
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use local_stack::{DataLocation, Options, Principal, Stack};
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Runs a CloudFormation template and its functions on this machine.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The CloudFormation template, JSON.
+    #[arg(long, value_name = "FILE")]
+    template: PathBuf,
+    /// The folder of the functions' binaries.
+    #[arg(long, value_name = "DIR")]
+    functions: PathBuf,
+    /// The port to serve on; 0 takes a free one.
+    #[arg(long, value_name = "N", default_value_t = 4510)]
+    port: u16,
+    /// Where the data lies and stays.
+    #[arg(long, value_name = "DIR", required_unless_present = "ephemeral")]
+    data: Option<PathBuf>,
+    /// Keep the data in memory, and forget it at the end.
+    #[arg(long, conflicts_with = "data")]
+    ephemeral: bool,
+    /// Who may sign calls, besides test:test: ID:SECRET, or ID:SECRET=METHOD/path,... to allow
+    /// only that (with the wildcards * and ?). May be given several times.
+    #[arg(long = "principal", value_name = "ID:SECRET[=METHOD/PATH,...]")]
+    principals: Vec<Principal>,
+    /// A parameter of the template. May be given several times.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// What to print on stdout when all is up.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// A file that holds the same line of JSON for as long as the stack is up, for other programs.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// The AWS region to be.
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
+    /// The AWS account to be.
+    #[arg(long, default_value = "000000000000")]
+    account: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Output {
+    /// Nothing; people read stderr.
+    Text,
+    /// One line of JSON.
+    Json,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "a parameter is NAME=VALUE".to_owned())
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result =
+        runtime.context("cannot start").and_then(|runtime| runtime.block_on(run(arguments)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    // Listened for from the beginning: a signal while starting must not leave anything behind.
+    let mut signals = Signals::new()?;
+    let mut principals = vec![Principal::new("test", "test")];
+    principals.extend(arguments.principals);
+    let data = match arguments.data {
+        Some(directory) => DataLocation::Directory(directory),
+        None => DataLocation::Ephemeral,
+    };
+    let kept = matches!(data, DataLocation::Directory(_));
+    let options = Options {
+        port: arguments.port,
+        data,
+        principals,
+        region: arguments.region,
+        account: arguments.account,
+        parameters: arguments.parameters.into_iter().collect(),
+        ..Options::new(arguments.template, arguments.functions)
+    };
+    let stack = tokio::select! {
+        started = local_stack::start(options) => started?,
+        () = signals.wait() => {
+            say("stopped while starting");
+            return Ok(());
+        }
+    };
+    say(&ready_block(&stack, kept));
+    let line = ready_line(&stack);
+    if arguments.output == Output::Json {
+        let mut stdout = std::io::stdout().lock();
+        stdout
+            .write_all(line.as_bytes())
+            .and_then(|()| stdout.flush())
+            .context("cannot write to standard output")?;
+    }
+    let ready_file = arguments.ready_file.as_deref();
+    if let Some(path) = ready_file {
+        local_stack::write_atomically(path, line.as_bytes())?;
+    }
+    signals.wait().await;
+    say("stopping");
+    if let Some(path) = ready_file {
+        forget(path, &line);
+    }
+    stack.shutdown().await;
+    say("stopped");
+    Ok(())
+}
+
+fn ready_line(stack: &Stack) -> String {
+    let ready = json!({
+        "url": stack.url(),
+        "region": stack.region(),
+        "data": stack.data(),
+        "control": stack.control_url(),
+    });
+    format!("{ready}\n")
+}
+
+/// Removes the ready file, unless another stack has written it since.
+fn forget(path: &Path, line: &str) {
+    if std::fs::read(path).is_ok_and(|content| content == line.as_bytes()) {
+        // Left behind, it would only name a stack that does not answer.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+fn ready_block(stack: &Stack, kept: bool) -> String {
+    let mut lines = vec![
+        String::new(),
+        format!("  ready        {}", stack.url()),
+        format!("  region       {}", stack.region()),
+        "  credentials  access key test, secret test".to_owned(),
+        format!(
+            "  data         {} ({})",
+            stack.data().display(),
+            if kept { "kept" } else { "forgotten at the end" }
+        ),
+        format!("  control      {}", stack.control_url()),
+    ];
+    lines.extend(stack.left_out().iter().map(|left_out| format!("  left out     {left_out}")));
+    if !stack.limits_memory() {
+        lines.push("  left out     memory limits of functions (not on this system)".to_owned());
+    }
+    lines.extend(
+        [
+            "",
+            "  try          cargo xtask call POST /users --data '{\"email\": \"ada@example.com\"}'",
+            "               cargo xtask call GET /users",
+            "               cargo xtask call GET '/users?email=ada@example.com'",
+            "",
+        ]
+        .map(str::to_owned),
+    );
+    lines.join("\n")
+}
+
+fn say(text: &str) {
+    // Nobody is left to tell when stderr is gone.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Ctrl-C, and SIGTERM where there is such a thing.
+#[derive(Debug)]
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?,
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+        })
+    }
+
+    #[cfg(unix)]
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn wait(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

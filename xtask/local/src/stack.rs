@@ -1,0 +1,254 @@
+//! The stack: starts everything in order, and stops it.
+
+use crate::auth::{Principal, Verifier};
+use crate::bus::{self, EventLog};
+use crate::console::Console;
+use crate::control::{self, Control};
+use crate::data::{DataDirectory, DataLocation};
+use crate::dynamo;
+use crate::faults::Faults;
+use crate::gateway::Gateway;
+use crate::lambda::{Endpoints, Fleet};
+use crate::server::{Stop, serve};
+use crate::stream::{DeadLetters, Mapping};
+use crate::template::{self, LeftOut, Surroundings};
+use crate::xray::{self, Traces};
+use anyhow::Context;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How the stack is called, in names of functions and buses.
+const STACK_NAME: &str = "local";
+/// The database's file in the data directory.
+const DATABASE: &str = "dynamodb.sqlite";
+/// How long the ends of things are waited for.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// What to run and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The CloudFormation template, JSON.
+    pub template: PathBuf,
+    /// The directory of the functions' binaries, each called like its function.
+    pub functions: PathBuf,
+    /// The port to serve on, on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Where the state lies.
+    pub data: DataLocation,
+    /// Who may sign calls.
+    pub principals: Vec<Principal>,
+    /// The AWS region to be.
+    pub region: String,
+    /// The AWS account to be, twelve digits.
+    pub account: String,
+    /// Values of the template's parameters, by name; the others have their defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// Whether to keep requests and logs of functions off stderr.
+    pub quiet: bool,
+}
+
+impl Options {
+    /// The usual surroundings for a template and its functions: a free port, state that goes away,
+    /// the principal `test` with the secret `test`, region us-east-1, account 000000000000.
+    #[must_use]
+    pub fn new(template: PathBuf, functions: PathBuf) -> Self {
+        Self {
+            template,
+            functions,
+            port: 0,
+            data: DataLocation::Ephemeral,
+            principals: vec![Principal::new("test", "test")],
+            region: "us-east-1".to_owned(),
+            account: "000000000000".to_owned(),
+            parameters: BTreeMap::new(),
+            quiet: false,
+        }
+    }
+}
+
+/// A stack that runs. Dropping it stops it too, without waiting for the end.
+#[derive(Debug)]
+pub struct Stack {
+    address: SocketAddr,
+    stage: String,
+    region: String,
+    left_out: Vec<LeftOut>,
+    fleet: Arc<Fleet>,
+    data: DataDirectory,
+    front: watch::Sender<bool>,
+    front_server: JoinHandle<()>,
+    mappings: Vec<JoinHandle<()>>,
+    back: watch::Sender<bool>,
+}
+
+/// Starts a stack; it answers when this returns.
+///
+/// # Errors
+/// When the template cannot be run, a function does not come up, or the port or the data directory
+/// is in use; the text says which and what to do.
+pub async fn start(options: Options) -> anyhow::Result<Stack> {
+    let surroundings = Surroundings {
+        region: options.region.clone(),
+        account: options.account.clone(),
+        stack_name: STACK_NAME.to_owned(),
+        parameters: options.parameters,
+    };
+    let plan = template::load(&options.template, surroundings)?;
+    // Before anything else is started, so that a port in use is said at once.
+    let listener = listen(options.port).await?;
+    let address = listener.local_addr().context("cannot open the port")?;
+    let data = DataDirectory::open(&options.data)?;
+    let console =
+        Console::new(options.quiet, plan.functions.iter().map(|function| function.binary.as_str()));
+    // The front is what callers see; the back is what that needs, and stops after it.
+    let (front, front_stop) = Stop::new();
+    let (back, back_stop) = Stop::new();
+
+    let faults = Arc::new(Faults::default());
+    let traces = Arc::new(Traces::default());
+    let xray = xray::start(Arc::clone(&traces), back_stop.clone()).await?;
+    let dynamo = dynamo::start(
+        &data.file(DATABASE),
+        &plan.tables,
+        Arc::clone(&faults),
+        &console,
+        &back_stop,
+    )
+    .await?;
+    let events = Arc::new(EventLog::open(plan.buses, &data)?);
+    let eventbridge =
+        bus::start(Arc::clone(&events), Arc::clone(&faults), back_stop.clone()).await?;
+    let endpoints =
+        Endpoints { region: plan.region.clone(), dynamodb: dynamo.address, eventbridge, xray };
+    let fleet =
+        Fleet::start(plan.functions, &options.functions, endpoints, &console, &back_stop).await?;
+
+    let verifier = Verifier::new(&plan.region, options.principals);
+    let gateway = Gateway::new(plan.api, &plan.account, &plan.region, verifier, &fleet, &console)?;
+    let dead_letters = Arc::new(DeadLetters::new(&data));
+    let mut mappings = Vec::new();
+    for mapping in plan.mappings {
+        if let Some(target) = &mapping.on_failure
+            && !plan.queues.iter().any(|queue| queue.arn == *target)
+        {
+            anyhow::bail!(
+                "{} sends what fails to {target}, which is no queue of the template",
+                mapping.logical_id
+            );
+        }
+        let function = fleet
+            .find(&mapping.function_arn)
+            .with_context(|| format!("{} invokes no function", mapping.logical_id))?;
+        let mapping = Mapping::new(
+            mapping,
+            &plan.region,
+            dynamo.clone(),
+            Arc::clone(function),
+            &data,
+            Arc::clone(&dead_letters),
+            &console,
+        )?;
+        mappings.push(tokio::spawn(mapping.run(front_stop.clone())));
+    }
+    let tables = plan.tables.into_iter().map(|table| (table.logical_id, table.name)).collect();
+    let control =
+        Control { dynamo, tables, fleet: Arc::clone(&fleet), events, dead_letters, traces, faults };
+    let stage = gateway.stage().to_owned();
+    let served = Arc::new((gateway, control));
+    let front_server = tokio::spawn(serve(listener, front_stop, move |request, peer| {
+        let served = Arc::clone(&served);
+        async move {
+            let (gateway, control) = &*served;
+            if request.uri().path().starts_with(control::PREFIX) {
+                control.handle(request, peer).await
+            } else {
+                gateway.handle(request, peer).await
+            }
+        }
+    }));
+    Ok(Stack {
+        address,
+        stage,
+        region: options.region,
+        left_out: plan.left_out,
+        fleet,
+        data,
+        front,
+        front_server,
+        mappings,
+        back,
+    })
+}
+
+async fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow::anyhow!(
+            "port {port} is in use; stop what listens there, choose another with --port, \
+             or take a free one with --port 0"
+        ),
+        _ => anyhow::Error::from(error).context(format!("cannot open port {port}")),
+    })
+}
+
+impl Stack {
+    /// The base URL of the API, its stage included: `http://127.0.0.1:4510/prod`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}/{}", self.address, self.stage)
+    }
+
+    /// The base URL of the control endpoints: `http://127.0.0.1:4510/_local`.
+    #[must_use]
+    pub fn control_url(&self) -> String {
+        format!("http://{}{}", self.address, control::PREFIX.trim_end_matches('/'))
+    }
+
+    /// The AWS region that calls are signed for.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The directory where the state lies.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The resource types of the template that are not run.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// Whether the memory of the functions is limited on this system.
+    #[must_use]
+    pub fn limits_memory(&self) -> bool {
+        crate::lambda::LIMITS_MEMORY
+    }
+
+    /// Stops: takes no more calls, lets open ones end for a moment, ends the functions.
+    pub async fn shutdown(self) {
+        self.front.send_replace(true);
+        let _ = tokio::time::timeout(SHUTDOWN_LIMIT, async {
+            // An error would mean that the task is over, which is what is wanted.
+            let _ = self.front_server.await;
+            for mapping in self.mappings {
+                let _ = mapping.await;
+            }
+        })
+        .await;
+        self.back.send_replace(true);
+        let _ = tokio::time::timeout(SHUTDOWN_LIMIT, self.fleet.ended()).await;
+        let database = self.data.file(DATABASE);
+        // Should this fail, the next start does it.
+        let _ = tokio::task::spawn_blocking(move || dynamo::checkpoint(&database)).await;
+    }
+}

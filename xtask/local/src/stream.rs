@@ -1,0 +1,417 @@
+//! Event source mappings: carry the records of a table's stream to a function, in order and at
+//! least once.
+//!
+//! The number of the last record that is done is kept on file, so that a restart goes on where the
+//! last run stopped. It is written after the function was done with a record: a crash in between
+//! delivers that record again.
+
+mod filter;
+mod retry;
+
+use self::filter::Filters;
+use self::retry::{Attempt, Outcome, next_attempts, outcome};
+use crate::console::Console;
+use crate::data::{DataDirectory, write_atomically};
+use crate::dynamo::Dynamo;
+use crate::lambda::Function;
+use crate::names::{rfc3339, segment_id, trace_root, uuid};
+use crate::server::Stop;
+use crate::template::MappingPlan;
+use anyhow::{Context, anyhow};
+use bytes::Bytes;
+use dynoxide::Database;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long to wait for news when nobody signals any: items that expire do not.
+const IDLE: Duration = Duration::from_secs(1);
+/// Shortest and longest wait after a failure.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Records read at once.
+const READ_AT_ONCE: usize = 1000;
+
+/// Records that were given up on, kept on file.
+#[derive(Debug)]
+pub(crate) struct DeadLetters {
+    path: PathBuf,
+    writing: Mutex<()>,
+}
+
+impl DeadLetters {
+    /// Those of a data directory.
+    pub(crate) fn new(data: &DataDirectory) -> Self {
+        Self { path: data.file("dead-letters.jsonl"), writing: Mutex::default() }
+    }
+
+    /// All of them, oldest first.
+    pub(crate) fn all(&self) -> anyhow::Result<Vec<Value>> {
+        match std::fs::read_to_string(&self.path) {
+            Ok(text) => {
+                Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error).context("cannot read the dead letters"),
+        }
+    }
+
+    fn add(&self, letter: &Value) -> anyhow::Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.path)
+            .context("cannot write the dead letters")?;
+        file.write_all(format!("{letter}\n").as_bytes())?;
+        file.sync_data()?;
+        Ok(())
+    }
+}
+
+/// A record of the stream, as the function gets it.
+#[derive(Clone, Debug)]
+struct Record {
+    sequence_number: String,
+    /// Seconds since the epoch.
+    created: i64,
+    event: Value,
+}
+
+/// A mapping at work.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    plan: MappingPlan,
+    region: String,
+    filters: Filters,
+    dynamo: Dynamo,
+    function: Arc<Function>,
+    checkpoint: Checkpoint,
+    dead_letters: Arc<DeadLetters>,
+    console: Console,
+}
+
+/// Where the last record that is done is noted.
+#[derive(Debug)]
+struct Checkpoint {
+    path: PathBuf,
+    last: Option<String>,
+}
+
+impl Mapping {
+    /// Prepares a mapping.
+    pub(crate) fn new(
+        plan: MappingPlan,
+        region: &str,
+        dynamo: Dynamo,
+        function: Arc<Function>,
+        data: &DataDirectory,
+        dead_letters: Arc<DeadLetters>,
+        console: &Console,
+    ) -> anyhow::Result<Self> {
+        let filters = Filters::new(&plan.filters)
+            .with_context(|| format!("in the filters of {}", plan.logical_id))?;
+        let checkpoint = Checkpoint::open(&data.file(&format!("{}.json", plan.logical_id)))?;
+        Ok(Self {
+            plan,
+            region: region.to_owned(),
+            filters,
+            dynamo,
+            function,
+            checkpoint,
+            dead_letters,
+            console: console.clone(),
+        })
+    }
+
+    /// Carries records until `stop`.
+    pub(crate) async fn run(mut self, mut stop: Stop) {
+        let mut failures = 0;
+        while !stop.is_set() {
+            let wait = match self.step(&mut stop).await {
+                // There may be more at once.
+                Ok(true) => {
+                    failures = 0;
+                    continue;
+                }
+                Ok(false) => {
+                    failures = 0;
+                    IDLE
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.console.line("stream", &format!("ERROR {error:#}"));
+                    back_off(failures)
+                }
+            };
+            tokio::select! {
+                () = stop.wait() => break,
+                () = self.dynamo.changes.wait(), if failures == 0 => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Reads on from the checkpoint and carries what there is. False when there was nothing.
+    async fn step(&mut self, stop: &mut Stop) -> anyhow::Result<bool> {
+        let records = self.read().await?;
+        let Some(last_read) = records.last().map(|record| record.sequence_number.clone()) else {
+            return Ok(false);
+        };
+        let passing: Vec<_> =
+            records.into_iter().filter(|record| self.filters.pass(&record.event)).collect();
+        for batch in passing.chunks(self.plan.batch_size) {
+            self.carry(batch.to_vec(), stop).await?;
+            if stop.is_set() {
+                return Ok(false);
+            }
+        }
+        // Past those that the filters held back, too.
+        self.checkpoint.set(&last_read)?;
+        Ok(true)
+    }
+
+    /// Gives a batch to the function until every record is done or given up on.
+    async fn carry(&mut self, records: Vec<Record>, stop: &mut Stop) -> anyhow::Result<()> {
+        let mut waiting = VecDeque::from([Attempt { records, failures: 0 }]);
+        let mut failures_in_a_row = 0;
+        while let Some(mut attempt) = waiting.pop_front() {
+            self.drop_expired(&mut attempt)?;
+            let Some(last) = attempt.records.last().map(|record| record.sequence_number.clone())
+            else {
+                continue;
+            };
+            if self.plan.retries.is_some_and(|retries| attempt.failures > retries) {
+                self.give_up(&attempt.records, "RetryAttemptsExhausted")?;
+                self.checkpoint.set(&last)?;
+                continue;
+            }
+            let outcome = self.invoke(&attempt.records).await;
+            match outcome {
+                Outcome::Done => self.checkpoint.set(&last)?,
+                Outcome::DoneBefore(index) if index > 0 => {
+                    self.checkpoint.set(&attempt.records[index - 1].sequence_number)?;
+                }
+                Outcome::DoneBefore(_) | Outcome::Failed => {}
+            }
+            if outcome == Outcome::Done {
+                failures_in_a_row = 0;
+                continue;
+            }
+            failures_in_a_row += 1;
+            for next in next_attempts(attempt, &outcome, self.plan.bisect).into_iter().rev() {
+                waiting.push_front(next);
+            }
+            tokio::select! {
+                // What is not done is read again by the next run.
+                () = stop.wait() => return Ok(()),
+                () = tokio::time::sleep(back_off(failures_in_a_row)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up on records at the front that are too old.
+    fn drop_expired(&mut self, attempt: &mut Attempt<Record>) -> anyhow::Result<()> {
+        // A record that was never tried is not given up on: this program may just have been off
+        // for longer than that.
+        let Some(limit) = self.plan.record_age_seconds.filter(|_| attempt.failures > 0) else {
+            return Ok(());
+        };
+        let oldest = Timestamp::now().as_second() - limit;
+        let expired = attempt.records.iter().take_while(|record| record.created < oldest).count();
+        let kept = attempt.records.split_off(expired);
+        let dropped = std::mem::replace(&mut attempt.records, kept);
+        if let Some(last) = dropped.last() {
+            self.give_up(&dropped, "RecordAgeExceeded")?;
+            self.checkpoint.set(&last.sequence_number)?;
+        }
+        Ok(())
+    }
+
+    async fn invoke(&self, records: &[Record]) -> Outcome {
+        let events: Vec<_> = records.iter().map(|record| &record.event).collect();
+        let event = Bytes::from(json!({"Records": events}).to_string());
+        let trace = format!("Root={};Parent={};Sampled=1", trace_root(), segment_id());
+        let Ok(response) = self.function.invoke(event, trace).await else {
+            return Outcome::Failed;
+        };
+        if !self.plan.reports_item_failures {
+            return Outcome::Done;
+        }
+        let numbers: Vec<_> =
+            records.iter().map(|record| record.sequence_number.as_str()).collect();
+        match serde_json::from_slice::<Value>(&response) {
+            Ok(response) => outcome(&response, &numbers),
+            Err(_) => Outcome::Failed,
+        }
+    }
+
+    fn give_up(&self, records: &[Record], condition: &str) -> anyhow::Result<()> {
+        self.console
+            .line("stream", &format!("ERROR {} records given up on: {condition}", records.len()));
+        if self.plan.on_failure.is_none() {
+            return Ok(());
+        }
+        let numbers = |record: Option<&Record>| record.map(|record| record.sequence_number.clone());
+        // As on AWS, a letter says where the records are in the stream, not what they hold.
+        self.dead_letters.add(&json!({
+            "destination": self.plan.on_failure,
+            "requestContext": {
+                "requestId": uuid(),
+                "functionArn": self.plan.function_arn,
+                "condition": condition,
+            },
+            "timestamp": rfc3339(Timestamp::now()),
+            "DDBStreamBatchInfo": {
+                "shardId": "shardId-local",
+                "startSequenceNumber": numbers(records.first()),
+                "endSequenceNumber": numbers(records.last()),
+                "batchSize": records.len(),
+                "streamArn": self.plan.stream_arn,
+            }
+        }))
+    }
+
+    /// The records after the checkpoint.
+    async fn read(&mut self) -> anyhow::Result<Vec<Record>> {
+        let database = self.dynamo.database.clone();
+        let table = self.plan.table.clone();
+        let last = self.checkpoint.last.clone();
+        let from_latest = self.plan.from_latest;
+        let answer = tokio::task::spawn_blocking(move || {
+            read(&database, &table, last.as_deref(), from_latest)
+        })
+        .await??;
+        if let Some(start) = answer.start {
+            self.checkpoint.set(&start)?;
+        }
+        answer.records.into_iter().map(|record| self.record(record)).collect()
+    }
+
+    /// A record as the function gets it: with this region and stream instead of the database's.
+    fn record(&self, mut event: Value) -> anyhow::Result<Record> {
+        event["awsRegion"] = json!(self.region);
+        event["eventSourceARN"] = json!(self.plan.stream_arn);
+        let change = &event["dynamodb"];
+        Ok(Record {
+            sequence_number: change["SequenceNumber"]
+                .as_str()
+                .context("a stream record has no number")?
+                .to_owned(),
+            created: change["ApproximateCreationDateTime"]
+                .as_f64()
+                .map(|seconds| seconds as i64)
+                .context("a stream record has no time")?,
+            event,
+        })
+    }
+}
+
+struct Page {
+    records: Vec<Value>,
+    /// Where to begin later, when the mapping begins at the end of the stream.
+    start: Option<String>,
+}
+
+fn read(
+    database: &Database,
+    table: &str,
+    last: Option<&str>,
+    from_latest: bool,
+) -> anyhow::Result<Page> {
+    let failed = |error: dynoxide::DynoxideError| anyhow!("cannot read the stream: {error}");
+    let description = database
+        .describe_table(serde_json::from_value(json!({"TableName": table}))?)
+        .map_err(failed)?;
+    let description = serde_json::to_value(&description)?;
+    let stream = description["Table"]["LatestStreamArn"]
+        .as_str()
+        .with_context(|| format!("the table {table} has no stream"))?;
+    let shard = dynoxide::streams::shard_id(table);
+    let mut request = json!({
+        "StreamArn": stream,
+        "ShardId": shard,
+        "ShardIteratorType": "TRIM_HORIZON"
+    });
+    if let Some(last) = last {
+        request["ShardIteratorType"] = json!("AFTER_SEQUENCE_NUMBER");
+        request["SequenceNumber"] = json!(last);
+    }
+    let iterator = database
+        .get_shard_iterator(serde_json::from_value(request)?)
+        .map_err(failed)?
+        .shard_iterator
+        .context("the stream has no position")?;
+    let request = json!({"ShardIterator": iterator, "Limit": READ_AT_ONCE});
+    let page = database.get_records(serde_json::from_value(request)?).map_err(failed)?;
+    let records = page.records.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+    if last.is_none() && from_latest {
+        // What there is already is passed over.
+        let start = records
+            .last()
+            .and_then(|record| record["dynamodb"]["SequenceNumber"].as_str())
+            .map(str::to_owned);
+        return Ok(Page { records: Vec::new(), start });
+    }
+    Ok(Page { records, start: None })
+}
+
+/// Twice as long after every failure in a row, within bounds.
+fn back_off(failures: u32) -> Duration {
+    let (shortest, longest) = BACK_OFF;
+    shortest.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(longest)
+}
+
+impl Checkpoint {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let last = match std::fs::read(path) {
+            Ok(text) => {
+                let state: Value = serde_json::from_slice(&text)
+                    .with_context(|| format!("{} is damaged", path.display()))?;
+                state["lastSequenceNumber"].as_str().map(str::to_owned)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        Ok(Self { path: path.to_owned(), last })
+    }
+
+    fn set(&mut self, sequence_number: &str) -> anyhow::Result<()> {
+        if self.last.as_deref() != Some(sequence_number) {
+            let state = json!({"lastSequenceNumber": sequence_number});
+            write_atomically(&self.path, state.to_string().as_bytes())?;
+            self.last = Some(sequence_number.to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Checkpoint, back_off};
+    use std::time::Duration;
+
+    #[test]
+    fn waits_double_up_to_five_seconds() {
+        let waits: Vec<_> = [1, 2, 3, 7, 100].map(back_off).to_vec();
+        assert_eq!(waits, [100, 200, 400, 5000, 5000].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn a_checkpoint_survives_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mapping.json");
+        let mut checkpoint = Checkpoint::open(&path).unwrap();
+        assert_eq!(checkpoint.last, None);
+        checkpoint.set("100000000000000000007").unwrap();
+        let reopened = Checkpoint::open(&path).unwrap();
+        assert_eq!(reopened.last.as_deref(), Some("100000000000000000007"));
+    }
+}

@@ -1,0 +1,331 @@
+//! The plan of the REST API: resources, methods, integrations, models and gateway responses.
+
+use super::Template;
+use super::intrinsics::text_of;
+use super::plan::{is_true, whole_number};
+use anyhow::{Context, bail};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A REST API and its stage.
+#[derive(Debug)]
+pub(crate) struct ApiPlan {
+    pub(crate) id: String,
+    pub(crate) stage: String,
+    /// The tree's nodes by id; the root is among them.
+    pub(crate) resources: BTreeMap<String, ResourcePlan>,
+    pub(crate) methods: Vec<MethodPlan>,
+    /// By response type, `MISSING_AUTHENTICATION_TOKEN` and so on.
+    pub(crate) gateway_responses: BTreeMap<String, GatewayResponsePlan>,
+    pub(crate) settings: Vec<MethodSetting>,
+}
+
+/// A node of the tree of paths.
+#[derive(Debug)]
+pub(crate) struct ResourcePlan {
+    /// The node above; `None` for the root.
+    pub(crate) parent: Option<String>,
+    /// The segment: text, `{name}` or `{name+}`; empty for the root.
+    pub(crate) path_part: String,
+}
+
+/// A method of a node.
+#[derive(Debug)]
+pub(crate) struct MethodPlan {
+    pub(crate) logical_id: String,
+    pub(crate) resource: String,
+    /// `GET` and so on, or `ANY`.
+    pub(crate) http_method: String,
+    pub(crate) authorization: AuthorizationType,
+    pub(crate) validates_body: bool,
+    pub(crate) validates_parameters: bool,
+    /// JSON Schemas by media type.
+    pub(crate) models: BTreeMap<String, Value>,
+    /// Locations like `method.request.path.userId` that must be there.
+    pub(crate) required_parameters: Vec<String>,
+    pub(crate) integration: Integration,
+}
+
+/// Who may call a method.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AuthorizationType {
+    /// Everybody.
+    None,
+    /// Whoever signs the call.
+    Iam,
+}
+
+/// What answers a method.
+#[derive(Debug)]
+pub(crate) enum Integration {
+    /// A function, by its ARN.
+    Proxy {
+        /// The function's ARN, perhaps with an alias.
+        function_arn: String,
+        /// How long it is waited for.
+        timeout_ms: u64,
+    },
+    /// The gateway itself.
+    Mock(MockIntegration),
+}
+
+/// A mock integration.
+#[derive(Debug)]
+pub(crate) struct MockIntegration {
+    /// Templates by media type.
+    pub(crate) request_templates: BTreeMap<String, String>,
+    pub(crate) passthrough: Passthrough,
+    pub(crate) responses: Vec<MockResponse>,
+}
+
+/// What happens to a body of a media type that no request template is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Passthrough {
+    /// It is passed on.
+    WhenNoMatch,
+    /// It is passed on when there are no templates at all.
+    WhenNoTemplates,
+    /// It is refused.
+    Never,
+}
+
+/// One of the answers of a mock.
+#[derive(Debug)]
+pub(crate) struct MockResponse {
+    pub(crate) status: u16,
+    /// Pattern of the request template's status code; `None` is the default answer.
+    pub(crate) selection_pattern: Option<String>,
+    /// Sources by header name.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Templates by media type.
+    pub(crate) templates: BTreeMap<String, String>,
+}
+
+/// What the gateway answers by itself in some case.
+#[derive(Debug)]
+pub(crate) struct GatewayResponsePlan {
+    /// Replaces the case's own status.
+    pub(crate) status: Option<u16>,
+    /// Sources by header name.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Templates by media type.
+    pub(crate) templates: BTreeMap<String, String>,
+}
+
+/// Limits of the methods that a pattern of path and method covers.
+#[derive(Debug)]
+pub(crate) struct MethodSetting {
+    /// A path with `/` written as `~1` or not, or `/*`.
+    pub(crate) resource_path: String,
+    /// A method, or `*`.
+    pub(crate) http_method: String,
+    /// Requests per second.
+    pub(crate) rate: f64,
+    /// Requests at once.
+    pub(crate) burst: f64,
+}
+
+impl ApiPlan {
+    /// Plans the template's one REST API.
+    pub(super) fn of(template: &Template) -> anyhow::Result<Self> {
+        let mut apis = template.of_kind("AWS::ApiGateway::RestApi");
+        let api = apis.next().context("the template has no AWS::ApiGateway::RestApi")?;
+        if apis.next().is_some() {
+            bail!("the template has more than one AWS::ApiGateway::RestApi; one is served here");
+        }
+        for property in ["Body", "BodyS3Location", "Policy"] {
+            if !template.property(api, property)?.is_null() {
+                bail!("{property} of {api} is not understood here; write resources and methods");
+            }
+        }
+        let mut stages = template.of_kind("AWS::ApiGateway::Stage");
+        let stage = stages.next().context("the template has no AWS::ApiGateway::Stage")?;
+        if stages.next().is_some() {
+            bail!("the template has more than one AWS::ApiGateway::Stage; one is served here");
+        }
+        let root = template.attribute(api, "RootResourceId")?;
+        let mut resources = BTreeMap::new();
+        resources.insert(root, ResourcePlan { parent: None, path_part: String::new() });
+        for id in template.of_kind("AWS::ApiGateway::Resource") {
+            resources.insert(
+                id.to_owned(),
+                ResourcePlan {
+                    parent: Some(text_of(&template.property(id, "ParentId")?)),
+                    path_part: text_of(&template.property(id, "PathPart")?),
+                },
+            );
+        }
+        Ok(Self {
+            id: template.physical_id(api)?,
+            stage: template.physical_id(stage)?,
+            resources,
+            methods: template
+                .of_kind("AWS::ApiGateway::Method")
+                .map(|id| method(template, id))
+                .collect::<anyhow::Result<_>>()?,
+            gateway_responses: template
+                .of_kind("AWS::ApiGateway::GatewayResponse")
+                .map(|id| gateway_response(template, id))
+                .collect::<anyhow::Result<_>>()?,
+            settings: settings(template, stage)?,
+        })
+    }
+}
+
+fn settings(template: &Template, stage: &str) -> anyhow::Result<Vec<MethodSetting>> {
+    let settings = template.property(stage, "MethodSettings")?;
+    Ok(settings
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|setting| {
+            Some(MethodSetting {
+                resource_path: text_of(&setting["ResourcePath"]).replace("~1", "/"),
+                http_method: text_of(&setting["HttpMethod"]),
+                rate: number(&setting["ThrottlingRateLimit"])?,
+                burst: number(&setting["ThrottlingBurstLimit"])?,
+            })
+        })
+        .collect())
+}
+
+fn method(template: &Template, id: &str) -> anyhow::Result<MethodPlan> {
+    let properties = template.properties(id)?;
+    let authorization = match properties["AuthorizationType"].as_str() {
+        None | Some("NONE") => AuthorizationType::None,
+        Some("AWS_IAM") => AuthorizationType::Iam,
+        Some(other) => bail!("AuthorizationType {other} of {id} has no local counterpart"),
+    };
+    let validator = match &properties["RequestValidatorId"] {
+        Value::Null => Value::Null,
+        validator => template.properties(&text_of(validator))?,
+    };
+    let mut models = BTreeMap::new();
+    for (media_type, model) in properties["RequestModels"].as_object().into_iter().flatten() {
+        let schema = template
+            .property(&text_of(model), "Schema")
+            .with_context(|| format!("in the models of {id}"))?;
+        // A schema may be written as text.
+        let schema = match &schema {
+            Value::String(text) => serde_json::from_str(text)
+                .with_context(|| format!("the model {} is not JSON", text_of(model)))?,
+            _ => schema,
+        };
+        models.insert(media_type.to_ascii_lowercase(), schema);
+    }
+    let required_parameters = properties["RequestParameters"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, required)| is_true(required))
+        .map(|(location, _)| location.clone())
+        .collect();
+    Ok(MethodPlan {
+        resource: text_of(&properties["ResourceId"]),
+        http_method: text_of(&properties["HttpMethod"]),
+        authorization,
+        validates_body: is_true(&validator["ValidateRequestBody"]),
+        validates_parameters: is_true(&validator["ValidateRequestParameters"]),
+        models,
+        required_parameters,
+        integration: integration(&properties["Integration"])
+            .with_context(|| format!("in the integration of {id}"))?,
+        logical_id: id.to_owned(),
+    })
+}
+
+fn integration(properties: &Value) -> anyhow::Result<Integration> {
+    match properties["Type"].as_str() {
+        Some("AWS_PROXY") => {
+            let uri = text_of(&properties["Uri"]);
+            let function_arn = uri
+                .split_once("/functions/")
+                .and_then(|(_, rest)| rest.strip_suffix("/invocations"))
+                .with_context(|| format!("the Uri {uri} is not that of a Lambda function"))?;
+            Ok(Integration::Proxy {
+                function_arn: function_arn.to_owned(),
+                timeout_ms: whole_number(&properties["TimeoutInMillis"]).unwrap_or(29_000),
+            })
+        }
+        Some("MOCK") => Ok(Integration::Mock(MockIntegration {
+            request_templates: templates(&properties["RequestTemplates"]),
+            passthrough: match properties["PassthroughBehavior"].as_str() {
+                None | Some("WHEN_NO_MATCH") => Passthrough::WhenNoMatch,
+                Some("WHEN_NO_TEMPLATES") => Passthrough::WhenNoTemplates,
+                Some("NEVER") => Passthrough::Never,
+                Some(other) => bail!("PassthroughBehavior {other} is not known"),
+            },
+            responses: properties["IntegrationResponses"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(mock_response)
+                .collect::<anyhow::Result<_>>()?,
+        })),
+        other => bail!("the type {} has no local counterpart", other.unwrap_or("(none)")),
+    }
+}
+
+fn mock_response(properties: &Value) -> anyhow::Result<MockResponse> {
+    Ok(MockResponse {
+        status: status(&properties["StatusCode"])?.context("StatusCode is missing")?,
+        selection_pattern: properties["SelectionPattern"]
+            .as_str()
+            .filter(|pattern| !pattern.is_empty())
+            .map(str::to_owned),
+        headers: headers(&properties["ResponseParameters"], "method.response.header.")?,
+        templates: templates(&properties["ResponseTemplates"]),
+    })
+}
+
+fn gateway_response(
+    template: &Template,
+    id: &str,
+) -> anyhow::Result<(String, GatewayResponsePlan)> {
+    let properties = template.properties(id)?;
+    let plan = GatewayResponsePlan {
+        status: status(&properties["StatusCode"]).with_context(|| format!("in {id}"))?,
+        headers: headers(&properties["ResponseParameters"], "gatewayresponse.header.")
+            .with_context(|| format!("in {id}"))?,
+        templates: templates(&properties["ResponseTemplates"]),
+    };
+    Ok((text_of(&properties["ResponseType"]), plan))
+}
+
+fn status(value: &Value) -> anyhow::Result<Option<u16>> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    whole_number(value)
+        .and_then(|number| u16::try_from(number).ok())
+        .filter(|status| (100..600).contains(status))
+        .map(Some)
+        .with_context(|| format!("StatusCode {value} is not an HTTP status"))
+}
+
+fn headers(parameters: &Value, prefix: &str) -> anyhow::Result<Vec<(String, String)>> {
+    parameters
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(target, source)| {
+            let name = target
+                .strip_prefix(prefix)
+                .with_context(|| format!("{target} is not a header ({prefix}...)"))?;
+            Ok((name.to_owned(), text_of(source)))
+        })
+        .collect()
+}
+
+fn templates(value: &Value) -> BTreeMap<String, String> {
+    value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(media_type, text)| (media_type.to_ascii_lowercase(), text_of(text)))
+        .collect()
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
+}
