@@ -1,1 +1,45 @@
-//! Tests.
+//! Black-box tests of the REST contract: they know the API's address and nothing of its inside.
+//!
+//! # Running
+//! `cargo xtask test-local` starts the local stack, sets the variables below and runs everything.
+//! Against a deployed API, set them by hand and run `cargo test -p users-tests --test api`.
+//!
+//! | variable | holds | default |
+//! |---|---|---|
+//! | `USERS_API_URL` | the base URL, API stage included | none: without it the tests cannot run |
+//! | `USERS_API_REGION` | the region that calls are signed for | `us-east-1` |
+//! | `USERS_API_ACCESS_KEY_ID`, `USERS_API_SECRET_ACCESS_KEY` | the usual caller | `test`, `test` |
+//! | `USERS_API_SESSION_TOKEN` | the usual caller's session token | none |
+//! | `USERS_API_OTHER_KEY_ID`, `USERS_API_OTHER_SECRET` | another caller who may do everything | `other`, `other-secret` |
+//! | `USERS_API_READER_KEY_ID`, `USERS_API_READER_SECRET` | a caller who may only `GET /users*` | `reader`, `reader-secret` |
+//! | `USERS_API_CORS_ORIGIN` | the origin that the stage allows | `*` |
+//! | `USERS_API_CONTROL_URL` | the local stack's control endpoints, for the suite `stack` | none |
+//! | `USERS_API_SEED` | the seed of the random sequences, to repeat a run | random |
+//! | `USERS_API_VOLUME` | how many users the suite `volume` registers | `10000` |
+//!
+//! # The three suites
+//! - `api` needs the API only and can run against any deployment, in parallel and repeatedly:
+//!   every test makes its own users.
+//! - `stack` needs the local stack's control endpoints: it reads the bus and the tables, and
+//!   injects faults. Its tests take turns, because a fault is felt by everybody.
+//! - `volume` registers ten thousand users and walks all lists.
+//!
+//! # Writing a test
+//! [`Api::connect`] is the usual caller. A call is built with [`Api::get`] and its siblings, sent
+//! with [`Request::send`], and its [`Answer`] is asked with methods that fail at the caller's line.
+//! Every answer, expected or not, is checked against the parts of the contract that hold for all:
+//! see [`universal`], which includes the committed OpenAPI document.
+
+mod answer;
+mod api;
+pub mod control;
+pub mod invariants;
+mod openapi;
+pub mod sample;
+mod settings;
+pub mod universal;
+pub mod walk;
+
+pub use answer::Answer;
+pub use api::{Api, Request, id_of, version_of};
+pub use settings::{Settings, stop_unless_control_url, variable};

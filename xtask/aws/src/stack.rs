@@ -3,8 +3,9 @@
 use anyhow::{Context, Result, anyhow, bail};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::types::Stack;
+use std::error::Error;
 use users_template::Stage;
 
 /// The template's output that holds the API's URL.
@@ -55,7 +56,7 @@ fn missing(region: &str, name: &str) -> String {
 /// action and the principal.
 fn explain<E, R>(error: &SdkError<E, R>, region: &str, name: &str) -> anyhow::Error
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
+    E: ProvideErrorMetadata + Error + 'static,
     R: std::fmt::Debug,
 {
     let message = error.message().unwrap_or("no further words");
@@ -74,10 +75,20 @@ where
             anyhow!("these credentials may not look at the stack {name}: {message}")
         }
         Some(code) => anyhow!("CloudFormation in {region} answers {code}: {message}"),
-        None => {
-            anyhow!("CloudFormation in {region} cannot be asked: {}", DisplayErrorContext(error))
-        }
+        None => anyhow!("CloudFormation in {region} cannot be asked: {}", chain(error)),
     }
+}
+
+/// An error with its causes: `SdkError` itself says little more than that there is one.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 /// A stage that is kept in one account must not be looked up in another of the same name.

@@ -58,7 +58,7 @@ impl fmt::Display for InvokeError {
             Self::Function(text) => write!(formatter, "the function failed: {text}"),
             Self::Crashed(text) => write!(formatter, "the function ended during the call: {text}"),
             Self::TimedOut(seconds) => write!(formatter, "Task timed out after {seconds} seconds"),
-            Self::Init(text) => write!(formatter, "the function did not start: {text}"),
+            Self::Init(text) => write!(formatter, "not started: {text}"),
             Self::Throttled => formatter.write_str("all instances of the function are busy"),
             Self::TooLarge => write!(formatter, "the event is over {PAYLOAD_BYTES} bytes"),
         }

@@ -116,7 +116,7 @@ impl Target {
             .output()
             .context("cannot run cargo")?;
         if !output.status.success() {
-            bail!("no credentials or no such stage (see above)");
+            bail!("could not ask AWS (see above)");
         }
         serde_json::from_slice(&output.stdout).context("cannot read what users-aws printed")
     }

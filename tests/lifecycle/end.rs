@@ -1,0 +1,101 @@
+//! The ordinary end of a stack: by SIGTERM or Ctrl-C, ready or not, busy or idle.
+
+use crate::functions::Functions;
+use crate::process;
+use crate::stack::Launch;
+use http::Method;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use users_tests::{id_of, sample};
+
+#[tokio::test]
+async fn data_survive_an_ordinary_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let mut stack = Launch::new().data(data.path()).start().await;
+    let key = sample::key();
+    let body = sample::full_registration();
+    let register = |stack: &crate::stack::Stack| {
+        stack.call(Method::POST, "/users").json(&body).idempotency_key(&key)
+    };
+    let first = register(&stack).send().await.unwrap();
+    assert_eq!(first.status, 201);
+    let id = id_of(&first.json().unwrap()).to_owned();
+    let path = format!("/users/{id}");
+    let patch = stack.call(Method::PATCH, &path).json(&json!({"displayName": "Countess"}));
+    let user = stack.json(patch).await;
+    let history = stack.history(&id).await;
+    assert_eq!(history.len(), 2);
+    let events = events_of_versions(&stack, &[1, 2]).await;
+
+    let pids = stack.pids(None).await;
+    assert!(pids.len() > users_contract::OPERATIONS.len(), "{pids:?}");
+    stack.signal(Signal::TERM);
+    assert_eq!(stack.ended().await.code(), Some(0), "{}", stack.said());
+    process::expect_gone(&pids);
+
+    let stack = Launch::new().data(data.path()).start().await;
+    assert_eq!(stack.json(stack.call(Method::GET, &path)).await, user);
+    assert_eq!(stack.history(&id).await, history);
+    let listed = stack.json(stack.call(Method::GET, "/users")).await;
+    assert_eq!(listed["items"], json!([user]));
+    assert_eq!(stack.events().await[..2], events[..2]);
+    let replayed = register(&stack).send().await.unwrap();
+    assert_eq!(replayed.header("idempotent-replayed"), Some("true"));
+    assert_eq!(replayed.body, first.body);
+}
+
+/// Waits for the events of these versions of the only user, in this order.
+async fn events_of_versions(stack: &crate::stack::Stack, versions: &[u64]) -> Vec<Value> {
+    let begun = Instant::now();
+    loop {
+        let events = stack.events().await;
+        let arrived: Vec<_> =
+            events.iter().map(|event| event["detail"]["version"].as_u64().unwrap()).collect();
+        if arrived == versions {
+            return events;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{arrived:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_everything_also_in_the_middle_of_calls() {
+    let mut stack = Launch::new().start().await;
+    let user = stack.call(Method::POST, "/users").json(&sample::registration());
+    let path = format!("/users/{}", id_of(&stack.json(user).await));
+    // Longer than a stack that ends waits for open calls.
+    stack.set_faults(json!({"dynamodb": {"delayMs": 60_000}})).await;
+    let held = stack.call(Method::GET, &path);
+    let held = tokio::spawn(async move { held.send().await });
+    stack.busy_pid("users-profile-get").await;
+    let pids = stack.pids(None).await;
+
+    stack.signal_group(Signal::INT);
+    assert_eq!(stack.ended().await.code(), Some(0), "{}", stack.said());
+    process::expect_gone(&pids);
+    // The call has an end too: a lost connection, or an answer that says the service is not there.
+    if let Ok(answer) = held.await.unwrap() {
+        assert!(answer.status.is_server_error(), "{}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_while_starting_ends_everything() {
+    let functions = Functions::real();
+    functions.replace("users-profile-get", "echo $$ > $0.pid; exec sleep 600");
+    let mut starting = Launch::new().functions(functions.path()).spawn();
+    let begun = Instant::now();
+    let pid = loop {
+        if let Some(pid) = functions.noted_pid("users-profile-get") {
+            break pid;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", starting.said());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    process::signal_group(starting.pid(), Signal::INT);
+    let status = starting.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", starting.said());
+    process::wait_until_gone(&[pid]).await;
+}

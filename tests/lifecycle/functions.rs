@@ -1,0 +1,95 @@
+//! Directories of functions in which one is replaced, and templates with another timeout.
+
+use crate::stack::required;
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A directory with the real functions, to replace some of.
+#[derive(Debug)]
+pub(crate) struct Functions {
+    directory: TempDir,
+}
+
+impl Functions {
+    /// All real functions.
+    pub(crate) fn real() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let built = PathBuf::from(required("USERS_LOCAL_FUNCTIONS"));
+        for name in function_names() {
+            symlink(built.join(&name), directory.path().join(&name)).unwrap();
+        }
+        Self { directory }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Takes a function away.
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_file(self.path().join(name)).unwrap();
+    }
+
+    /// Puts a shell script in the place of a function. It can note its process: `echo $$ > $0.pid`.
+    pub(crate) fn replace(&self, name: &str, script: &str) {
+        self.remove(name);
+        let path = self.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The process that the script of a function noted, once it did.
+    pub(crate) fn noted_pid(&self, name: &str) -> Option<u32> {
+        let noted = fs::read_to_string(self.path().join(format!("{name}.pid"))).ok()?;
+        noted.trim().parse().ok()
+    }
+}
+
+/// The names of all functions: one for each operation, and the relay.
+fn function_names() -> Vec<String> {
+    let names: Vec<String> = resources()
+        .iter()
+        .filter_map(|(id, resource)| {
+            let is_function = resource["Type"] == "AWS::Lambda::Function";
+            is_function.then(|| kebab_case(id.trim_end_matches("Function")))
+        })
+        .collect();
+    assert!(names.len() > users_contract::OPERATIONS.len(), "{names:?}");
+    names
+}
+
+fn kebab_case(pascal_case: &str) -> String {
+    let mut name = String::new();
+    for letter in pascal_case.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
+fn template() -> Value {
+    let path = required("USERS_LOCAL_TEMPLATE");
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn resources() -> serde_json::Map<String, Value> {
+    template()["Resources"].as_object().unwrap().clone()
+}
+
+/// Writes the template with another timeout for all functions, in seconds.
+pub(crate) fn template_with_timeout(directory: &Path, seconds: u64) -> PathBuf {
+    let mut template = template();
+    for (_, resource) in template["Resources"].as_object_mut().unwrap() {
+        if resource["Type"] == "AWS::Lambda::Function" {
+            resource["Properties"]["Timeout"] = seconds.into();
+        }
+    }
+    let path = directory.join("template.json");
+    fs::write(&path, template.to_string()).unwrap();
+    path
+}

@@ -1,0 +1,93 @@
+//! The README's walk-through, word by word.
+//!
+//! Every fenced block of the README whose info string is `console test` is part of the walk: a line
+//! that begins with `$ ` is a command, which goes on in the next line after a `\` at its end; what
+//! follows is what it prints, in which `…` stands for anything. All commands run in one shell, in
+//! order, against a stack of the test's own: the README's address is replaced with that stack's.
+//! A command without output must succeed.
+
+mod transcript;
+
+use crate::stack::{Launch, required};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::Command;
+use transcript::Step;
+
+/// Where the README says that the stack answers.
+const README_ADDRESS: &str = "127.0.0.1:4510";
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[tokio::test]
+async fn the_walk_through_of_the_readme_comes_out_as_written() {
+    let path = root().join("README.md");
+    let readme = match std::fs::read_to_string(&path) {
+        Ok(readme) => readme,
+        Err(error) => panic!("cannot read {}: {error}", path.display()),
+    };
+    let steps = match transcript::steps(&readme) {
+        Ok(steps) => steps,
+        Err(problem) => panic!("README.md: {problem}"),
+    };
+    assert!(!steps.is_empty(), "README.md has no block ```{}", transcript::INFO_STRING);
+
+    let directory = tempfile::tempdir().unwrap();
+    let ready_file = directory.path().join("ready.json");
+    let stack = Launch::new().ready_file(&ready_file).start().await;
+    let address = stack.url().split('/').nth(2).unwrap().to_owned();
+    let can_sign = curl_can_sign().await;
+    let steps: Vec<Step> = steps
+        .into_iter()
+        .filter(|step| {
+            let left_out = step.command.contains("curl ") && !can_sign;
+            if left_out {
+                println!("left out, curl is missing or cannot sign: {}", step.command);
+            }
+            !left_out
+        })
+        .map(|step| Step {
+            command: step.command.replace(README_ADDRESS, &address),
+            expected: step.expected.replace(README_ADDRESS, &address),
+            ..step
+        })
+        .collect();
+    let outcomes = run(&steps, directory.path(), &ready_file).await;
+    assert_eq!(outcomes.len(), steps.len(), "the shell ended early; it printed {outcomes:#?}");
+    for (step, outcome) in steps.iter().zip(&outcomes) {
+        if let Err(problem) = step.judge(outcome) {
+            panic!("README.md:{}: $ {}\n{problem}", step.line, step.command);
+        }
+    }
+    println!("{} commands of the README came out as written", steps.len());
+}
+
+fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap().to_path_buf()
+}
+
+/// Whether there is a curl that signs for AWS.
+async fn curl_can_sign() -> bool {
+    let help = Command::new("curl").args(["--help", "all"]).stdin(Stdio::null()).output().await;
+    help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--aws-sigv4"))
+}
+
+/// Runs all commands in one shell, and gives what each printed and its exit status.
+async fn run(steps: &[Step], directory: &Path, ready_file: &Path) -> Vec<transcript::Outcome> {
+    let script = directory.join("walk.sh");
+    let marker = users_tests::sample::unique();
+    std::fs::write(&script, transcript::script(steps, &marker)).unwrap();
+    let shell = Command::new("bash")
+        .arg(&script)
+        .current_dir(root())
+        .env("USERS_XTASK", required("USERS_XTASK"))
+        .env("USERS_LOCAL_READY_FILE", ready_file)
+        .env("CARGO_MANIFEST_DIR", root().join("xtask"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(PATIENCE, shell).await.unwrap().unwrap();
+    transcript::outcomes(&String::from_utf8_lossy(&output.stdout), &marker)
+}

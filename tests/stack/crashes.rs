@@ -1,0 +1,179 @@
+//! Functions that die in the middle of a call.
+
+use serde_json::{Value, json};
+use std::time::Duration;
+use users_contract::{Operation, OperationName};
+use users_tests::control::Control;
+use users_tests::{Answer, Api, Request, id_of, sample, version_of};
+
+/// How long the database holds a call, in milliseconds: less than the service waits for it.
+const HOLD: u64 = 1500;
+
+fn function(name: OperationName) -> &'static str {
+    Operation::of(name).function
+}
+
+/// The four writes to a user that exists, each of which changes one with the role `old`.
+fn changes(api: &Api, id: &str) -> [(OperationName, Request); 4] {
+    [
+        (OperationName::UpdateUser, api.update(id, &json!({"displayName": "Ada"}))),
+        (OperationName::SetStatus, api.set_status(id, "disabled")),
+        (OperationName::AssignRole, api.assign_role(id, "new")),
+        (OperationName::RemoveRole, api.remove_role(id, "old")),
+    ]
+}
+
+/// Sends a request and kills the function that works on it during its nth call of the database,
+/// each of which is held.
+async fn send_and_kill(
+    control: &Control,
+    function: &str,
+    request: &Request,
+    nth_call: u64,
+) -> Answer {
+    control.set_faults(&json!({"dynamodb": {"delayMs": HOLD}})).await;
+    let kill = async {
+        tokio::time::sleep(Duration::from_millis(HOLD * (nth_call - 1) + HOLD / 3)).await;
+        control.kill(function).await;
+    };
+    let (answer, ()) = tokio::join!(request.send(), kill);
+    control.clear_faults().await;
+    answer
+}
+
+/// Waits until a call that the database still held when its function died has been carried out.
+async fn let_ghosts_land() {
+    tokio::time::sleep(Duration::from_millis(HOLD + 500)).await;
+}
+
+#[tokio::test]
+async fn a_read_whose_function_dies_is_a_5xx_and_the_next_one_works() {
+    let control = Control::take_turn().await;
+    let api = Api::connect();
+    let user = api.new_user().await;
+    let request = api.profile(id_of(&user));
+    let answer = send_and_kill(&control, function(OperationName::GetUser), &request, 1).await;
+    assert!(answer.status() >= 500, "{}", answer.describe());
+    assert_eq!(request.send().await.expect_status(200).user(), user);
+    control.finish().await;
+}
+
+#[tokio::test]
+async fn a_registration_whose_function_dies_is_done_once_by_the_retry() {
+    let control = Control::take_turn().await;
+    let api = Api::connect();
+    let request = api.register(&sample::full_registration()).key(&sample::key());
+    let register = function(OperationName::RegisterUser);
+    let answer = send_and_kill(&control, register, &request, 1).await;
+    assert!(answer.status() >= 500, "{}", answer.describe());
+
+    // The database may still carry out what the dead function had sent, after the retry.
+    let registered = request.send_retrying().await.expect_status(201);
+    let_ghosts_land().await;
+    request.send().await.expect_replay_of(&registered);
+    let user = registered.user();
+    assert_eq!(api.history(id_of(&user)).await.len(), 1);
+    let found = api.get("/users").query("email", user["email"].as_str().unwrap()).send().await;
+    assert_eq!(found.items(), [user]);
+    control.finish().await;
+}
+
+#[tokio::test]
+async fn a_change_whose_function_dies_is_done_once_by_the_retry() {
+    let control = Control::take_turn().await;
+    let api = Api::connect();
+    let user = api.new_user_with(&json!({"roles": ["old"]})).await;
+    let id = id_of(&user);
+    for (version, (name, request)) in (2..).zip(changes(&api, id)) {
+        let request = request.key(&sample::key());
+        // The first call reads the user, the second one writes.
+        let answer = send_and_kill(&control, function(name), &request, 2).await;
+        assert!(answer.status() >= 500, "{}", answer.describe());
+        let changed = request.send_retrying().await.expect_status(200);
+        assert_eq!(version_of(&changed.user()), version, "{}", changed.describe());
+        let_ghosts_land().await;
+        request.send().await.expect_replay_of(&changed);
+        assert_eq!(api.history(id).await.len() as u64, version);
+    }
+    control.finish().await;
+}
+
+/// Sends a request, waits until its event shows that it was done, and kills the function before it
+/// learns of that itself.
+async fn send_and_kill_after(
+    control: &Control,
+    function: &str,
+    request: &Request,
+    is_effect: impl Fn(&Value) -> bool,
+) -> Answer {
+    let after = control.last_event().await;
+    control.set_faults(&json!({"dynamodb": {"replyDelayMs": HOLD}})).await;
+    let kill = async {
+        let _ = control.event(after, |event| is_effect(&event["detail"])).await;
+        control.kill(function).await;
+    };
+    let (answer, ()) = tokio::join!(request.send(), kill);
+    control.clear_faults().await;
+    answer
+}
+
+#[tokio::test]
+async fn a_registration_that_was_done_when_its_function_died_is_replayed_to_the_retry() {
+    let control = Control::take_turn().await;
+    let api = Api::connect();
+    let body = sample::registration();
+    let request = api.register(&body).key(&sample::key());
+    let is_registered = |entry: &Value| {
+        let changes = entry["changes"].as_array().into_iter().flatten();
+        changes.into_iter().any(|change| change["new"] == body["email"])
+    };
+    let register = function(OperationName::RegisterUser);
+    let answer = send_and_kill_after(&control, register, &request, is_registered).await;
+    assert!(answer.status() >= 500, "{}", answer.describe());
+
+    let again = request.send().await.expect_status(201);
+    assert!(again.is_replayed(), "{}", again.describe());
+    assert_eq!(api.profile(id_of(&again.user())).send().await.user(), again.user());
+    assert_eq!(api.history(id_of(&again.user())).await.len(), 1);
+    control.finish().await;
+}
+
+#[tokio::test]
+async fn a_change_that_was_done_when_its_function_died_is_replayed_to_the_retry() {
+    let control = Control::take_turn().await;
+    let api = Api::connect();
+    let user = api.new_user_with(&json!({"roles": ["old"]})).await;
+    let id = id_of(&user);
+    for (version, (name, request)) in (2_u64..).zip(changes(&api, id)) {
+        let request = request.key(&sample::key());
+        let is_changed = |entry: &Value| entry["userId"] == id && entry["version"] == version;
+        let answer = send_and_kill_after(&control, function(name), &request, is_changed).await;
+        assert!(answer.status() >= 500, "{}", answer.describe());
+        let again = request.send().await.expect_status(200);
+        assert!(again.is_replayed(), "{}", again.describe());
+        assert_eq!(version_of(&again.user()), version);
+        assert_eq!(api.history(id).await.len() as u64, version);
+    }
+    control.finish().await;
+}
+
+#[tokio::test]
+async fn twins_that_overtake_each_other_take_effect_once() {
+    let control = Control::take_turn().await;
+    let api = Api::connect();
+    let user = api.new_user().await;
+    let request = api.update(id_of(&user), &json!({"displayName": "Ada"})).key(&sample::key());
+    // The first one is slow; the second one comes and goes meanwhile.
+    control.set_faults(&json!({"dynamodb": {"delayMs": HOLD}})).await;
+    let quick = async {
+        tokio::time::sleep(Duration::from_millis(HOLD / 3)).await;
+        control.clear_faults().await;
+        request.send_retrying().await
+    };
+    let (slow, quick) = tokio::join!(request.send_retrying(), quick);
+    let (slow, quick) = (slow.expect_status(200), quick.expect_status(200));
+    slow.expect_same_success(&quick);
+    assert!(slow.is_replayed() != quick.is_replayed(), "{}", slow.describe());
+    assert_eq!(api.history(id_of(&user)).await.len(), 2);
+    control.finish().await;
+}
