@@ -83,12 +83,22 @@ fn resources() -> serde_json::Map<String, Value> {
 
 /// Writes the template with another timeout for all functions, in seconds.
 pub(crate) fn template_with_timeout(directory: &Path, seconds: u64) -> PathBuf {
-    let mut template = template();
-    for (_, resource) in template["Resources"].as_object_mut().unwrap() {
-        if resource["Type"] == "AWS::Lambda::Function" {
-            resource["Properties"]["Timeout"] = seconds.into();
+    changed_template(directory, |resources| {
+        for (_, resource) in resources {
+            if resource["Type"] == "AWS::Lambda::Function" {
+                resource["Properties"]["Timeout"] = seconds.into();
+            }
         }
-    }
+    })
+}
+
+/// Writes the template with changed resources.
+pub(crate) fn changed_template(
+    directory: &Path,
+    change: impl FnOnce(&mut serde_json::Map<String, Value>),
+) -> PathBuf {
+    let mut template = template();
+    change(template["Resources"].as_object_mut().unwrap());
     let path = directory.join("template.json");
     fs::write(&path, template.to_string()).unwrap();
     path

@@ -22,4 +22,5 @@ mod load;
 mod process;
 mod readme;
 mod refusals;
+mod settings;
 mod stack;

@@ -17,12 +17,13 @@
 //! | `USERS_API_SEED` | the seed of the random sequences, to repeat a run | random |
 //! | `USERS_API_VOLUME` | how many users the suite `volume` registers | `10000` |
 //!
-//! # The three suites
+//! # The four suites
 //! - `api` needs the API only and can run against any deployment, in parallel and repeatedly:
 //!   every test makes its own users.
 //! - `stack` needs the local stack's control endpoints: it reads the bus and the tables, and
 //!   injects faults. Its tests take turns, because a fault is felt by everybody.
-//! - `volume` registers ten thousand users and walks all lists.
+//! - `volume` registers many users and walks all lists.
+//! - `lifecycle` starts, ends, kills and damages local stacks of its own.
 //!
 //! # Writing a test
 //! [`Api::connect`] is the usual caller. A call is built with [`Api::get`] and its siblings, sent

@@ -8,11 +8,17 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 /// Arguments of `test-local`.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Build with optimisations.
     #[arg(long)]
     release: bool,
+    /// Only this suite; can be given several times.
+    #[arg(long, value_enum)]
+    suite: Vec<Suite>,
+    /// How many users the suite `volume` registers.
+    #[arg(long, default_value_t = DEFAULT_USERS)]
+    users: u32,
     /// Only the tests whose names contain this.
     filter: Option<String>,
     /// Print the log lines of the functions.
@@ -23,9 +29,37 @@ pub(crate) struct Arguments {
 /// Callers that the suite needs besides `test`; it knows their names.
 const PRINCIPALS: &[&str] = &["other:other-secret", "reader:reader-secret=GET/users*"];
 
-/// The suites, in order. `stack` checks the whole table at its end, so it comes last of those that
-/// share a stack; `lifecycle` starts and kills stacks of its own.
-const SUITES: &[&str] = &["api", "volume", "stack", "lifecycle"];
+/// Enough to make every list many pages long, and few enough to wait for.
+const DEFAULT_USERS: u32 = 2_000;
+
+/// The suites, in their order: `stack` looks at the whole table again and again, so it comes before
+/// `volume` fills it; `lifecycle` has stacks of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Suite {
+    Api,
+    Stack,
+    Volume,
+    Lifecycle,
+}
+
+impl Suite {
+    const ALL: &[Self] = &[Self::Api, Self::Stack, Self::Volume, Self::Lifecycle];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Stack => "stack",
+            Self::Volume => "volume",
+            Self::Lifecycle => "lifecycle",
+        }
+    }
+}
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self { release: false, suite: Vec::new(), users: DEFAULT_USERS, filter: None, logs: false }
+    }
+}
 
 /// What the stack prints when it is ready.
 #[derive(Debug, Deserialize)]
@@ -58,9 +92,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .context("cannot create a temporary file")?;
     let stack = start(built.command(), arguments.logs, &log)?;
     eprintln!("The embedded stack answers at {}", stack.ready.url);
-    let result = SUITES.iter().try_for_each(|suite| {
+    let suites = if arguments.suite.is_empty() { Suite::ALL } else { &arguments.suite };
+    let result = suites.iter().try_for_each(|suite| {
         let mut command = cargo::cargo();
-        command.args(["test", "--package", "users-tests", "--locked", "--test", suite]);
+        command.args(["test", "--package", "users-tests", "--locked", "--test", suite.name()]);
         if arguments.release {
             command.arg("--release");
         }
@@ -71,6 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             .env("USERS_API_URL", &stack.ready.url)
             .env("USERS_API_REGION", &stack.ready.region)
             .env("USERS_API_CONTROL_URL", &stack.ready.control)
+            .env("USERS_API_VOLUME", arguments.users.to_string())
             .env("USERS_LOCAL_STACK", &built.program)
             .env("USERS_LOCAL_FUNCTIONS", &built.functions)
             .env("USERS_LOCAL_TEMPLATE", &built.template)
