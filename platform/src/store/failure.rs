@@ -32,7 +32,7 @@ where
         SdkError::TimeoutError(_) => unavailable("no answer in time".to_owned()),
         // The connector's texts name addresses and system errors, nothing of the request.
         SdkError::DispatchFailure(failure) => unavailable(match failure.as_connector_error() {
-            Some(connector) => format!("no connection: {}", chain(connector)),
+            Some(connector) => format!("no connection: {}", crate::telemetry::chain(connector)),
             None => "no connection".to_owned(),
         }),
         SdkError::ResponseError(_) => unavailable("the answer could not be read".to_owned()),
@@ -51,16 +51,4 @@ where
 /// A cause without a request id.
 pub(crate) fn cause(call: &'static str, what: impl Into<String>) -> Cause {
     Cause { call, what: what.into(), request_id: None }
-}
-
-/// An error and all that caused it, in one line.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
