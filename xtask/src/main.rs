@@ -4,8 +4,10 @@
 //! 0 success, 1 failure, 2 a command line that cannot be understood; `call` has more.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
+mod build;
 mod call;
 mod cargo;
+mod check;
 mod local;
 mod project;
 mod synth;
@@ -33,6 +35,10 @@ enum Command {
     Test(test::Arguments),
     /// Run the black-box tests against a local stack of their own.
     TestLocal(test_local::Arguments),
+    /// Compile the functions for Lambda and pack them, the same bytes for the same source.
+    Build(build::Arguments),
+    /// Hold the templates to the project's policy rules.
+    Check(check::Arguments),
     /// Generate the CloudFormation templates and the OpenAPI document into `templates/`.
     Synth(synth::Arguments),
 }
@@ -44,6 +50,8 @@ fn main() -> ExitCode {
         Command::Call(arguments) => call::run(&arguments),
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::TestLocal(arguments) => test_local::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Build(arguments) => build::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -15,7 +15,7 @@ use std::{fs, io};
 
 pub use openapi::{openapi, render_openapi};
 pub use stages::{Architecture, LogLevel, Stage, StagesError, stages};
-pub use template::{render_template, template};
+pub use template::{deployed_resources, deployment_id, render_template, template};
 
 /// The generated files as (name below `templates/`, content): the template of each stage, then the
 /// OpenAPI document.

@@ -1,12 +1,15 @@
 //! The CloudFormation template of a stage, built from the contract's table of operations.
 
 mod api;
+mod deployment;
 mod envelope;
 mod events;
 mod functions;
 mod iam;
 mod names;
 mod tables;
+
+pub use self::deployment::{deployed_resources, deployment_id};
 
 use serde_json::Value;
 use stratosphere::Tag_;

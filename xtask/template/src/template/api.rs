@@ -125,7 +125,7 @@ fn add_deployment(template: &mut Template, published: &[String]) -> String {
 }
 
 /// Twelve hexadecimal digits for resources by logical id.
-fn digest(resources: &BTreeMap<String, Value>) -> String {
+pub(super) fn digest(resources: &BTreeMap<String, Value>) -> String {
     let mut hash = Sha256::new();
     for (id, resource) in resources {
         // Each part ends in a line feed, which neither has within, so that no two lists of parts

@@ -1,0 +1,168 @@
+//! `cargo xtask check`: the policy rules over the template of each stage.
+//!
+//! A program of its own because of what `cfn-guard` brings with it; `cargo xtask` runs it. Exit
+//! status: 0 no finding, 1 findings or a failure, 2 a command line that cannot be understood.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use users_check::{RULES, Report, Subject};
+use users_template::Stage;
+
+/// Holds templates to the project's policy rules.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask check", version)]
+struct Arguments {
+    /// Only this stage of stages.toml. Default: all of them.
+    #[arg(long)]
+    stage: Option<String>,
+    /// A template file instead of what stages.toml gives; with --stage, as that stage's.
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// List the rules and check nothing.
+    #[arg(long, conflicts_with_all = ["stage", "template"])]
+    list: bool,
+    /// `json` prints findings and suppressions as one JSON document on standard output.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+/// The report about one template.
+#[derive(Debug, Serialize)]
+struct Checked {
+    /// The file that the template is in, or would be.
+    template: String,
+    #[serde(flatten)]
+    report: Report,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.list {
+        list(arguments.output)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let checked = checked(arguments)?;
+    match arguments.output {
+        Output::Text => checked.iter().for_each(print),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&checked)?),
+    }
+    let clean = checked.iter().all(|it| it.report.findings.is_empty());
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn checked(arguments: &Arguments) -> Result<Vec<Checked>> {
+    if let Some(path) = &arguments.template {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let stages = arguments.stage.as_deref().map(stages).transpose()?.unwrap_or_default();
+        return Ok(vec![check(path.display().to_string(), &text, stages.first())?]);
+    }
+    let stages = match &arguments.stage {
+        Some(name) => stages(name)?,
+        None => all_stages()?,
+    };
+    stages
+        .iter()
+        .map(|stage| {
+            let name = format!("templates/{}", users_template::template_file_name(&stage.name));
+            check(name, &users_template::render_template(stage), Some(stage))
+        })
+        .collect()
+}
+
+fn check(template: String, text: &str, stage: Option<&Stage>) -> Result<Checked> {
+    let report = users_check::check(&Subject { text, stage })
+        .with_context(|| format!("cannot check {template}"))?;
+    Ok(Checked { template, report })
+}
+
+fn all_stages() -> Result<Vec<Stage>> {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    // This package lies two folders below the root.
+    let root = manifest.ancestors().nth(2).map(Path::to_path_buf).unwrap_or(manifest);
+    let path = root.join("stages.toml");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(users_template::stages(&text)?.into_values().collect())
+}
+
+fn stages(name: &str) -> Result<Vec<Stage>> {
+    let all = all_stages()?;
+    let known: Vec<_> = all.iter().map(|stage| stage.name.clone()).collect();
+    let stage = all.into_iter().find(|stage| stage.name == name).with_context(|| {
+        format!("stages.toml has no stage `{name}`; it has: {}", known.join(", "))
+    })?;
+    Ok(vec![stage])
+}
+
+fn print(checked: &Checked) {
+    let Report { findings, suppressed } = &checked.report;
+    for finding in findings {
+        println!(
+            "{} {}: {}: {}",
+            finding.severity.as_str(),
+            finding.rule,
+            finding.place(),
+            finding.detail
+        );
+        println!("    rule: {}", finding.expected);
+        println!("    remedy: {}", finding.remedy);
+    }
+    for it in suppressed {
+        println!("suppressed {}: {} ({})", it.finding.rule, it.finding.place(), it.reason);
+    }
+    println!(
+        "{}: {} rules, {}, {} suppressed",
+        checked.template,
+        RULES.len(),
+        match findings.len() {
+            0 => "no finding".to_owned(),
+            1 => "1 finding".to_owned(),
+            count => format!("{count} findings"),
+        },
+        suppressed.len()
+    );
+}
+
+fn list(output: Output) -> Result<()> {
+    match output {
+        Output::Text => {
+            for rule in RULES {
+                println!("{:26} {:6} {}", rule.id, rule.severity.as_str(), rule.expected);
+            }
+        }
+        Output::Json => println!("{}", serde_json::to_string_pretty(RULES)?),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

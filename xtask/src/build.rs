@@ -1,0 +1,240 @@
+//! `cargo xtask build`: the archives of the functions, the same bytes for the same source.
+//!
+//! cargo-lambda compiles for Amazon Linux, and the paths of this machine are kept out of what it
+//! compiles ([`compile`]). The archives are packed here, with nothing in them that changes from
+//! run to run ([`archive`]), and named after their content.
+
+mod archive;
+mod compile;
+mod tools;
+
+use crate::project;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use users_contract::{OPERATIONS, RELAY};
+use users_template::Architecture;
+
+/// Bytes that one archive may have.
+///
+/// What a function has to load, it loads at every cold start; the measured sizes leave room for a
+/// feature, not for another TLS library.
+const BUDGET_BYTES: u64 = 3 * 1024 * 1024;
+
+/// Name of the list of archives beside them.
+const MANIFEST: &str = "manifest.json";
+
+/// Arguments of `build`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The archives lie in <target>/bundles/<architecture>/, with a manifest.json that names them.
+
+Exit status: 0 built, 1 not built or over the budget, 2 for a command line that cannot be \
+understood.")]
+pub(crate) struct Arguments {
+    /// Build for the architecture of this stage of stages.toml. Default: of every stage.
+    #[arg(long)]
+    stage: Option<String>,
+    /// Build for this architecture, whatever stages.toml says.
+    #[arg(long, value_enum, conflicts_with = "stage")]
+    arch: Option<Arch>,
+    /// `json` prints the manifests as one line of JSON on standard output.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// An instruction set, as CloudFormation spells it.
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize, clap::ValueEnum,
+)]
+pub(crate) enum Arch {
+    #[serde(rename = "arm64")]
+    #[value(name = "arm64")]
+    Arm64,
+    #[serde(rename = "x86_64")]
+    #[value(name = "x86_64")]
+    X8664,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+/// The archives of one architecture.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Manifest {
+    /// What they run on.
+    pub(crate) architecture: Arch,
+    /// Bytes that an archive may have.
+    pub(crate) budget_bytes: u64,
+    /// The archives, by name of their function.
+    pub(crate) functions: BTreeMap<String, Bundle>,
+}
+
+/// One archive.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Bundle {
+    /// Its file, in the directory of the manifest.
+    pub(crate) file: String,
+    /// SHA-256 of the file in base 64, as Lambda gives it in `CodeSha256`.
+    pub(crate) sha256: String,
+    /// The same in hexadecimal digits.
+    pub(crate) sha256_hex: String,
+    /// Size of the file.
+    pub(crate) bytes: u64,
+    /// Size of the program in it.
+    pub(crate) program_bytes: u64,
+}
+
+impl Arch {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X8664 => "x86_64",
+        }
+    }
+}
+
+impl From<Architecture> for Arch {
+    fn from(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::Arm64 => Self::Arm64,
+            Architecture::X8664 => Self::X8664,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let manifests = architectures(arguments)?.into_iter().map(build).collect::<Result<Vec<_>>>()?;
+    match arguments.output {
+        Output::Text => manifests.iter().for_each(|it| print!("{}", table(it))),
+        Output::Json => println!("{}", serde_json::to_string(&manifests)?),
+    }
+    let heavy: Vec<_> = manifests.iter().flat_map(over_budget).collect();
+    if !heavy.is_empty() {
+        bail!(
+            "over the budget of {}: {}; find what was linked in, or raise BUDGET_BYTES in \
+             xtask/src/build.rs",
+            mebibytes(BUDGET_BYTES),
+            heavy.join(", ")
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn architectures(arguments: &Arguments) -> Result<BTreeSet<Arch>> {
+    Ok(match (arguments.arch, &arguments.stage) {
+        (Some(arch), _) => [arch].into(),
+        (None, Some(stage)) => [project::stage(stage)?.architecture.into()].into(),
+        (None, None) => {
+            project::stages()?.values().map(|stage| stage.architecture.into()).collect()
+        }
+    })
+}
+
+/// Compiles and packs all functions for an architecture.
+pub(crate) fn build(arch: Arch) -> Result<Manifest> {
+    tools::check(arch)?;
+    let target = project::target()?;
+    let programs = compile::functions(arch, &target)?;
+    let directory = target.join("bundles").join(arch.as_str());
+    pack(arch, &programs, &directory)
+}
+
+/// The names of all functions.
+fn functions() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.iter().map(|operation| operation.function).chain([RELAY.function])
+}
+
+/// Packs every program, `<programs>/<function>/bootstrap`, and says in the manifest what there is.
+/// Archives of earlier builds go.
+fn pack(arch: Arch, programs: &Path, directory: &Path) -> Result<Manifest> {
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot create {}", directory.display()))?;
+    let mut bundles = BTreeMap::new();
+    for function in functions() {
+        let program = programs.join(function).join(archive::PROGRAM);
+        let program =
+            fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;
+        let archive = archive::of(&program)?;
+        let digest = archive::Digest::of(&archive);
+        let file = format!("{function}-{}.zip", &digest.hex()[..16]);
+        write(&directory.join(&file), &archive)?;
+        let bundle = Bundle {
+            file,
+            sha256: digest.base64(),
+            sha256_hex: digest.hex(),
+            bytes: archive.len() as u64,
+            program_bytes: program.len() as u64,
+        };
+        bundles.insert(function.to_owned(), bundle);
+    }
+    let manifest = Manifest { architecture: arch, budget_bytes: BUDGET_BYTES, functions: bundles };
+    let text = serde_json::to_string_pretty(&manifest)? + "\n";
+    write(&directory.join(MANIFEST), text.as_bytes())?;
+    remove_others(directory, &manifest)?;
+    Ok(manifest)
+}
+
+/// Writes beside the file first, so that nobody ever reads half of it.
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    let mut partial = PathBuf::from(path);
+    partial.as_mut_os_string().push(".partial");
+    fs::write(&partial, content)
+        .and_then(|()| fs::rename(&partial, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn remove_others(directory: &Path, manifest: &Manifest) -> Result<()> {
+    let entries =
+        fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("cannot list {}", directory.display()))?.path();
+        let is_ours = manifest.functions.values().any(|it| path.ends_with(&it.file));
+        if path.extension().is_some_and(|extension| extension == "zip") && !is_ours {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn over_budget(manifest: &Manifest) -> Vec<String> {
+    let heavy = manifest.functions.iter().filter(|(_, it)| it.bytes > manifest.budget_bytes);
+    heavy.map(|(name, it)| format!("{name} ({})", mebibytes(it.bytes))).collect()
+}
+
+/// The sizes, for people.
+fn table(manifest: &Manifest) -> String {
+    let mut text = format!(
+        "{:24} {:>10} {:>10} {:>7}  file\n",
+        manifest.architecture.as_str(),
+        "program",
+        "archive",
+        "budget"
+    );
+    for (function, bundle) in &manifest.functions {
+        let percent = bundle.bytes * 100 / manifest.budget_bytes;
+        text += &format!(
+            "{function:24} {:>10} {:>10} {percent:>6}%  {}\n",
+            mebibytes(bundle.program_bytes),
+            mebibytes(bundle.bytes),
+            bundle.file
+        );
+    }
+    text
+}
+
+fn mebibytes(bytes: u64) -> String {
+    let hundredths = bytes * 100 / (1024 * 1024);
+    format!("{}.{:02} MiB", hundredths / 100, hundredths % 100)
+}
+
+#[cfg(test)]
+mod tests;

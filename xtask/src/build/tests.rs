@@ -1,0 +1,80 @@
+//! Packing, with programs that nobody had to compile.
+
+use super::{Arch, BUDGET_BYTES, MANIFEST, Manifest, functions, over_budget, pack, table};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A directory as cargo-lambda leaves it.
+fn programs(directory: &Path) {
+    for function in functions() {
+        let folder = directory.join(function);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("bootstrap"), format!("the program of {function}")).unwrap();
+    }
+}
+
+fn files(directory: &Path) -> BTreeSet<String> {
+    std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+#[test]
+fn every_function_has_an_archive_that_is_named_after_its_content() {
+    let home = tempfile::tempdir().unwrap();
+    programs(home.path());
+    let bundles = home.path().join("bundles");
+    let manifest = pack(Arch::Arm64, home.path(), &bundles).unwrap();
+    assert_eq!(manifest.functions.len(), 9);
+    let mut expected: BTreeSet<_> = [MANIFEST.to_owned()].into();
+    for (function, bundle) in &manifest.functions {
+        assert_eq!(bundle.file, format!("{function}-{}.zip", &bundle.sha256_hex[..16]));
+        let archive = std::fs::metadata(bundles.join(&bundle.file)).unwrap();
+        assert_eq!(archive.len(), bundle.bytes);
+        expected.insert(bundle.file.clone());
+    }
+    assert_eq!(files(&bundles), expected);
+    let written = std::fs::read_to_string(bundles.join(MANIFEST)).unwrap();
+    assert_eq!(serde_json::from_str::<Manifest>(&written).unwrap(), manifest);
+}
+
+#[test]
+fn the_same_programs_give_the_same_files_and_another_one_replaces_its_own() {
+    let home = tempfile::tempdir().unwrap();
+    programs(home.path());
+    let bundles = home.path().join("bundles");
+    let before = pack(Arch::X8664, home.path(), &bundles).unwrap();
+    assert_eq!(pack(Arch::X8664, home.path(), &bundles).unwrap(), before);
+
+    std::fs::write(home.path().join("users-role-assign").join("bootstrap"), "another").unwrap();
+    let after = pack(Arch::X8664, home.path(), &bundles).unwrap();
+    for (function, bundle) in &after.functions {
+        let is_same = before.functions[function] == *bundle;
+        assert_eq!(is_same, function != "users-role-assign", "{function}");
+    }
+    assert!(!files(&bundles).contains(&before.functions["users-role-assign"].file));
+    assert_eq!(files(&bundles).len(), 10);
+}
+
+#[test]
+fn a_function_that_was_not_built_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    programs(home.path());
+    std::fs::remove_dir_all(home.path().join("users-list-query")).unwrap();
+    let error = pack(Arch::Arm64, home.path(), &home.path().join("bundles")).unwrap_err();
+    assert!(error.to_string().contains("users-list-query"), "{error}");
+}
+
+#[test]
+fn what_is_over_the_budget_is_named_with_its_size() {
+    let home = tempfile::tempdir().unwrap();
+    programs(home.path());
+    let mut manifest = pack(Arch::Arm64, home.path(), &home.path().join("bundles")).unwrap();
+    assert_eq!(over_budget(&manifest), Vec::<String>::new());
+    manifest.functions.get_mut("users-list-query").unwrap().bytes = BUDGET_BYTES + BUDGET_BYTES / 2;
+    assert_eq!(over_budget(&manifest), ["users-list-query (4.50 MiB)"]);
+    let row = table(&manifest);
+    let row = row.lines().find(|line| line.starts_with("users-list-query")).unwrap();
+    assert!(row.contains("4.50 MiB") && row.contains("150%"), "{row}");
+}

@@ -1,0 +1,37 @@
+//! What a deployment of the API must be called, read from a finished template: the other side of
+//! what `api.rs` does, for checks.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use super::api;
+
+/// The types that a deployment copies.
+const DEPLOYED: &[&str] = &[
+    "AWS::ApiGateway::GatewayResponse",
+    "AWS::ApiGateway::Method",
+    "AWS::ApiGateway::Model",
+    "AWS::ApiGateway::RequestValidator",
+    "AWS::ApiGateway::Resource",
+    "AWS::ApiGateway::RestApi",
+];
+
+/// The logical ids of the resources of a template that a deployment copies.
+#[must_use]
+pub fn deployed_resources(template: &Value) -> Vec<&str> {
+    deployed(template).map(|(id, _)| id.as_str()).collect()
+}
+
+/// The logical id that the deployment of a template's API must have: a hash of what it copies.
+#[must_use]
+pub fn deployment_id(template: &Value) -> String {
+    let resources: BTreeMap<_, _> =
+        deployed(template).map(|(id, resource)| (id.clone(), resource.clone())).collect();
+    format!("ApiDeployment{}", api::digest(&resources))
+}
+
+fn deployed(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    template["Resources"].as_object().into_iter().flatten().filter(|(_, resource)| {
+        resource["Type"].as_str().is_some_and(|kind| DEPLOYED.contains(&kind))
+    })
+}
