@@ -31,14 +31,14 @@ const USES: &[&str] = &[
 /// Adds the key of the stage, or the one of its alarm topic.
 pub(super) fn add(template: &mut Template, stage: &Stage) {
     if stage.customer_managed_key {
-        let statements = vec![account(), logs(), event_bus(), alarms()];
-        let key = key(stage, "Encrypts the data of user management", statements);
+        let statements = [account(), logs(), event_bus(), alarms()];
+        let key = key(stage, "Encrypts the data of user management", &statements);
         // What it encrypts outlives the stack, so it must too.
         template.add(DATA_KEY, Resource::new(&key).retained());
     } else {
         // The topic cannot do with the key that AWS manages for SNS: its policy does not let
         // CloudWatch in, and alarms would be lost without a word.
-        let mut key = key(stage, "Encrypts notices of alarms", vec![account(), alarms()]);
+        let mut key = key(stage, "Encrypts notices of alarms", &[account(), alarms()]);
         key.pending_window_in_days = Some(PENDING_DAYS);
         template.add(ALARM_TOPIC_KEY, Resource::new(&key).expendable());
     }
@@ -70,7 +70,7 @@ pub(super) fn function_statement(stage: &Stage) -> Option<Value> {
     }))
 }
 
-fn key(stage: &Stage, description: &str, statements: Vec<Value>) -> kms::Key_ {
+fn key(stage: &Stage, description: &str, statements: &[Value]) -> kms::Key_ {
     kms::Key! {
         description: text(description),
         enable_key_rotation: true,

@@ -23,17 +23,17 @@ pub(super) fn policy(stage: &Stage) -> Option<Value> {
     if !principals.is_empty() {
         statements.push(allow("Accounts", &json!({"AWS": principals}), "execute-api:/*"));
     }
-    statements.push(deny("TlsOnly", json!({"Bool": {"aws:SecureTransport": "false"}})));
+    statements.push(deny("TlsOnly", &json!({"Bool": {"aws:SecureTransport": "false"}})));
     if !access.vpc_endpoints.is_empty() {
         let outside = json!({"StringNotEquals": {"aws:SourceVpce": access.vpc_endpoints}});
-        statements.push(deny("VpcEndpoints", outside));
+        statements.push(deny("VpcEndpoints", &outside));
     }
     if !access.cidrs.is_empty() {
         let key = match stage.endpoint {
             Endpoint::Regional => "aws:SourceIp",
             Endpoint::Private => "aws:VpcSourceIp",
         };
-        statements.push(deny("Addresses", json!({"NotIpAddress": {key: access.cidrs}})));
+        statements.push(deny("Addresses", &json!({"NotIpAddress": {key: access.cidrs}})));
     }
     Some(json!({"Version": "2012-10-17", "Statement": statements}))
 }
@@ -53,7 +53,7 @@ fn allow(sid: &str, principal: &Value, resource: &str) -> Value {
     })
 }
 
-fn deny(sid: &str, condition: Value) -> Value {
+fn deny(sid: &str, condition: &Value) -> Value {
     json!({
         "Sid": sid,
         "Effect": "Deny",

@@ -25,6 +25,8 @@ const ACCESS_LOG_FIELDS: &[(&str, &str)] = &[
     ("status", "$context.status"),
     ("responseLength", "$context.responseLength"),
     ("responseLatency", "$context.responseLatency"),
+    // That of the function's own log lines.
+    ("integrationRequestId", "$context.integration.requestId"),
     ("integrationStatus", "$context.integration.status"),
     ("integrationLatency", "$context.integration.latency"),
     ("errorMessage", "$context.error.message"),
