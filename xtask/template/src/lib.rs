@@ -14,17 +14,23 @@ use std::path::Path;
 use std::{fs, io};
 
 pub use openapi::{openapi, render_openapi};
-pub use stages::{Architecture, LogLevel, Stage, StagesError, stages};
+pub use stages::{
+    Access, Alarms, Architecture, Canary, CustomDomain, Endpoint, LogLevel, Stage, StagesError,
+    Waf, stages,
+};
 pub use template::{deployed_resources, deployment_id, render_template, template};
 
 /// The generated files as (name below `templates/`, content): the template of each stage, then the
-/// OpenAPI document.
+/// OpenAPI document and the policies for callers.
 #[must_use]
 pub fn outputs(stages: &BTreeMap<String, Stage>) -> Vec<(String, String)> {
     stages
         .iter()
         .map(|(name, stage)| (template_file_name(name), render_template(stage)))
-        .chain([("openapi.json".to_owned(), render_openapi())])
+        .chain([
+            ("openapi.json".to_owned(), render_openapi()),
+            ("caller-policies.json".to_owned(), template::render_policies()),
+        ])
         .collect()
 }
 

@@ -133,7 +133,7 @@ impl ApiPlan {
         if apis.next().is_some() {
             bail!("the template has more than one AWS::ApiGateway::RestApi; one is served here");
         }
-        for property in ["Body", "BodyS3Location", "Policy"] {
+        for property in ["Body", "BodyS3Location"] {
             if !template.property(api, property)?.is_null() {
                 bail!("{property} of {api} is not understood here; write resources and methods");
             }

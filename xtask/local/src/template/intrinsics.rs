@@ -324,6 +324,22 @@ mod tests {
                 "Function": {
                     "Type": "AWS::Lambda::Function",
                     "Properties": {"FunctionName": {"Fn::Sub": "${AWS::StackName}-get"}}
+                },
+                "Version": {
+                    "Type": "AWS::Lambda::Version",
+                    "Properties": {
+                        // No value is known for the parameter, and none is needed.
+                        "Description": {"Ref": "Bucket"},
+                        "FunctionName": {"Ref": "Function"}
+                    }
+                },
+                "Alias": {
+                    "Type": "AWS::Lambda::Alias",
+                    "Properties": {
+                        "FunctionName": {"Ref": "Function"},
+                        "FunctionVersion": {"Fn::GetAtt": ["Version", "Version"]},
+                        "Name": "live"
+                    }
                 }
             }
         });
@@ -349,6 +365,15 @@ mod tests {
         json!({"Fn::GetAtt": "Function.Arn"}),
         json!("arn:aws:lambda:us-east-1:000000000000:function:local-get")
     )]
+    #[case::alias(
+        json!({"Ref": "Alias"}),
+        json!("arn:aws:lambda:us-east-1:000000000000:function:local-get:live")
+    )]
+    #[case::version(
+        json!({"Ref": "Version"}),
+        json!("arn:aws:lambda:us-east-1:000000000000:function:local-get:1")
+    )]
+    #[case::version_number(json!({"Fn::GetAtt": ["Version", "Version"]}), json!("1"))]
     #[case::role_arn(
         json!({"Fn::GetAtt": ["Role", "Arn"]}),
         json!("arn:aws:iam::000000000000:role/Role")

@@ -3,7 +3,7 @@
 use super::Template;
 use super::api::ApiPlan;
 use super::intrinsics::text_of;
-use super::resources::{Treatment, treatment};
+use super::resources::{PROPERTIES_LEFT_OUT, Treatment, treatment};
 use anyhow::{Context, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -23,10 +23,10 @@ pub(crate) struct Plan {
     pub(crate) left_out: Vec<LeftOut>,
 }
 
-/// A resource type of the template that has no local counterpart.
+/// A resource type of the template, or a property of one, that has no local counterpart.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LeftOut {
-    /// The resource type.
+    /// The resource type, or `<property> of <resource type>`.
     pub kind: String,
     /// How many of it the template has.
     pub count: usize,
@@ -142,13 +142,17 @@ impl Plan {
 }
 
 fn left_out(template: &Template) -> anyhow::Result<Vec<LeftOut>> {
-    let mut counts = BTreeMap::<&str, (usize, &'static str)>::new();
+    let mut counts = BTreeMap::<String, (usize, &'static str)>::new();
+    let mut count = |kind: String, reason| counts.entry(kind).or_insert((0, reason)).0 += 1;
     for (id, resource) in &template.resources {
+        for (kind, property, reason) in PROPERTIES_LEFT_OUT {
+            if resource.kind == *kind && !resource.properties[*property].is_null() {
+                count(format!("{property} of {kind}"), *reason);
+            }
+        }
         match treatment(&resource.kind) {
             Treatment::Run => {}
-            Treatment::LeaveOut(reason) => {
-                counts.entry(&resource.kind).or_insert((0, reason)).0 += 1;
-            }
+            Treatment::LeaveOut(reason) => count(resource.kind.clone(), reason),
             Treatment::Unknown => bail!(
                 "the resource {id} has the type {}, which has no local counterpart and is not \
                  known to be safe to leave out; add it to the list of resource types of local-stack",
@@ -158,11 +162,7 @@ fn left_out(template: &Template) -> anyhow::Result<Vec<LeftOut>> {
     }
     Ok(counts
         .into_iter()
-        .map(|(kind, (count, reason))| LeftOut {
-            kind: kind.to_owned(),
-            count,
-            reason: reason.to_owned(),
-        })
+        .map(|(kind, (count, reason))| LeftOut { kind, count, reason: reason.to_owned() })
         .collect())
 }
 
@@ -319,22 +319,63 @@ fn kebab_case(pascal_case: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Plan, kebab_case};
-    use crate::template::{Surroundings, Template};
-    use serde_json::json;
+    use super::{LeftOut, Plan, kebab_case};
+    use crate::template::{Integration, Surroundings, Template};
+    use serde_json::{Value, json};
 
-    #[test]
-    fn an_unknown_resource_type_is_an_error_that_names_it() {
+    fn template(document: Value) -> Template {
         let surroundings = Surroundings {
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
             stack_name: "local".to_owned(),
             parameters: [].into(),
         };
-        let document = json!({"Resources": {"Model": {"Type": "AWS::SageMaker::Model"}}});
-        let template = Template::parse(document, surroundings).unwrap();
+        Template::parse(document, surroundings).unwrap()
+    }
+
+    fn committed() -> Value {
+        serde_json::from_str(include_str!("../../../../templates/users-prod.template.json"))
+            .unwrap()
+    }
+
+    #[test]
+    fn an_unknown_resource_type_is_an_error_that_names_it() {
+        let template = template(json!({"Resources": {"Model": {"Type": "AWS::SageMaker::Model"}}}));
         let error = Plan::of(&template).unwrap_err().to_string();
         assert!(error.contains("Model has the type AWS::SageMaker::Model"), "{error}");
+    }
+
+    #[test]
+    fn an_alias_leads_to_its_function() {
+        let plan = Plan::of(&template(committed())).unwrap();
+        for method in &plan.api.methods {
+            let Integration::Proxy { function_arn, .. } = &method.integration else { continue };
+            assert!(function_arn.ends_with(":live"), "{function_arn}");
+            let found = plan.functions.iter().filter(|function| function.is(function_arn));
+            assert_eq!(found.count(), 1, "{function_arn}");
+        }
+        assert_eq!(plan.mappings.len(), 1);
+        assert!(!plan.mappings[0].function_arn.ends_with(":live"), "{:?}", plan.mappings[0]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_with_a_reason() {
+        let mut document = committed();
+        document["Resources"]["Api"]["Properties"]["Policy"] = json!({"Statement": []});
+        document["Resources"]["Rollout"] = json!({"Type": "AWS::CodeDeploy::Application"});
+        let plan = Plan::of(&template(document)).unwrap();
+        for (kind, count, reason) in [
+            ("Policy of AWS::ApiGateway::RestApi", 1, "resource policies are not evaluated"),
+            ("AWS::CodeDeploy::Application", 1, "an alias always points at the binaries"),
+            ("AWS::CloudWatch::Dashboard", 2, "metrics go to the console"),
+        ] {
+            let found = plan.left_out.iter().any(|left_out: &LeftOut| {
+                left_out.kind == kind
+                    && left_out.count == count
+                    && left_out.reason.starts_with(reason)
+            });
+            assert!(found, "{kind}: {:?}", plan.left_out);
+        }
     }
 
     #[test]

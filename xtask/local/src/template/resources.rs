@@ -11,6 +11,16 @@ pub(crate) enum Treatment {
     Unknown,
 }
 
+/// Properties that change what a resource that runs does, and have no local counterpart: type,
+/// property, reason.
+pub(crate) const PROPERTIES_LEFT_OUT: &[(&str, &str, &str)] = &[
+    ("AWS::ApiGateway::RestApi", "Policy", "resource policies are not evaluated"),
+    ("AWS::ApiGateway::Stage", "AccessLogSetting", "calls go to the console"),
+    ("AWS::DynamoDB::Table", "OnDemandThroughput", "capacity is not limited"),
+    ("AWS::Events::EventBus", "Policy", "resource policies are not evaluated"),
+    ("AWS::Lambda::Alias", "ProvisionedConcurrencyConfig", "every instance starts at once"),
+];
+
 /// The treatment of a resource type.
 pub(crate) fn treatment(kind: &str) -> Treatment {
     match kind {
@@ -58,15 +68,21 @@ pub(crate) fn treatment(kind: &str) -> Treatment {
         "AWS::XRay::Group" | "AWS::XRay::SamplingRule" => {
             Treatment::LeaveOut("every segment is kept, see the control endpoint for traces")
         }
-        "AWS::ApiGateway::Account" => Treatment::LeaveOut("access logs go nowhere"),
+        "AWS::ApiGateway::Account" => Treatment::LeaveOut("the gateway writes no logs of its own"),
         "AWS::ApiGateway::UsagePlan"
         | "AWS::ApiGateway::ApiKey"
         | "AWS::ApiGateway::UsagePlanKey" => Treatment::LeaveOut("API keys are not checked"),
         "AWS::ApiGateway::DomainName"
         | "AWS::ApiGateway::BasePathMapping"
         | "AWS::CertificateManager::Certificate"
-        | "AWS::Route53::RecordSet" => {
+        | "AWS::Route53::RecordSet"
+        | "AWS::Route53::RecordSetGroup" => {
             Treatment::LeaveOut("the API is reached by its local address")
+        }
+        "AWS::CodeDeploy::Application"
+        | "AWS::CodeDeploy::DeploymentConfig"
+        | "AWS::CodeDeploy::DeploymentGroup" => {
+            Treatment::LeaveOut("an alias always points at the binaries that are there")
         }
         "AWS::ApplicationAutoScaling::ScalableTarget"
         | "AWS::ApplicationAutoScaling::ScalingPolicy" => {

@@ -77,6 +77,81 @@ fn errors_name_line_stage_key_and_rule() {
             "[dev]\napi_stage = \"a/b\"\n",
             "stages.toml:2: stage `dev`, key `api_stage`: must be 1-128 ASCII letters",
         ),
+        (
+            "an unknown key of a table below",
+            "[dev]\n[dev.waf]\n\nlimit = 1\n",
+            "stages.toml:4: stage `dev`, key `waf.limit`: unknown field `limit`",
+        ),
+        (
+            "a value of a table below",
+            "[dev]\n[dev.alarms]\nlatency_p99_ms = 1\nconcurrency = 0\n",
+            "stages.toml:4: stage `dev`, key `alarms.concurrency`: is 0, but must be from 1",
+        ),
+        (
+            "a table below without a key that it needs",
+            "[dev]\n\n[dev.custom_domain]\ndomain = \"x.io\"\n",
+            "stages.toml:3: stage `dev`, key `custom_domain`: missing field `certificate_arn`",
+        ),
+        (
+            "a certificate of another region",
+            "[dev]\nregion = \"eu-west-1\"\n[dev.custom_domain]\ndomain = \"x.io\"\n\
+             certificate_arn = \"arn:aws:acm:us-east-1:123456789012:certificate/a\"\n",
+            "stages.toml:5: stage `dev`, key `custom_domain.certificate_arn`: must be a \
+             certificate in the region",
+        ),
+        (
+            "a domain that is none",
+            "[dev.custom_domain]\ndomain = \"https://x.io\"\n\
+             certificate_arn = \"arn:aws:acm:us-east-1:123456789012:certificate/a\"\n",
+            "stages.toml:2: stage `dev`, key `custom_domain.domain`: must be a domain name",
+        ),
+        (
+            "a private API with a domain",
+            "[dev]\nendpoint = \"private\"\n[dev.custom_domain]\ndomain = \"x.io\"\n\
+             certificate_arn = \"arn:aws:acm:us-east-1:123456789012:certificate/a\"\n",
+            "stages.toml:3: stage `dev`, key `custom_domain`: needs `endpoint = \"regional\"`",
+        ),
+        (
+            "a private API that nobody reaches",
+            "[dev]\nendpoint = \"private\"\n",
+            "stages.toml:2: stage `dev`, key `endpoint`: `private` needs `access.vpc_endpoints`",
+        ),
+        (
+            "an address range with too many bits",
+            "[dev]\naccess.cidrs = [\n  \"10.0.0.0/33\",\n]\n",
+            "stages.toml:2: stage `dev`, key `access.cidrs`: must be address ranges",
+        ),
+        (
+            "an endpoint of another kind",
+            "[dev.access]\nvpc_endpoints = [\"vpc-0123456789abcdef0\"]\n",
+            "stages.toml:2: stage `dev`, key `access.vpc_endpoints`: must be ids of VPC endpoints",
+        ),
+        (
+            "concurrency of an unknown function",
+            "[dev.reserved_concurrency]\nusers-get = 1\n",
+            "stages.toml:2: stage `dev`, key `reserved_concurrency.users-get`: there is no function",
+        ),
+        (
+            "more warm instances than there may be",
+            "[dev.reserved_concurrency]\nusers-profile-get = 1\n\
+             [dev.provisioned_concurrency]\nusers-profile-get = 2\n",
+            "stages.toml:4: stage `dev`, key `provisioned_concurrency.users-profile-get`: must not",
+        ),
+        (
+            "a canary that CodeDeploy does not know",
+            "[dev]\ncanary = \"Canary50Percent5Minutes\"\n",
+            "stages.toml:2: stage `dev`, key `canary`: unknown variant",
+        ),
+        (
+            "an address without a domain",
+            "[dev.alarms]\nemail = \"oncall\"\n",
+            "stages.toml:2: stage `dev`, key `alarms.email`: must be an email address",
+        ),
+        (
+            "an archive without end",
+            "[dev]\narchive_days = 0\n",
+            "stages.toml:2: stage `dev`, key `archive_days`: is 0, but must be from 1 to 3650",
+        ),
         ("a name in upper case", "\n[Dev]\n", "stages.toml:2: stage `Dev`: the name must be"),
         (
             "a key outside of a table",

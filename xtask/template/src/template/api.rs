@@ -1,22 +1,24 @@
 //! The REST API: resources, methods, models, the gateway's own answers, and what publishes them.
 
+mod access;
+mod domain;
+mod firewall;
 mod gateway_responses;
 mod methods;
 mod problem;
+mod publication;
 mod tree;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use sha2::{Digest, Sha256};
 use stratosphere::services::aws::apigateway;
 use users_contract::{OPERATIONS, schema};
 
 use self::tree::Node;
-use super::envelope::{Resource, Template, attribute, reference, text};
-use super::names::{API, API_STAGE, REQUEST_VALIDATOR, in_stack, pascal_case};
+use super::envelope::{Resource, Template, attribute, digest, reference, text};
+use super::names::{API, REQUEST_VALIDATOR, in_stack, pascal_case};
 use super::tags;
-use crate::stages::Stage;
+use crate::stages::{Endpoint, Stage};
 
 /// Adds the API with everything that belongs to it.
 pub(super) fn add(template: &mut Template, stage: &Stage) {
@@ -45,18 +47,28 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
     published.extend(gateway_responses::add(template, stage));
 
     let deployment = add_deployment(template, &published);
-    template.add(API_STAGE, Resource::new(&api_stage(stage, &deployment)));
+    publication::add(template, stage, &deployment);
+    domain::add(template, stage);
+    firewall::add(template, stage);
 }
 
 fn rest_api(stage: &Stage) -> apigateway::RestApi_ {
-    apigateway::RestApi! {
+    let mut endpoint = apigateway::restapi::EndpointConfiguration! {
+        types: vec![text(stage.endpoint.as_str())],
+    };
+    if stage.endpoint == Endpoint::Private {
+        endpoint.vpc_endpoint_ids = Some(stage.access.vpc_endpoints.iter().map(text).collect());
+    }
+    let mut api = apigateway::RestApi! {
         description: "User management",
-        endpoint_configuration: apigateway::restapi::EndpointConfiguration! {
-            types: vec![text("REGIONAL")],
-        },
+        endpoint_configuration: endpoint,
         name: in_stack("api"),
         tags: tags(stage),
-    }
+    };
+    api.policy = access::policy(stage);
+    // Otherwise callers could go around what stands before the domain name.
+    api.disable_execute_api_endpoint = stage.custom_domain.as_ref().map(|_| true.into());
+    api
 }
 
 /// The models of request bodies, by the name of their schema.
@@ -124,46 +136,15 @@ fn add_deployment(template: &mut Template, published: &[String]) -> String {
     )
 }
 
-/// Twelve hexadecimal digits for resources by logical id.
-pub(super) fn digest(resources: &BTreeMap<String, Value>) -> String {
-    let mut hash = Sha256::new();
-    for (id, resource) in resources {
-        // Each part ends in a line feed, which neither has within, so that no two lists of parts
-        // read the same.
-        hash.update(format!("{id}\n{}\n", crate::render::compact(resource)));
-    }
-    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn api_stage(stage: &Stage, deployment: &str) -> apigateway::Stage_ {
-    apigateway::Stage! {
-        deployment_id: reference(deployment),
-        method_settings: vec![apigateway::stage::MethodSetting! {
-            // Traced data would be whole requests, personal data included.
-            data_trace_enabled: false,
-            http_method: "*",
-            logging_level: "OFF",
-            metrics_enabled: true,
-            resource_path: "/*",
-            throttling_burst_limit: i32::from(stage.throttle_burst),
-            throttling_rate_limit: f64::from(stage.throttle_rate),
-        }],
-        rest_api_id: reference(API),
-        stage_name: text(&stage.api_stage),
-        tags: tags(stage),
-        tracing_enabled: true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use serde_json::{Value, json};
 
-    use super::{add, digest};
+    use super::add;
     use crate::stages::Stage;
-    use crate::template::envelope::Template;
+    use crate::template::envelope::{Template, digest};
 
     /// Everything that the template has of the API, but for the deployment and its stage.
     fn published() -> BTreeMap<String, Value> {
@@ -175,7 +156,11 @@ mod tests {
             .filter(|(_, resource)| {
                 !matches!(
                     resource["Type"].as_str(),
-                    Some("AWS::ApiGateway::Deployment" | "AWS::ApiGateway::Stage")
+                    Some(
+                        "AWS::ApiGateway::Deployment"
+                            | "AWS::ApiGateway::Stage"
+                            | "AWS::Logs::LogGroup"
+                    )
                 )
             })
             .collect()

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use super::api;
+use super::envelope::digest;
 
 /// The types that a deployment copies.
 const DEPLOYED: &[&str] = &[
@@ -27,7 +27,7 @@ pub fn deployed_resources(template: &Value) -> Vec<&str> {
 pub fn deployment_id(template: &Value) -> String {
     let resources: BTreeMap<_, _> =
         deployed(template).map(|(id, resource)| (id.clone(), resource.clone())).collect();
-    format!("ApiDeployment{}", api::digest(&resources))
+    format!("ApiDeployment{}", digest(&resources))
 }
 
 fn deployed(template: &Value) -> impl Iterator<Item = (&String, &Value)> {

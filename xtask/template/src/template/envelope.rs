@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use stratosphere::template::ToResource;
 use stratosphere::value::{ExpBool, ExpString, ToValue};
 
@@ -12,6 +13,8 @@ use stratosphere::value::{ExpBool, ExpString, ToValue};
 #[derive(Debug, Default)]
 pub(crate) struct Template {
     description: String,
+    /// Notes for tools, by the tool's name.
+    pub(crate) metadata: Map<String, Value>,
     pub(crate) parameters: BTreeMap<String, Parameter>,
     pub(crate) conditions: BTreeMap<String, ExpBool>,
     resources: BTreeMap<String, Resource>,
@@ -31,7 +34,7 @@ pub(crate) struct Parameter {
 /// A value that the stack shows to whoever deployed it.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
-    pub(crate) description: &'static str,
+    pub(crate) description: String,
     pub(crate) value: ExpString,
 }
 
@@ -43,9 +46,11 @@ pub(crate) struct Resource {
     /// The condition that the resource exists under.
     pub(crate) condition: Option<String>,
     depends_on: BTreeSet<String>,
-    /// Notes for tools, such as the rules that a policy check leaves out, with reasons.
-    pub(crate) metadata: Map<String, Value>,
-    retained: bool,
+    /// Notes for tools: the checks that they leave out here, with reasons.
+    metadata: Map<String, Value>,
+    update_policy: Option<Value>,
+    /// What becomes of the real thing when it leaves the stack, where the template says so.
+    deletion_policy: Option<&'static str>,
 }
 
 impl Template {
@@ -72,6 +77,9 @@ impl Template {
         let mut document = Map::new();
         document.insert("AWSTemplateFormatVersion".to_owned(), json!("2010-09-09"));
         document.insert("Description".to_owned(), json!(self.description));
+        if !self.metadata.is_empty() {
+            document.insert("Metadata".to_owned(), json!(self.metadata));
+        }
         document.insert("Parameters".to_owned(), object(&self.parameters, Parameter::to_value));
         if !self.conditions.is_empty() {
             document.insert("Conditions".to_owned(), object(&self.conditions, ToValue::to_value));
@@ -108,7 +116,8 @@ impl Resource {
             condition: None,
             depends_on: BTreeSet::new(),
             metadata: Map::new(),
-            retained: false,
+            update_policy: None,
+            deletion_policy: None,
         }
     }
 
@@ -121,8 +130,40 @@ impl Resource {
     /// Keeps the real thing when the resource leaves the template, is replaced, or its stack is
     /// deleted.
     pub(crate) fn retained(mut self) -> Self {
-        self.retained = true;
+        self.deletion_policy = Some("Retain");
         self
+    }
+
+    /// Says of something that holds data that it may go with the stack all the same.
+    pub(crate) fn expendable(mut self) -> Self {
+        self.deletion_policy = Some("Delete");
+        self
+    }
+
+    /// How CloudFormation goes about an update.
+    pub(crate) fn update_policy(mut self, policy: Value) -> Self {
+        self.update_policy = Some(policy);
+        self
+    }
+
+    /// Says why checks of checkov do not count here, as (id, reason).
+    pub(crate) fn skip(mut self, checks: &[(&str, &str)]) -> Self {
+        if !checks.is_empty() {
+            let skips: Vec<_> =
+                checks.iter().map(|(id, reason)| json!({"id": id, "comment": reason})).collect();
+            self.metadata.insert("checkov".to_owned(), json!({"skip": skips}));
+        }
+        self
+    }
+
+    /// Whether it has this type.
+    pub(crate) fn is_a(&self, type_name: &str) -> bool {
+        self.type_name == type_name
+    }
+
+    /// Its properties as they stand in the document.
+    pub(crate) fn properties(&self) -> &Map<String, Value> {
+        &self.properties
     }
 
     /// The resource as it stands in the document.
@@ -135,9 +176,12 @@ impl Resource {
         if !self.depends_on.is_empty() {
             resource.insert("DependsOn".to_owned(), json!(self.depends_on));
         }
-        if self.retained {
-            resource.insert("DeletionPolicy".to_owned(), json!("Retain"));
-            resource.insert("UpdateReplacePolicy".to_owned(), json!("Retain"));
+        if let Some(policy) = self.deletion_policy {
+            resource.insert("DeletionPolicy".to_owned(), json!(policy));
+            resource.insert("UpdateReplacePolicy".to_owned(), json!(policy));
+        }
+        if let Some(policy) = &self.update_policy {
+            resource.insert("UpdatePolicy".to_owned(), policy.clone());
         }
         if !self.metadata.is_empty() {
             resource.insert("Metadata".to_owned(), json!(self.metadata));
@@ -149,6 +193,17 @@ impl Resource {
 
 fn object<T>(entries: &BTreeMap<String, T>, to_value: impl Fn(&T) -> Value) -> Value {
     Value::Object(entries.iter().map(|(key, entry)| (key.clone(), to_value(entry))).collect())
+}
+
+/// Twelve hexadecimal digits for values by name, to name something after what it holds.
+pub(crate) fn digest(parts: &BTreeMap<String, Value>) -> String {
+    let mut hash = Sha256::new();
+    for (name, value) in parts {
+        // Each part ends in a line feed, which neither has within, so that no two lists of parts
+        // read the same.
+        hash.update(format!("{name}\n{}\n", crate::render::compact(value)));
+    }
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Text as it stands.

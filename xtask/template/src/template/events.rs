@@ -8,10 +8,10 @@ use users_contract::RELAY;
 
 use super::envelope::{Resource, Template, attribute, reference, text};
 use super::names::{
-    AUDIT_BUS, AUDIT_DEAD_LETTERS, AUDIT_DEAD_LETTERS_POLICY, AUDIT_STREAM, FunctionIds,
-    USERS_TABLE, in_stack,
+    AUDIT_ARCHIVE, AUDIT_BUS, AUDIT_DEAD_LETTERS, AUDIT_DEAD_LETTERS_POLICY, AUDIT_STREAM,
+    FunctionIds, USERS_TABLE, audit_bus_arn, in_stack,
 };
-use super::tags;
+use super::{keys, tags};
 use crate::stages::Stage;
 
 /// Seconds that a record is tried for: six hours of an unreachable bus lose nothing, and the
@@ -26,21 +26,68 @@ const DEAD_LETTER_RETENTION_SECONDS: i32 = 14 * 24 * 60 * 60;
 
 /// Adds the bus, the mapping of the stream, and the queue with its policy.
 pub(super) fn add(template: &mut Template, stage: &Stage) {
-    let bus = events::EventBus! {
+    let mut bus = events::EventBus! {
         description: "What happened to users: one event for each audit entry",
         name: in_stack("audit"),
+        policy: only_the_relay(),
         tags: tags(stage),
     };
+    bus.kms_key_identifier = keys::data_key(stage);
     template.add(AUDIT_BUS, Resource::new(&bus));
+    if let Some(days) = stage.archive_days {
+        template.add(AUDIT_ARCHIVE, Resource::new(&archive(stage, days)));
+    }
 
-    let queue = sqs::Queue! {
+    let mut queue = sqs::Queue! {
         message_retention_period: DEAD_LETTER_RETENTION_SECONDS,
-        sqs_managed_sse_enabled: true,
         tags: tags(stage),
     };
-    template.add(AUDIT_DEAD_LETTERS, Resource::new(&queue));
+    match keys::data_key(stage) {
+        Some(key) => queue.kms_master_key_id = Some(key),
+        None => queue.sqs_managed_sse_enabled = Some(true.into()),
+    }
+    let skipped: &[_] = if stage.customer_managed_key {
+        &[]
+    } else {
+        &[("CKV_AWS_27", "Encrypted with the key of SQS; the check knows only keys of KMS")]
+    };
+    // A dead letter only points into the stream; the entry itself is in the table, which stays.
+    template.add(AUDIT_DEAD_LETTERS, Resource::new(&queue).expendable().skip(skipped));
     template.add(AUDIT_DEAD_LETTERS_POLICY, Resource::new(&tls_only()));
     template.add(AUDIT_STREAM, Resource::new(&mapping(stage)));
+}
+
+/// Whoever may put events on buses of the account may not on this one: an event here is what the
+/// audit log says, so only the relay may. A replay comes from EventBridge itself.
+fn only_the_relay() -> serde_json::Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "OnlyTheRelay",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "events:PutEvents",
+            "Resource": audit_bus_arn().to_value(),
+            "Condition": {
+                "ArnNotEquals": {
+                    "aws:PrincipalArn":
+                        attribute(&FunctionIds::of(RELAY.function).role, "Arn").to_value(),
+                },
+                "Bool": {"aws:PrincipalIsAWSService": "false"},
+            },
+        }],
+    })
+}
+
+fn archive(stage: &Stage, days: u16) -> events::Archive_ {
+    let mut archive = events::Archive! {
+        description: "Every event of the audit bus, to replay",
+        event_pattern: json!({"source": [RELAY.event_source]}),
+        retention_days: i32::from(days),
+        source_arn: attribute(AUDIT_BUS, "Arn"),
+    };
+    archive.kms_key_identifier = keys::data_key(stage);
+    archive
 }
 
 fn tls_only() -> sqs::QueuePolicy_ {
@@ -80,7 +127,7 @@ fn mapping(stage: &Stage) -> lambda::EventSourceMapping_ {
                 pattern: text(crate::render::compact(&pattern)),
             }],
         },
-        function_name: attribute(&FunctionIds::of(RELAY.function).function, "Arn"),
+        function_name: reference(&FunctionIds::of(RELAY.function).alias),
         function_response_types: vec![text("ReportBatchItemFailures")],
         maximum_batching_window_in_seconds: 0,
         maximum_record_age_in_seconds: MAXIMUM_RECORD_AGE_SECONDS,

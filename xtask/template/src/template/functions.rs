@@ -1,8 +1,9 @@
-//! The functions, each with its log group, its role and, behind the API, its permission.
+//! The functions, each with its log group, its role, version and alias and, behind the API, the
+//! permission of the alias.
 
 use std::collections::BTreeMap;
 
-use stratosphere::services::aws::{lambda, logs};
+use stratosphere::services::aws::lambda;
 use stratosphere::value::ExpString;
 use users_contract::{OPERATIONS, Operation, RELAY};
 
@@ -12,7 +13,7 @@ use super::envelope::{
 use super::names::{
     API, ARTIFACT_BUCKET, AUDIT_BUS, FunctionIds, IDEMPOTENCY_TABLE, USERS_TABLE, in_stack,
 };
-use super::{iam, tags};
+use super::{callers, iam, keys, logs, rollout, tags};
 use crate::stages::Stage;
 
 /// Adds the functions of all operations and the relay.
@@ -26,6 +27,7 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
                          dots and hyphens",
         },
     );
+    let mut functions = Vec::new();
     for operation in OPERATIONS {
         let statements = operation.access.iter().map(iam::table_statement).collect();
         let ids = add_function(
@@ -39,8 +41,9 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
             },
         );
         template.add(&ids.permission, Resource::new(&permission(operation, &ids, stage)));
+        functions.push(ids);
     }
-    add_function(
+    let relay = add_function(
         template,
         stage,
         &Function {
@@ -53,6 +56,8 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
             statements: iam::relay_statements(),
         },
     );
+    functions.push(relay);
+    rollout::add_application(template, stage, &functions);
 }
 
 /// What tells one function from another.
@@ -69,26 +74,52 @@ fn add_function(template: &mut Template, stage: &Stage, function: &Function) -> 
         ids.key.clone(),
         Parameter {
             description: format!("Key of the archive of {} in that bucket", function.name),
-            allowed_pattern: r"^[A-Za-z0-9][A-Za-z0-9!_.*'()/-]{0,1018}\.zip$",
-            constraint: "must be the key of a .zip archive, not beginning with a slash",
+            // At most 256 characters, because the version's description holds it.
+            allowed_pattern: r"^[A-Za-z0-9][A-Za-z0-9!_.*'()/-]{0,251}\.zip$",
+            constraint: "must be the key of a .zip archive, named after its content: at most 256 \
+                         characters, not beginning with a slash",
         },
     );
     iam::add_role(template, stage, &ids, function.statements.clone());
-    template.add(&ids.logs, Resource::new(&log_group(stage, function.name)));
-    template.add(&ids.function, Resource::new(&lambda_function(stage, &ids, function)));
+    let group = format!("/aws/lambda/${{AWS::StackName}}-{}", function.name);
+    logs::add(template, stage, &ids.logs, substitute(group));
+    let resource = Resource::new(&lambda_function(stage, &ids, function))
+        .skip(&skipped_checks(stage, function.name));
+    rollout::add(template, stage, function.name, &ids, &resource);
+    template.add(&ids.function, resource);
     ids
 }
 
-fn log_group(stage: &Stage, function: &str) -> logs::LogGroup_ {
-    logs::LogGroup! {
-        log_group_name: substitute(format!("/aws/lambda/${{AWS::StackName}}-{function}")),
-        retention_in_days: i32::from(stage.log_retention_days),
-        tags: tags(stage),
+/// What checkov asks of a function that this stage does otherwise, with reasons.
+fn skipped_checks(stage: &Stage, function: &str) -> Vec<(&'static str, &'static str)> {
+    let mut checks = vec![
+        (
+            "CKV_AWS_116",
+            if function == RELAY.function {
+                "Invoked by a stream; the event source mapping has the queue for what fails"
+            } else {
+                "Invoked by the API, which waits for the answer; there is no asynchronous event"
+            },
+        ),
+        (
+            "CKV_AWS_117",
+            "Speaks to AWS services only, which IAM guards; a VPC would add a path, not a barrier",
+        ),
+    ];
+    if !stage.reserved_concurrency.contains_key(function) {
+        checks.push((
+            "CKV_AWS_115",
+            "An account may have too little to reserve; reserved_concurrency in stages.toml sets it",
+        ));
     }
+    if !stage.customer_managed_key {
+        checks.push(("CKV_AWS_173", "Holds names and settings, no secrets; encrypted by Lambda"));
+    }
+    checks
 }
 
 fn lambda_function(stage: &Stage, ids: &FunctionIds, function: &Function) -> lambda::Function_ {
-    lambda::Function! {
+    let mut resource = lambda::Function! {
         architectures: vec![text(stage.architecture.as_str())],
         code: lambda::function::Code! {
             s3_bucket: reference(ARTIFACT_BUCKET),
@@ -116,7 +147,11 @@ fn lambda_function(stage: &Stage, ids: &FunctionIds, function: &Function) -> lam
         tags: tags(stage),
         timeout: i32::from(stage.timeout_seconds),
         tracing_config: lambda::function::TracingConfig! { mode: "Active" },
-    }
+    };
+    resource.kms_key_arn = keys::data_key(stage);
+    resource.reserved_concurrent_executions =
+        stage.reserved_concurrency.get(function.name).map(|number| i32::from(*number));
+    resource
 }
 
 fn operation_environment(operation: &Operation, stage: &Stage) -> BTreeMap<String, ExpString> {
@@ -136,20 +171,15 @@ fn operation_environment(operation: &Operation, stage: &Stage) -> BTreeMap<Strin
 
 /// Lets the API call the function for this method and path of this stage, and for nothing else.
 fn permission(operation: &Operation, ids: &FunctionIds, stage: &Stage) -> lambda::Permission_ {
-    let path: Vec<_> = operation
-        .path
-        .split('/')
-        .map(|segment| if segment.starts_with('{') { "*" } else { segment })
-        .collect();
-    let source = format!(
-        "arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{API}}}/{}/{}{}",
-        stage.api_stage,
-        operation.method.as_str(),
-        path.join("/"),
+    let source = callers::method_arn(
+        operation,
+        "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}",
+        &format!("${{{API}}}"),
+        &stage.api_stage,
     );
     lambda::Permission! {
         action: "lambda:InvokeFunction",
-        function_name: attribute(&ids.function, "Arn"),
+        function_name: reference(&ids.alias),
         principal: "apigateway.amazonaws.com",
         source_arn: substitute(source),
     }

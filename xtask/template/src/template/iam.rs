@@ -8,9 +8,9 @@ use users_contract::{Access, Table};
 
 use super::envelope::{Resource, Template, attribute, substitute};
 use super::names::{
-    AUDIT_BUS, AUDIT_DEAD_LETTERS, DIRECTORY_INDEX, FunctionIds, IDEMPOTENCY_TABLE, USERS_TABLE,
+    AUDIT_DEAD_LETTERS, DIRECTORY_INDEX, FunctionIds, IDEMPOTENCY_TABLE, USERS_TABLE, audit_bus_arn,
 };
-use super::tags;
+use super::{keys, tags};
 use crate::stages::Stage;
 
 /// Adds the role of a function. `statements` are what it may do besides logging and tracing.
@@ -37,6 +37,7 @@ pub(super) fn add_role(
         }),
     ];
     all.extend(statements);
+    all.extend(keys::function_statement(stage));
     let role = iam::Role! {
         assume_role_policy_document: json!({
             "Version": "2012-10-17",
@@ -99,7 +100,7 @@ pub(super) fn relay_statements() -> Vec<Value> {
             "Sid": "AuditBus",
             "Effect": "Allow",
             "Action": ["events:PutEvents"],
-            "Resource": attribute(AUDIT_BUS, "Arn").to_value(),
+            "Resource": audit_bus_arn().to_value(),
         }),
         json!({
             "Sid": "DeadLetters",

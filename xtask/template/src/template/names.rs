@@ -10,6 +10,16 @@ pub(crate) const API: &str = "Api";
 pub(crate) const API_STAGE: &str = "ApiStage";
 /// The validator of bodies and parameters.
 pub(crate) const REQUEST_VALIDATOR: &str = "ApiRequestValidator";
+/// The account-wide setting of API Gateway's logging.
+pub(crate) const API_ACCOUNT: &str = "ApiAccount";
+/// The access log of the API.
+pub(crate) const API_ACCESS_LOGS: &str = "ApiAccessLogs";
+/// The log of what the gateway itself could not do.
+pub(crate) const API_EXECUTION_LOGS: &str = "ApiExecutionLogs";
+/// The domain name of the API.
+pub(crate) const API_DOMAIN: &str = "ApiDomain";
+/// The firewall before the API.
+pub(crate) const FIREWALL: &str = "Firewall";
 /// The users table.
 pub(crate) const USERS_TABLE: &str = "UsersTable";
 /// The index of the users table that lists read.
@@ -24,12 +34,26 @@ pub(crate) const AUDIT_STREAM: &str = "AuditStream";
 pub(crate) const AUDIT_DEAD_LETTERS: &str = "AuditDeadLetters";
 /// The policy of that queue.
 pub(crate) const AUDIT_DEAD_LETTERS_POLICY: &str = "AuditDeadLettersPolicy";
+/// The archive of events.
+pub(crate) const AUDIT_ARCHIVE: &str = "AuditArchive";
+/// The topic that alarms are told to.
+pub(crate) const ALARM_TOPIC: &str = "AlarmTopic";
+/// The key that only the topic is encrypted with.
+pub(crate) const ALARM_TOPIC_KEY: &str = "AlarmTopicKey";
+/// The key that everything is encrypted with, when the stage wants one.
+pub(crate) const DATA_KEY: &str = "DataKey";
+/// The alarm that says whether callers are affected.
+pub(crate) const UNHEALTHY_ALARM: &str = "ServiceUnhealthyAlarm";
 /// The parameter that names the bucket of the functions' archives.
 pub(crate) const ARTIFACT_BUCKET: &str = "ArtifactBucket";
 
 /// The logical ids that belong to one function.
 #[derive(Clone, Debug)]
 pub(crate) struct FunctionIds {
+    /// What all of them begin with.
+    pub(crate) stem: String,
+    /// The alias that callers and stream use.
+    pub(crate) alias: String,
     /// The function.
     pub(crate) function: String,
     /// The key of its archive, a parameter.
@@ -52,6 +76,8 @@ impl FunctionIds {
             logs: format!("{stem}Logs"),
             permission: format!("{stem}Permission"),
             role: format!("{stem}Role"),
+            alias: format!("{stem}Alias"),
+            stem,
         }
     }
 }
@@ -59,6 +85,15 @@ impl FunctionIds {
 /// The physical name of something without state: the stack's name tells stages apart.
 pub(crate) fn in_stack(name: &str) -> ExpString {
     substitute(format!("${{AWS::StackName}}-{name}"))
+}
+
+/// The ARN of the audit bus, spelt out: the bus's policy names the relay's role and that role's
+/// policy the bus, so one of them must not refer to the other.
+pub(crate) fn audit_bus_arn() -> ExpString {
+    substitute(
+        "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/\
+         ${AWS::StackName}-audit",
+    )
 }
 
 /// `users-register-create` and `MISSING_TOKEN` to `UsersRegisterCreate` and `MissingToken`; an

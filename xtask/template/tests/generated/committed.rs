@@ -15,9 +15,15 @@ fn the_committed_files_are_current() {
 }
 
 #[test]
-fn there_is_a_template_per_stage_and_one_openapi_document() {
+fn there_is_a_template_per_stage_and_what_callers_need() {
     let names: Vec<_> = outputs(&repository_stages()).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["users-dev.template.json", "users-prod.template.json", "openapi.json"]);
+    let expected = [
+        "users-dev.template.json",
+        "users-prod.template.json",
+        "openapi.json",
+        "caller-policies.json",
+    ];
+    assert_eq!(names, expected);
 }
 
 #[test]

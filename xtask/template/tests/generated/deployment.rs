@@ -1,11 +1,12 @@
 //! The deployment is named after what it publishes.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use serde_json::Value;
 use users_template::{Architecture, LogLevel, Stage, render_template, template};
 
-use crate::support::{of_type, resources, stage, test_template};
+use crate::support::{of_type, option_stages, repository_stages, resources, stage, test_template};
 
 fn deployment(template: &Value) -> String {
     let found = of_type(template, "AWS::ApiGateway::Deployment");
@@ -85,18 +86,52 @@ fn the_text_is_the_document() {
 }
 
 #[test]
-fn the_template_keeps_within_the_limits_of_cloudformation() {
-    let template = test_template();
-    assert!(render_template(&stage()).len() < 1_000_000, "a template from S3 is at most 1 MB");
-    assert!(resources(&template).len() <= 500);
-    for id in resources(&template).keys() {
-        assert!(id.len() <= 255 && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{id}");
+fn every_template_keeps_within_the_limits_of_cloudformation() {
+    for (name, stage) in repository_stages().into_iter().chain(option_stages()) {
+        let template = template(&stage);
+        let bytes = render_template(&stage).len();
+        let count = resources(&template).len();
+        println!("{name}: {bytes} bytes, {count} resources");
+        assert!(bytes < 1_000_000, "{name}: a template from S3 is at most 1 MB, not {bytes}");
+        assert!(count <= 500, "{name}: {count} resources");
+        for section in ["Parameters", "Outputs"] {
+            let count = template[section].as_object().unwrap().len();
+            assert!(count <= 200, "{name}: {count} {section}");
+        }
+        for id in resources(&template).keys() {
+            assert!(id.len() <= 255 && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{id}");
+        }
     }
-    assert_eq!(
-        template["Outputs"].as_object().unwrap().keys().collect::<BTreeSet<_>>(),
-        ["ApiUrl", "AuditBusName", "IdempotencyTableName", "UsersTableName"]
-            .map(str::to_owned)
-            .iter()
-            .collect::<BTreeSet<_>>()
+}
+
+#[test]
+fn outputs_name_what_others_need() {
+    let template = test_template();
+    let found: BTreeSet<_> = template["Outputs"].as_object().unwrap().keys().cloned().collect();
+    let mut expected: BTreeSet<_> = [
+        "AlarmTopicArn",
+        "ApiId",
+        "ApiUrl",
+        "AuditBusArn",
+        "AuditBusName",
+        "IdempotencyTableName",
+        "UsersTableName",
+    ]
+    .map(str::to_owned)
+    .into();
+    expected.extend(
+        of_type(&template, "AWS::Lambda::Function").into_iter().map(|(id, _)| format!("{id}Arn")),
     );
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn all_templates_are_made_in_no_time() {
+    let stages = repository_stages();
+    let begin = Instant::now();
+    let files = users_template::outputs(&stages);
+    let elapsed = begin.elapsed();
+    println!("{} files in {elapsed:?}", files.len());
+    // Many times what it takes, so that a busy machine does not fail the test.
+    assert!(elapsed.as_millis() < 500, "{elapsed:?}");
 }

@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
+mod alarms;
 mod committed;
 mod deployment;
 mod functions;
 mod gateway;
 mod openapi;
+mod options;
+mod publication;
 mod references;
+mod rollout;
 mod support;

@@ -4,7 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{of_type, repository_stages, resources, test_template, walk};
+use crate::support::{of_type, option_stages, repository_stages, resources, test_template, walk};
+
+/// The stages of the repository and those of the tests.
+fn every_stage() -> impl Iterator<Item = (String, users_template::Stage)> {
+    repository_stages().into_iter().chain(option_stages())
+}
 
 /// The names in `${…}` of a pattern, without attributes.
 fn substituted(pattern: &str) -> Vec<String> {
@@ -21,19 +26,24 @@ fn substituted(pattern: &str) -> Vec<String> {
 
 #[test]
 fn every_reference_points_at_something() {
-    let template = test_template();
+    for (name, stage) in every_stage() {
+        assert_references(&name, &users_template::template(&stage));
+    }
+}
+
+fn assert_references(stage: &str, template: &Value) {
     let mut known: BTreeSet<String> =
         ["AWS::AccountId", "AWS::Partition", "AWS::Region", "AWS::StackName", "AWS::URLSuffix"]
             .map(str::to_owned)
             .into();
-    known.extend(resources(&template).keys().cloned());
+    known.extend(resources(template).keys().cloned());
     known.extend(template["Parameters"].as_object().unwrap().keys().cloned());
     let mut found = 0;
     let mut check = |name: &str| {
         found += 1;
-        assert!(known.contains(name), "{name} does not exist");
+        assert!(known.contains(name), "{stage}: {name} does not exist");
     };
-    walk(&template, &mut |value| {
+    walk(template, &mut |value| {
         if let Some(name) = value["Ref"].as_str() {
             check(name);
         }
@@ -44,12 +54,12 @@ fn every_reference_points_at_something() {
             substituted(pattern).iter().for_each(|name| check(name));
         }
     });
-    for resource in resources(&template).values() {
+    for resource in resources(template).values() {
         for name in resource["DependsOn"].as_array().into_iter().flatten() {
             check(name.as_str().unwrap());
         }
     }
-    assert!(found > 300, "only {found} references were found");
+    assert!(found > 300, "{stage}: only {found} references were found");
 }
 
 #[test]
@@ -67,8 +77,13 @@ fn text_with_a_variable_stands_in_a_substitution() {
 
 #[test]
 fn resources_do_not_depend_on_each_other_in_a_circle() {
-    let template = test_template();
-    let mut waiting: Vec<(String, BTreeSet<String>)> = resources(&template)
+    for (name, stage) in every_stage() {
+        assert_no_circle(&name, &users_template::template(&stage));
+    }
+}
+
+fn assert_no_circle(stage: &str, template: &Value) {
+    let mut waiting: Vec<(String, BTreeSet<String>)> = resources(template)
         .iter()
         .map(|(id, resource)| {
             let mut needs = BTreeSet::new();
@@ -79,7 +94,7 @@ fn resources_do_not_depend_on_each_other_in_a_circle() {
             });
             let before = resource["DependsOn"].as_array().into_iter().flatten();
             needs.extend(before.filter_map(|name| name.as_str().map(str::to_owned)));
-            needs.retain(|name| resources(&template).contains_key(name));
+            needs.retain(|name| resources(template).contains_key(name));
             (id.clone(), needs)
         })
         .collect();
@@ -97,31 +112,45 @@ fn resources_do_not_depend_on_each_other_in_a_circle() {
             needs.retain(|id| !ready.contains(id));
         }
     }
-    assert!(waiting.is_empty(), "{waiting:?}");
+    assert!(waiting.is_empty(), "{stage}: {waiting:?}");
 }
 
 #[test]
 fn everything_that_takes_tags_says_service_and_stage() {
-    let template = test_template();
-    let tags = json!([
-        {"Key": "service", "Value": "users"},
-        {"Key": "stage", "Value": "test"},
-    ]);
-    for name in [
-        "AWS::ApiGateway::RestApi",
-        "AWS::ApiGateway::Stage",
-        "AWS::DynamoDB::Table",
-        "AWS::Events::EventBus",
-        "AWS::IAM::Role",
-        "AWS::Lambda::EventSourceMapping",
-        "AWS::Lambda::Function",
-        "AWS::Logs::LogGroup",
-        "AWS::SQS::Queue",
-    ] {
-        let found = of_type(&template, name);
-        assert!(!found.is_empty(), "{name}");
-        for (id, properties) in found {
-            assert_eq!(properties["Tags"], tags, "{id}");
+    // Of all types in the templates, those that take none.
+    let without = [
+        "AWS::ApiGateway::Account",
+        "AWS::ApiGateway::BasePathMapping",
+        "AWS::ApiGateway::Deployment",
+        "AWS::ApiGateway::GatewayResponse",
+        "AWS::ApiGateway::Method",
+        "AWS::ApiGateway::Model",
+        "AWS::ApiGateway::RequestValidator",
+        "AWS::ApiGateway::Resource",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::Events::Archive",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::Lambda::Alias",
+        "AWS::Lambda::Permission",
+        "AWS::Lambda::Version",
+        "AWS::Route53::RecordSet",
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::QueuePolicy",
+        "AWS::WAFv2::WebACLAssociation",
+    ];
+    for (name, stage) in every_stage() {
+        let template = users_template::template(&stage);
+        let tags = json!([
+            {"Key": "service", "Value": "users"},
+            {"Key": "stage", "Value": name},
+        ]);
+        for (id, resource) in resources(&template) {
+            let expected = if without.contains(&resource["Type"].as_str().unwrap()) {
+                &Value::Null
+            } else {
+                &tags
+            };
+            assert_eq!(&resource["Properties"]["Tags"], expected, "{name}: {id}");
         }
     }
 }

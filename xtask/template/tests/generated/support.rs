@@ -18,6 +18,11 @@ pub(crate) fn repository_stages() -> std::collections::BTreeMap<String, Stage> {
     stages(include_str!("../../../../stages.toml")).unwrap()
 }
 
+/// Stages that use every option between them.
+pub(crate) fn option_stages() -> std::collections::BTreeMap<String, Stage> {
+    stages(include_str!("../options.toml")).unwrap()
+}
+
 /// The resources of a template.
 pub(crate) fn resources(template: &Value) -> &Map<String, Value> {
     template["Resources"].as_object().unwrap()

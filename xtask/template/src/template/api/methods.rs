@@ -58,10 +58,10 @@ fn method_id(node: &Node, method: &str) -> String {
 }
 
 fn proxy(node: &Node, operation: &Operation) -> apigateway::Method_ {
-    let function = FunctionIds::of(operation.function).function;
+    let alias = FunctionIds::of(operation.function).alias;
     let uri = format!(
         "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/\
-         ${{{function}.Arn}}/invocations"
+         ${{{alias}}}/invocations"
     );
     let models = operation.request.iter().flat_map(|request| {
         request

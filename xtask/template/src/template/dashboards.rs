@@ -1,0 +1,207 @@
+//! Two dashboards: one that says how the service does, one that says where it hurts.
+
+use serde_json::{Value, json};
+use stratosphere::services::aws::cloudwatch;
+use users_contract::{OPERATIONS, RELAY};
+
+use super::envelope::{Resource, Template, substitute};
+use super::metrics::{Metric, table_calls};
+use super::names::{FunctionIds, in_stack};
+
+/// Columns of a dashboard.
+const WIDTH: u16 = 24;
+
+/// Rows of a widget.
+const HEIGHT: u16 = 6;
+
+/// Adds both dashboards. Alarms must be in the template already.
+pub(super) fn add(template: &mut Template) {
+    let alarms: Vec<_> = template
+        .resources()
+        .filter(|(_, resource)| resource.is_a("AWS::CloudWatch::Alarm"))
+        .map(|(id, _)| format!("${{{id}.Arn}}"))
+        .collect();
+    add_dashboard(template, "ServiceDashboard", "service", service(&alarms));
+    add_dashboard(template, "ResourcesDashboard", "resources", resources());
+}
+
+fn add_dashboard(template: &mut Template, id: &str, name: &str, widgets: Vec<Value>) {
+    let body = crate::render::compact(&json!({"widgets": arrange(widgets)}));
+    let dashboard = cloudwatch::Dashboard! {
+        dashboard_body: substitute(body),
+        dashboard_name: in_stack(name),
+    };
+    template.add(id, Resource::new(&dashboard));
+}
+
+/// What callers and subscribers notice.
+fn service(alarms: &[String]) -> Vec<Value> {
+    let relay = FunctionIds::of(RELAY.function);
+    vec![
+        json!({
+            "type": "alarm",
+            "width": WIDTH,
+            "properties": {"title": "Alarms", "alarms": alarms},
+        }),
+        graph("Calls", &[("calls", Metric::api("Count", "Sum"))]),
+        graph(
+            "Failed calls",
+            &[("4xx", Metric::api("4XXError", "Sum")), ("5xx", Metric::api("5XXError", "Sum"))],
+        ),
+        graph(
+            "Share of failed calls (0 to 1)",
+            &[
+                ("4xx", Metric::api("4XXError", "Average")),
+                ("5xx", Metric::api("5XXError", "Average")),
+            ],
+        ),
+        graph(
+            "Time to answer (ms)",
+            &[
+                ("p50", Metric::api("Latency", "p50")),
+                ("p90", Metric::api("Latency", "p90")),
+                ("p99", Metric::api("Latency", "p99")),
+            ],
+        ),
+        graph(
+            "Age of the oldest event not yet sent (ms)",
+            &[("age", Metric::function(&relay, "IteratorAge", "Maximum"))],
+        ),
+        graph(
+            "Events",
+            &[
+                ("matched by rules", Metric::bus("MatchedEvents", "Sum")),
+                (
+                    "dead letters",
+                    Metric::dead_letters("ApproximateNumberOfMessagesVisible", "Maximum"),
+                ),
+            ],
+        ),
+    ]
+}
+
+/// Each function, table and queue.
+fn resources() -> Vec<Value> {
+    let functions: Vec<_> = OPERATIONS
+        .iter()
+        .map(|operation| operation.function)
+        .chain([RELAY.function])
+        .map(|name| (name, FunctionIds::of(name)))
+        .collect();
+    let mut widgets: Vec<_> = [
+        ("Invocations", "Invocations", "Sum"),
+        ("Failed invocations", "Errors", "Sum"),
+        ("Refused invocations", "Throttles", "Sum"),
+        ("Duration, p50 (ms)", "Duration", "p50"),
+        ("Duration, p99 (ms)", "Duration", "p99"),
+        ("Instances at once", "ConcurrentExecutions", "Maximum"),
+    ]
+    .into_iter()
+    .map(|(title, metric, statistic)| {
+        let lines: Vec<_> = functions
+            .iter()
+            .map(|(name, ids)| (*name, Metric::function(ids, metric, statistic)))
+            .collect();
+        graph(title, &lines)
+    })
+    .collect();
+    let gateway = [
+        ("integration p99", Metric::api("IntegrationLatency", "p99")),
+        ("whole p99", Metric::api("Latency", "p99")),
+    ];
+    widgets.push(graph("Time within the gateway (ms)", &gateway));
+    for (table, calls) in table_calls() {
+        let by_call = |metric, statistic| {
+            calls
+                .iter()
+                .map(|call| (*call, Metric::table_call(table, call, metric, statistic)))
+                .collect::<Vec<_>>()
+        };
+        let of_table = |names: &[(&'static str, &'static str)]| {
+            names
+                .iter()
+                .map(|(label, name)| (*label, Metric::table(table, name, "Sum")))
+                .collect::<Vec<_>>()
+        };
+        widgets.extend([
+            graph(
+                &format!("{table}: used capacity (units)"),
+                &of_table(&[
+                    ("read", "ConsumedReadCapacityUnits"),
+                    ("write", "ConsumedWriteCapacityUnits"),
+                ]),
+            ),
+            graph(
+                &format!("{table}: time of calls, p99 (ms)"),
+                &by_call("SuccessfulRequestLatency", "p99"),
+            ),
+            graph(&format!("{table}: failures of DynamoDB"), &by_call("SystemErrors", "Sum")),
+            graph(
+                &format!("{table}: refused and conflicting"),
+                &of_table(&[
+                    ("reads refused", "ReadThrottleEvents"),
+                    ("writes refused", "WriteThrottleEvents"),
+                    ("conflicts", "TransactionConflict"),
+                    ("conditions not met", "ConditionalCheckFailedRequests"),
+                ]),
+            ),
+        ]);
+    }
+    let directory = [
+        ("reads refused", Metric::directory("ReadThrottleEvents", "Sum")),
+        ("writes refused", Metric::directory("WriteThrottleEvents", "Sum")),
+        ("used read units", Metric::directory("ConsumedReadCapacityUnits", "Sum")),
+    ];
+    widgets.push(graph("Index directory", &directory));
+    let put_events = [
+        ("refused entries", Metric::put_events("PutEventsFailedEntriesCount", "Sum")),
+        ("entries", Metric::put_events("PutEventsEntriesCount", "Sum")),
+    ];
+    widgets.push(graph("PutEvents of the account", &put_events));
+    widgets
+}
+
+fn graph(title: &str, lines: &[(&str, Metric)]) -> Value {
+    let metrics: Vec<_> = lines
+        .iter()
+        .map(|(label, metric)| {
+            let mut line = vec![json!(metric.namespace), json!(metric.name)];
+            for (name, value) in &metric.dimensions {
+                line.extend([json!(name), json!(value)]);
+            }
+            line.push(json!({"label": label, "stat": metric.statistic}));
+            Value::Array(line)
+        })
+        .collect();
+    json!({
+        "type": "metric",
+        "width": WIDTH / 3,
+        "properties": {
+            "title": title,
+            "metrics": metrics,
+            "period": 60,
+            "region": "${AWS::Region}",
+            "view": "timeSeries",
+        },
+    })
+}
+
+/// Gives widgets their places, row by row.
+fn arrange(widgets: Vec<Value>) -> Vec<Value> {
+    let (mut x, mut y) = (0, 0);
+    widgets
+        .into_iter()
+        .map(|mut widget| {
+            let width = widget["width"].as_u64().unwrap_or_default();
+            if x + width > u64::from(WIDTH) {
+                x = 0;
+                y += u64::from(HEIGHT);
+            }
+            widget["x"] = json!(x);
+            widget["y"] = json!(y);
+            widget["height"] = json!(HEIGHT);
+            x += width;
+            widget
+        })
+        .collect()
+}
