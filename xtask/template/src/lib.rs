@@ -51,8 +51,9 @@ pub fn write_outputs(
     stages: &BTreeMap<String, Stage>,
 ) -> io::Result<Vec<String>> {
     fs::create_dir_all(directory)?;
-    let stale = check_outputs(directory, stages)?;
-    for (name, content) in outputs(stages) {
+    let files = outputs(stages);
+    let stale = stale(directory, &files)?;
+    for (name, content) in files {
         if stale.contains(&name) {
             fs::write(directory.join(&name), content)?;
         }
@@ -70,12 +71,16 @@ pub fn check_outputs(
     directory: &Path,
     stages: &BTreeMap<String, Stage>,
 ) -> io::Result<Vec<String>> {
+    stale(directory, &outputs(stages))
+}
+
+fn stale(directory: &Path, files: &[(String, String)]) -> io::Result<Vec<String>> {
     let mut stale = Vec::new();
-    for (name, content) in outputs(stages) {
-        match fs::read(directory.join(&name)) {
+    for (name, content) in files {
+        match fs::read(directory.join(name)) {
             Ok(found) if found == content.as_bytes() => {}
-            Ok(_) => stale.push(name),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => stale.push(name),
+            Ok(_) => stale.push(name.clone()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => stale.push(name.clone()),
             Err(error) => return Err(error),
         }
     }

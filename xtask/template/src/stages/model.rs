@@ -183,6 +183,9 @@ pub enum Canary {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alarms {
+    /// Whether there are alarms at all; a stage that lives for a day may do without what they cost.
+    /// Default: true.
+    pub enabled: bool,
     /// An address that gets a mail about every change of an alarm, once it confirmed that it wants
     /// to. Default: none; subscribe to the stack's output `AlarmTopicArn`.
     pub email: Option<String>,
@@ -253,6 +256,7 @@ impl Default for Waf {
 impl Default for Alarms {
     fn default() -> Self {
         Self {
+            enabled: true,
             email: None,
             server_error_percent: 1,
             client_error_percent: 25,

@@ -179,16 +179,11 @@ fn data(stage: &Stage) -> Option<Broken> {
 fn alarms(stage: &Stage) -> Option<Broken> {
     let alarms = &stage.alarms;
     must(
-        "alarms.email",
-        alarms.email.as_deref().is_none_or(|email| {
-            email.split_once('@').is_some_and(|(local, domain)| {
-                !local.is_empty()
-                    && is_domain(&domain.to_ascii_lowercase())
-                    && email.bytes().all(|byte| byte.is_ascii_graphic())
-            })
-        }),
-        "must be an email address",
+        "canary",
+        stage.canary.is_none() || alarms.enabled,
+        "needs `alarms.enabled = true`, since an alarm is what stops it",
     )
+    .or_else(|| email(stage))
     .or_else(|| {
         [
             ("alarms.server_error_percent", alarms.server_error_percent, 100),
@@ -203,6 +198,20 @@ fn alarms(stage: &Stage) -> Option<Broken> {
         .into_iter()
         .find_map(|(key, value, max)| within(key, value, 1, max))
     })
+}
+
+fn email(stage: &Stage) -> Option<Broken> {
+    must(
+        "alarms.email",
+        stage.alarms.email.as_deref().is_none_or(|email| {
+            email.split_once('@').is_some_and(|(local, domain)| {
+                !local.is_empty()
+                    && is_domain(&domain.to_ascii_lowercase())
+                    && email.bytes().all(|byte| byte.is_ascii_graphic())
+            })
+        }),
+        "must be an email address",
+    )
 }
 
 fn concurrency(table: &str, functions: &BTreeMap<String, u16>) -> Option<Broken> {

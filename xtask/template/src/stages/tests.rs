@@ -148,6 +148,11 @@ fn errors_name_line_stage_key_and_rule() {
             "stages.toml:2: stage `dev`, key `alarms.email`: must be an email address",
         ),
         (
+            "a canary that nothing stops",
+            "[dev]\ncanary = \"Canary10Percent5Minutes\"\nalarms.enabled = false\n",
+            "stages.toml:2: stage `dev`, key `canary`: needs `alarms.enabled = true`",
+        ),
+        (
             "an archive without end",
             "[dev]\narchive_days = 0\n",
             "stages.toml:2: stage `dev`, key `archive_days`: is 0, but must be from 1 to 3650",

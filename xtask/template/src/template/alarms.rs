@@ -35,6 +35,9 @@ const NOTICED: &[&str] = &[
 
 /// Adds the topic and all alarms but those of canaries.
 pub(super) fn add(template: &mut Template, stage: &Stage) {
+    if !stage.alarms.enabled {
+        return;
+    }
     add_topic(template, stage);
     let mut alarms = api(stage);
     for function in functions() {

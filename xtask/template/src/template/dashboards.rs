@@ -37,12 +37,14 @@ fn add_dashboard(template: &mut Template, id: &str, name: &str, widgets: Vec<Val
 /// What callers and subscribers notice.
 fn service(alarms: &[String]) -> Vec<Value> {
     let relay = FunctionIds::of(RELAY.function);
-    vec![
+    let alarms = (!alarms.is_empty()).then(|| {
         json!({
             "type": "alarm",
             "width": WIDTH,
             "properties": {"title": "Alarms", "alarms": alarms},
-        }),
+        })
+    });
+    let graphs = [
         graph("Calls", &[("calls", Metric::api("Count", "Sum"))]),
         graph(
             "Failed calls",
@@ -77,7 +79,8 @@ fn service(alarms: &[String]) -> Vec<Value> {
                 ),
             ],
         ),
-    ]
+    ];
+    alarms.into_iter().chain(graphs).collect()
 }
 
 /// Each function, table and queue.

@@ -35,7 +35,7 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
         let key = key(stage, "Encrypts the data of user management", &statements);
         // What it encrypts outlives the stack, so it must too.
         template.add(DATA_KEY, Resource::new(&key).retained());
-    } else {
+    } else if stage.alarms.enabled {
         // The topic cannot do with the key that AWS manages for SNS: its policy does not let
         // CloudWatch in, and alarms would be lost without a word.
         let mut key = key(stage, "Encrypts notices of alarms", &[account(), alarms()]);

@@ -33,8 +33,10 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
     add_output(template, "IdempotencyTableName", "Name of the idempotency table", idempotency);
     add_output(template, "AuditBusName", "Name of the audit bus", reference(AUDIT_BUS));
     add_output(template, "AuditBusArn", "ARN of the audit bus", attribute(AUDIT_BUS, "Arn"));
-    let topic = reference(ALARM_TOPIC);
-    add_output(template, "AlarmTopicArn", "ARN of the topic that tells of alarms", topic);
+    if stage.alarms.enabled {
+        let topic = reference(ALARM_TOPIC);
+        add_output(template, "AlarmTopicArn", "ARN of the topic that tells of alarms", topic);
+    }
     for function in OPERATIONS.iter().map(|row| row.function).chain([RELAY.function]) {
         let ids = FunctionIds::of(function);
         let description = format!("ARN of the live version of {function}");

@@ -210,3 +210,21 @@ fn dashboards_are_documents_whose_widgets_do_not_overlap() {
         }
     }
 }
+
+#[test]
+fn a_stage_may_do_without_alarms() {
+    let alarms = Alarms { enabled: false, ..Alarms::default() };
+    let template = template(&Stage { alarms, ..stage() });
+    for name in [
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::CompositeAlarm",
+        "AWS::KMS::Key",
+        "AWS::SNS::Topic",
+    ] {
+        assert!(of_type(&template, name).is_empty(), "{name}");
+    }
+    assert_eq!(template["Outputs"]["AlarmTopicArn"], Value::Null);
+    let dashboard = &resources(&template)["ServiceDashboard"]["Properties"]["DashboardBody"];
+    let body: Value = serde_json::from_str(dashboard["Fn::Sub"].as_str().unwrap()).unwrap();
+    assert_eq!(body["widgets"][0]["type"], "metric");
+}
