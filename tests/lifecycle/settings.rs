@@ -12,9 +12,11 @@ use users_tests::sample;
 async fn calls_over_the_rate_limit_are_refused_as_the_contract_says() {
     let directory = tempfile::tempdir().unwrap();
     let template = changed_template(directory.path(), |resources| {
-        let settings = &mut resources["ApiStage"]["Properties"]["MethodSettings"][0];
-        settings["ThrottlingRateLimit"] = json!(0.2);
-        settings["ThrottlingBurstLimit"] = json!(2);
+        let settings = &mut resources["ApiStage"]["Properties"]["MethodSettings"];
+        for setting in settings.as_array_mut().unwrap() {
+            setting["ThrottlingRateLimit"] = json!(0.2);
+            setting["ThrottlingBurstLimit"] = json!(2);
+        }
     });
     let stack = Launch::new().template(&template).start().await;
     let call = stack.call(Method::GET, "/users");
