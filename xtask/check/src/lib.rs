@@ -24,7 +24,7 @@ mod guard;
 mod rules;
 mod suppress;
 
-pub use catalogue::{RULES, Rule, Severity};
+pub use catalogue::{Rule, Severity, rules as all_rules};
 pub use finding::{Finding, Report, Suppressed};
 pub use guard::Error;
 

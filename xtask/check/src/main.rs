@@ -9,7 +9,7 @@ use clap::Parser;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use users_check::{RULES, Report, Subject};
+use users_check::{Report, Subject, all_rules};
 use users_template::Stage;
 
 /// Holds templates to the project's policy rules.
@@ -134,7 +134,7 @@ fn print(checked: &Checked) {
     println!(
         "{}: {} rules, {}, {} suppressed",
         checked.template,
-        RULES.len(),
+        all_rules().count(),
         match findings.len() {
             0 => "no finding".to_owned(),
             1 => "1 finding".to_owned(),
@@ -147,11 +147,13 @@ fn print(checked: &Checked) {
 fn list(output: Output) -> Result<()> {
     match output {
         Output::Text => {
-            for rule in RULES {
+            for rule in all_rules() {
                 println!("{:26} {:6} {}", rule.id, rule.severity.as_str(), rule.expected);
             }
         }
-        Output::Json => println!("{}", serde_json::to_string_pretty(RULES)?),
+        Output::Json => {
+            println!("{}", serde_json::to_string_pretty(&all_rules().collect::<Vec<_>>())?);
+        }
     }
     Ok(())
 }

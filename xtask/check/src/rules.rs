@@ -7,7 +7,7 @@ pub(crate) mod limits;
 pub(crate) mod storage;
 
 use crate::Subject;
-use crate::catalogue::{Evaluation, RULES};
+use crate::catalogue::{self, Evaluation};
 use crate::finding::Finding;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -33,7 +33,7 @@ pub(crate) struct Place {
 pub(crate) fn findings(template: &Value, subject: &Subject<'_>) -> Vec<Finding> {
     let context = Context { template, text: subject.text, stage: subject.stage };
     let mut findings = Vec::new();
-    for rule in RULES {
+    for rule in catalogue::rules() {
         let Evaluation::Code(check) = rule.evaluation else { continue };
         findings.extend(check(&context).into_iter().map(|place| Finding {
             resource: place.resource,

@@ -18,7 +18,7 @@ pub use stages::{
     Access, Alarms, Architecture, Canary, CustomDomain, Endpoint, LogLevel, Stage, StagesError,
     Waf, stages,
 };
-pub use template::{deployed_resources, deployment_id, render_template, template};
+pub use template::{deployed_resources, deployment_id, render_template, template, version_digest};
 
 /// The generated files as (name below `templates/`, content): the template of each stage, then the
 /// OpenAPI document and the policies for callers.

@@ -17,7 +17,7 @@ mod outputs;
 mod rollout;
 mod tables;
 
-pub use self::deployment::{deployed_resources, deployment_id};
+pub use self::deployment::{deployed_resources, deployment_id, version_digest};
 
 use serde_json::Value;
 use stratosphere::Tag_;

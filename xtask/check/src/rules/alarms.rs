@@ -1,7 +1,22 @@
-//! That somebody is told: the alarms that each kind of resource must have.
+//! That somebody is told: the alarms that each kind of resource must have, unless the stage does
+//! without alarms.
 
 use super::{Context, Place, references};
 use serde_json::Value;
+
+/// An alarm over the others says whether the service is healthy.
+pub(crate) fn service(context: &Context<'_>) -> Vec<Place> {
+    let composite = context.of_type("AWS::CloudWatch::CompositeAlarm").next();
+    if composite.is_some() || are_left_out(context) {
+        return Vec::new();
+    }
+    vec![Place::of_template("Resources", "there is no composite alarm")]
+}
+
+/// Every table has an alarm on failures that are DynamoDB's own.
+pub(crate) fn tables(context: &Context<'_>) -> Vec<Place> {
+    missing(context, "AWS::DynamoDB::Table", &["SystemErrors"])
+}
 
 /// Every function has alarms on its errors and throttles.
 pub(crate) fn functions(context: &Context<'_>) -> Vec<Place> {
@@ -21,6 +36,9 @@ pub(crate) fn queues(context: &Context<'_>) -> Vec<Place> {
 /// Every function that reads a stream has an alarm on how far it is behind.
 pub(crate) fn streams(context: &Context<'_>) -> Vec<Place> {
     let mut places = Vec::new();
+    if are_left_out(context) {
+        return places;
+    }
     for (mapping, properties) in context.of_type("AWS::Lambda::EventSourceMapping") {
         let mut functions = Vec::new();
         for id in references(&properties["FunctionName"]) {
@@ -35,8 +53,16 @@ pub(crate) fn streams(context: &Context<'_>) -> Vec<Place> {
     places
 }
 
+/// Whether stages.toml says that the stage has no alarms.
+fn are_left_out(context: &Context<'_>) -> bool {
+    context.stage.is_some_and(|stage| !stage.alarms.enabled)
+}
+
 fn missing(context: &Context<'_>, kind: &'static str, metrics: &[&str]) -> Vec<Place> {
     let mut places = Vec::new();
+    if are_left_out(context) {
+        return places;
+    }
     for (id, _) in context.of_type(kind) {
         for metric in metrics {
             if !is_watched(context, id, metric) {

@@ -47,6 +47,34 @@ fn own(context: &Context<'_>, kind: &str, path: &str, what: &str) -> Vec<Place> 
     places
 }
 
+/// Whoever calls a function calls an alias of it.
+pub(crate) fn called_live(context: &Context<'_>) -> Vec<Place> {
+    ["AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"]
+        .into_iter()
+        .flat_map(|kind| context.of_type(kind))
+        .filter(|(_, properties)| {
+            let named = references(&properties["FunctionName"]);
+            !named.iter().any(|id| context.is(id, "AWS::Lambda::Alias"))
+        })
+        .map(|(id, _)| Place::new(id, "Properties/FunctionName", "names no alias"))
+        .collect()
+}
+
+/// The logical id of a version ends in the hash of what it publishes.
+pub(crate) fn version_current(context: &Context<'_>) -> Vec<Place> {
+    let mut places = Vec::new();
+    for (id, properties) in context.of_type("AWS::Lambda::Version") {
+        for function in references(&properties["FunctionName"]) {
+            let digest = users_template::version_digest(context.template, function);
+            if !id.ends_with(&digest) {
+                let detail = format!("what {function} publishes has the hash {digest}");
+                places.push(Place::new(id, "", detail));
+            }
+        }
+    }
+    places
+}
+
 /// Variables are readable by whoever may read the configuration, so no secret is in them.
 pub(crate) fn no_secrets(context: &Context<'_>) -> Vec<Place> {
     let mut places = Vec::new();

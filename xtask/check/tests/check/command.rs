@@ -37,6 +37,20 @@ fn the_templates_of_all_stages_have_no_finding() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
 }
 
+/// Every option of a stage, with the stages that the generator is tested with.
+#[test]
+fn no_option_of_a_stage_breaks_a_rule() {
+    let options = concat!(env!("CARGO_MANIFEST_DIR"), "/../template/tests/options.toml");
+    let stages = users_template::stages(&std::fs::read_to_string(options).unwrap()).unwrap();
+    assert!(!stages.is_empty());
+    for stage in stages.values() {
+        let text = users_template::render_template(stage);
+        let subject = users_check::Subject { text: &text, stage: Some(stage) };
+        let report = users_check::check(&subject).unwrap();
+        assert!(report.findings.is_empty(), "{}: {:#?}", stage.name, report.findings);
+    }
+}
+
 #[test]
 fn a_clean_template_ends_with_0() {
     let file = file(&support::with(|_| ()));
@@ -90,7 +104,7 @@ fn json_has_findings_and_suppressions() {
 fn the_list_has_every_rule() {
     let output = run(&["--list"]);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(text(&output.stdout).lines().count(), users_check::RULES.len());
+    assert_eq!(text(&output.stdout).lines().count(), users_check::all_rules().count());
 }
 
 #[test]

@@ -4,18 +4,12 @@ use serde_json::{Value, json};
 use users_check::{Report, Subject};
 use users_template::Stage;
 
-/// Stands for the logical id of the deployment, which is a hash.
-pub(crate) const DEPLOYMENT: &str = "(the deployment)";
-
-/// One of the alarms of [`clean`].
-pub(crate) const ALARM: &str = "ApiFiveHundredsAlarm";
-
 /// What spoils a template.
-pub(crate) type Change = Box<dyn Fn(&mut Value)>;
+pub(crate) type Change = Box<dyn Fn(&mut Value) + Send + Sync>;
 
-/// A stage like any other, and protected.
+/// A stage like any other, protected, and with policies for callers.
 pub(crate) fn stage() -> Stage {
-    Stage { name: "test".to_owned(), ..Stage::default() }
+    Stage { name: "test".to_owned(), caller_policies: true, ..Stage::default() }
 }
 
 #[track_caller]
@@ -24,61 +18,9 @@ pub(crate) fn check(template: &Value) -> Report {
     users_check::check(&Subject { text: &template.to_string(), stage: Some(&stage) }).unwrap()
 }
 
-/// The generated template, with a sample of what only some stages have.
+/// The generated template, with a sample of what a stack may get that listens to the bus.
 pub(crate) fn clean() -> Value {
     let mut template = users_template::template(&stage());
-    let resources = template["Resources"].as_object_mut().unwrap();
-    let stage = resources["ApiStage"]["Properties"].as_object_mut().unwrap();
-    stage.insert(
-        "AccessLogSetting".to_owned(),
-        json!({"DestinationArn": {"Fn::GetAtt": ["ApiLogs", "Arn"]}, "Format": "{}"}),
-    );
-    stage["MethodSettings"][0]["LoggingLevel"] = json!("ERROR");
-    let mut watched = vec![
-        (ALARM.to_owned(), "5XXError", "Api".to_owned()),
-        (
-            "LettersAlarm".to_owned(),
-            "ApproximateNumberOfMessagesVisible",
-            "AuditDeadLetters".to_owned(),
-        ),
-        ("LagAlarm".to_owned(), "IteratorAge", "UsersAuditPublishFunction".to_owned()),
-    ];
-    for (id, resource) in &*resources {
-        if resource["Type"] == "AWS::Lambda::Function" {
-            watched.push((format!("{id}ErrorsAlarm"), "Errors", id.clone()));
-            watched.push((format!("{id}ThrottlesAlarm"), "Throttles", id.clone()));
-        }
-    }
-    for (alarm, metric, of) in watched {
-        resources.insert(alarm, self::alarm(metric, &of));
-    }
-    for (id, resource) in samples() {
-        resources.insert(id.to_owned(), resource);
-    }
-    template
-}
-
-fn alarm(metric: &str, of: &str) -> Value {
-    let dimensions = json!([{"Name": "Of", "Value": {"Ref": of}}]);
-    let metric = json!({"MetricName": metric, "Namespace": "N", "Dimensions": dimensions});
-    json!({
-        "Type": "AWS::CloudWatch::Alarm",
-        "Properties": {
-            "AlarmActions": [{"Ref": "AlarmTopic"}],
-            "AlarmDescription": "What it means",
-            "Metrics": [{"Id": "m", "MetricStat": {"Metric": metric, "Stat": "Sum"}}],
-            "TreatMissingData": "notBreaching",
-        },
-    })
-}
-
-fn samples() -> Vec<(&'static str, Value)> {
-    let statement = json!({
-        "Effect": "Allow",
-        "Principal": {"Service": "cloudwatch.amazonaws.com"},
-        "Action": "sns:Publish",
-        "Resource": {"Ref": "AlarmTopic"},
-    });
     let owner = json!({
         "Effect": "Allow",
         "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
@@ -91,29 +33,26 @@ fn samples() -> Vec<(&'static str, Value)> {
         "Id": "queue",
         "RetryPolicy": {"MaximumRetryAttempts": 185},
     });
-    let caller = json!({
-        "Effect": "Allow",
-        "Action": "execute-api:Invoke",
-        "Resource": {"Fn::Sub": "arn:${AWS::Partition}:execute-api:x:y:${Api}/prod/GET/users"},
+    let samples = [
+        ("AuditBusPolicy", "AWS::Events::EventBusPolicy", json!({"Statement": owner})),
+        ("ForwardRule", "AWS::Events::Rule", json!({"Targets": [target]})),
+    ];
+    for (id, kind, properties) in samples {
+        let sample = json!({"Type": kind, "Properties": properties});
+        add(format!("/Resources/{id}"), sample)(&mut template);
+    }
+    template
+}
+
+/// The logical id of the version of a function.
+#[track_caller]
+pub(crate) fn version_of(template: &Value, function: &str) -> String {
+    let resources = template["Resources"].as_object().unwrap();
+    let mut versions = resources.iter().filter(|(_, resource)| {
+        resource["Type"] == "AWS::Lambda::Version"
+            && resource["Properties"]["FunctionName"]["Ref"] == function
     });
-    let resource = |kind: &str, properties: Value| json!({"Type": kind, "Properties": properties});
-    vec![
-        ("AlarmTopic", resource("AWS::SNS::Topic", json!({"KmsMasterKeyId": {"Ref": "DataKey"}}))),
-        (
-            "AlarmTopicPolicy",
-            resource(
-                "AWS::SNS::TopicPolicy",
-                json!({"PolicyDocument": {"Statement": [statement]}, "Topics": []}),
-            ),
-        ),
-        ("AuditBusPolicy", resource("AWS::Events::EventBusPolicy", json!({"Statement": owner}))),
-        (
-            "CallerPolicy",
-            resource("AWS::IAM::ManagedPolicy", json!({"PolicyDocument": {"Statement": [caller]}})),
-        ),
-        ("DataKey", resource("AWS::KMS::Key", json!({"EnableKeyRotation": true}))),
-        ("ForwardRule", resource("AWS::Events::Rule", json!({"Targets": [target]}))),
-    ]
+    versions.next().unwrap().0.clone()
 }
 
 /// The value at a pointer; made when its parent is there and it is not.
@@ -134,7 +73,7 @@ pub(crate) fn at<'a>(template: &'a mut Value, pointer: &str) -> &'a mut Value {
     }
 }
 
-pub(crate) fn with(change: impl Fn(&mut Value) + 'static) -> Change {
+pub(crate) fn with(change: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
     Box::new(change)
 }
 
@@ -145,10 +84,11 @@ pub(crate) fn set(pointer: impl Into<String>, value: Value) -> Change {
 }
 
 /// Adds a member that is not there.
-pub(crate) fn add(pointer: &'static str, value: Value) -> Change {
+pub(crate) fn add(pointer: impl Into<String>, value: Value) -> Change {
+    let pointer = pointer.into();
     with(move |template| {
-        assert_eq!(template.pointer(pointer), None, "{pointer} is taken");
-        *at(template, pointer) = value.clone();
+        assert_eq!(template.pointer(&pointer), None, "{pointer} is taken");
+        *at(template, &pointer) = value.clone();
     })
 }
 

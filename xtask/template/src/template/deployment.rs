@@ -1,10 +1,11 @@
-//! What a deployment of the API must be called, read from a finished template: the other side of
-//! what `api.rs` does, for checks.
+//! What deployments of the API and versions of functions must be called, read from a finished
+//! template: the other side of what `api.rs` and `rollout.rs` do, for checks.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 use super::envelope::digest;
+use super::rollout;
 
 /// The types that a deployment copies.
 const DEPLOYED: &[&str] = &[
@@ -28,6 +29,14 @@ pub fn deployment_id(template: &Value) -> String {
     let resources: BTreeMap<_, _> =
         deployed(template).map(|(id, resource)| (id.clone(), resource.clone())).collect();
     format!("ApiDeployment{}", digest(&resources))
+}
+
+/// What the logical id of a function's version must end in: a hash of the configuration that it
+/// copies. That of nothing when the template has no such function.
+#[must_use]
+pub fn version_digest(template: &Value, function: &str) -> String {
+    let properties = template["Resources"][function]["Properties"].as_object();
+    rollout::version_digest(properties.unwrap_or(&Map::new()))
 }
 
 fn deployed(template: &Value) -> impl Iterator<Item = (&String, &Value)> {

@@ -156,6 +156,14 @@ impl Resource {
         self
     }
 
+    /// Says why rules of `cargo xtask check` do not count here, as (id, reason).
+    pub(crate) fn suppress(mut self, rules: &[(&str, &str)]) -> Self {
+        let suppressed: Vec<_> =
+            rules.iter().map(|(rule, reason)| json!({"rule": rule, "reason": reason})).collect();
+        self.metadata.insert("users".to_owned(), json!({"suppress": suppressed}));
+        self
+    }
+
     /// Whether it has this type.
     pub(crate) fn is_a(&self, type_name: &str) -> bool {
         self.type_name == type_name

@@ -17,7 +17,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stratosphere::services::aws::{codedeploy, iam, lambda};
 use stratosphere::value::ToValue;
 
@@ -97,18 +97,25 @@ pub(super) fn add_application(template: &mut Template, stage: &Stage, functions:
     template.add(ROLE, Resource::new(&role));
 }
 
-fn add_version(template: &mut Template, ids: &FunctionIds, function: &Resource) -> String {
-    let copied: BTreeMap<String, Value> = function
-        .properties()
+/// Twelve hexadecimal digits for what a version copies of its function.
+pub(super) fn version_digest(properties: &Map<String, Value>) -> String {
+    let copied: BTreeMap<String, Value> = properties
         .iter()
         .filter(|(name, _)| !NOT_COPIED.contains(&name.as_str()))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
+    digest(&copied)
+}
+
+fn add_version(template: &mut Template, ids: &FunctionIds, function: &Resource) -> String {
     let version = lambda::Version! {
         description: reference(&ids.key),
         function_name: reference(&ids.function),
     };
-    template.add(format!("{}Version{}", ids.stem, digest(&copied)), Resource::new(&version))
+    template.add(
+        format!("{}Version{}", ids.stem, version_digest(function.properties())),
+        Resource::new(&version),
+    )
 }
 
 fn add_group(

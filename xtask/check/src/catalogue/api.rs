@@ -1,0 +1,156 @@
+//! The REST API: who may call it, what reaches a function, and what is written down about a call.
+
+use super::Evaluation::{Code, Guard};
+use super::Severity::{High, Low, Medium};
+use super::{Rule, rule};
+use crate::rules::deployment;
+
+pub(super) static RULES: &[Rule] = &[
+    rule(
+        "api-body-modelled",
+        Medium,
+        Guard,
+        "a method with a body has models for its content types",
+        "name them in RequestModels",
+    ),
+    rule(
+        "api-deployment-complete",
+        High,
+        Code(deployment::complete),
+        "a deployment is made after everything that it copies",
+        "name it in DependsOn",
+    ),
+    rule(
+        "api-deployment-current",
+        High,
+        Code(deployment::current),
+        "a deployment's logical id is the hash of what it copies; with an old one no change goes live",
+        "run `cargo xtask synth`",
+    ),
+    rule(
+        "api-endpoint-type",
+        Medium,
+        Guard,
+        "the endpoint is regional or private, not at the edge",
+        "set EndpointConfiguration.Types to REGIONAL or PRIVATE",
+    ),
+    rule(
+        "api-integration-timeout",
+        Low,
+        Guard,
+        "the gateway waits for a function at most 29 seconds, and says how long",
+        "set TimeoutInMillis to 29000 or less",
+    ),
+    rule(
+        "api-method-integrated",
+        High,
+        Guard,
+        "a method runs a function or is answered by the gateway, and reaches nothing else",
+        "use an AWS_PROXY or a MOCK integration",
+    ),
+    rule(
+        "api-method-signed",
+        High,
+        Guard,
+        "every method but a preflight wants a signature",
+        "set AuthorizationType to AWS_IAM",
+    ),
+    rule(
+        "api-preflight-mocked",
+        High,
+        Guard,
+        "an unsigned preflight never runs a function",
+        "use a MOCK integration",
+    ),
+    rule(
+        "api-refusal-defaults",
+        Medium,
+        Code(deployment::refusals),
+        "both default refusals of the gateway are replaced",
+        "add gateway responses DEFAULT_4XX and DEFAULT_5XX",
+    ),
+    rule(
+        "api-refusal-headers",
+        Medium,
+        Guard,
+        "the gateway's own answers have the headers that every answer has",
+        "set Content-Type, Cache-Control, X-Correlation-Id and Access-Control-Allow-Origin",
+    ),
+    rule(
+        "api-refusal-problem",
+        Medium,
+        Guard,
+        "the gateway's own answers are problem documents",
+        "set a response template with type and correlationId",
+    ),
+    rule(
+        "api-request-validated",
+        Medium,
+        Guard,
+        "a method that runs a function validates the request first",
+        "name a RequestValidatorId",
+    ),
+    rule(
+        "api-stage-access-log",
+        High,
+        Guard,
+        "every call is logged",
+        "set AccessLogSetting, with DestinationArn and Format",
+    ),
+    rule(
+        "api-stage-deployed",
+        High,
+        Code(deployment::staged),
+        "a stage shows the deployment of its template",
+        "refer to the deployment in DeploymentId",
+    ),
+    rule(
+        "api-stage-execution-log",
+        Medium,
+        Guard,
+        "the gateway's errors are logged, and only those: more would hold personal data",
+        "set LoggingLevel of method `*` to ERROR",
+    ),
+    rule(
+        "api-stage-metrics",
+        Medium,
+        Guard,
+        "the gateway counts calls, errors and latency of each method",
+        "set MetricsEnabled to true",
+    ),
+    rule(
+        "api-stage-no-data-trace",
+        High,
+        Guard,
+        "requests and answers are never logged whole: they hold personal data",
+        "set DataTraceEnabled to false",
+    ),
+    rule(
+        "api-stage-throttled",
+        High,
+        Guard,
+        "the stage limits calls, and so do all exceptions to its limit",
+        "set ThrottlingBurstLimit and ThrottlingRateLimit",
+    ),
+    rule(
+        "api-stage-traced",
+        Medium,
+        Guard,
+        "calls are traced from the gateway on",
+        "set TracingEnabled to true",
+    ),
+    rule(
+        "api-stage-uncached",
+        High,
+        Guard,
+        "nothing about users is cached",
+        "leave CacheClusterEnabled and CachingEnabled out",
+    ),
+    rule(
+        "api-validator-complete",
+        Medium,
+        Guard,
+        "a validator looks at the body and at the parameters",
+        "set ValidateRequestBody and ValidateRequestParameters to true",
+    ),
+];
