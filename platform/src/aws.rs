@@ -32,6 +32,7 @@ pub(crate) fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::Client,
         .credentials_provider(credentials(env)?)
         .retry_config(retry())
         .timeout_config(timeout())
+        .interceptor(crate::telemetry::Meter)
         .http_client(http_client());
     if let Some(url) = endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB") {
         config = config.endpoint_url(url);

@@ -14,7 +14,7 @@ use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+use lambda_http::lambda_runtime::{self, Context, LambdaEvent, service_fn};
 use std::collections::HashSet;
 use users_contract::RELAY;
 use users_domain::{AuditEntry, UserId};
@@ -38,7 +38,7 @@ pub async fn serve() -> Result<(), lambda_runtime::Error> {
     let relay = &Relay::new(crate::aws::eventbridge(&process_environment)?, config);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| async move {
         let (event, context) = event.into_parts();
-        Ok::<_, lambda_runtime::Error>(relay.publish(event, &context.request_id).await)
+        Ok::<_, lambda_runtime::Error>(relay.publish(event, &context).await)
     }))
     .await
 }
@@ -66,28 +66,34 @@ impl Relay {
 
     /// Publishes a batch and reports the first record that was not published, if any; Lambda
     /// repeats the batch from there.
-    pub async fn publish(&self, event: Event, function_request_id: &str) -> DynamoDbEventResponse {
+    pub async fn publish(&self, event: Event, context: &Context) -> DynamoDbEventResponse {
         let records = event.records.len();
         let (published, failure) = self.publish_all(event.records).await;
         let mut response = DynamoDbEventResponse::default();
         match failure {
             None => tracing::info!(
+                service = telemetry::SERVICE,
+                function_name = telemetry::function_name(),
+                function_request_id = context.request_id,
+                cold_start = telemetry::first_invocation(),
+                xray_trace_id = telemetry::trace_id(context.xray_trace_id.as_deref()),
                 operation = "publishAudit",
                 outcome = "success",
                 records,
                 published,
-                cold_start = telemetry::first_invocation(),
-                function_request_id,
                 "invocation"
             ),
             Some((sequence_number, error)) => {
                 tracing::warn!(
+                    service = telemetry::SERVICE,
+                    function_name = telemetry::function_name(),
+                    function_request_id = context.request_id,
+                    cold_start = telemetry::first_invocation(),
+                    xray_trace_id = telemetry::trace_id(context.xray_trace_id.as_deref()),
                     operation = "publishAudit",
                     outcome = "failed",
                     records,
                     published,
-                    cold_start = telemetry::first_invocation(),
-                    function_request_id,
                     sequence_number,
                     cause = telemetry::chain(&error),
                     "the batch will be repeated from the record that failed"

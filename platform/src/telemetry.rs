@@ -1,39 +1,100 @@
 //! The one log line of an invocation, as JSON on standard output.
 //!
+//! Names that Lambda Powertools made usual (`function_request_id`, `cold_start`, `xray_trace_id`,
+//! `correlation_id`, ...) are spelt as there, so that queries written for other services work here.
+//!
 //! Only this crate's own lines are written. Libraries underneath log requests and answers in full
 //! at their debug levels, and those hold personal data.
+
+mod usage;
+
+pub(crate) use usage::{Meter, Usage, counted};
 
 use crate::config::{Environment, optional};
 use crate::http::{Rejection, Response};
 use std::error::Error as StdError;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use users_domain::CorrelationId;
 
+/// What every line is about.
+pub(crate) const SERVICE: &str = "users";
+
+/// The name of this function; empty outside Lambda.
+static FUNCTION_NAME: OnceLock<String> = OnceLock::new();
+
+/// The name of this function; empty outside Lambda.
+pub(crate) fn function_name() -> &'static str {
+    FUNCTION_NAME.get().map(String::as_str).unwrap_or_default()
+}
+
+/// The id in a tracing header (`Root=1-...;Parent=...;Sampled=1`); empty when there is none.
+pub(crate) fn trace_id(header: Option<&str>) -> &str {
+    let mut parts = header.unwrap_or_default().split(';');
+    parts.find_map(|part| part.trim().strip_prefix("Root=")).unwrap_or_default()
+}
+
 /// Begins to log, at the level of `LOG_LEVEL` (`info` when absent or unknown).
 pub(crate) fn init(env: Environment<'_>) {
+    if let Some(name) = optional(env, "AWS_LAMBDA_FUNCTION_NAME") {
+        // A second call, as tests may make it, changes nothing.
+        let _ = FUNCTION_NAME.set(name);
+    }
     let level = optional(env, "LOG_LEVEL")
         .and_then(|level| level.parse().ok())
         .unwrap_or(LevelFilter::INFO);
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false);
-    let ours = Targets::new().with_target("users_platform", level);
     // A second call, as tests may make it, changes nothing.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
+    let _ = tracing_subscriber::registry().with(lines(level, std::io::stdout)).try_init();
     // A panic's text may quote the value that caused it, so only its place is told.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked");
     }));
+}
+
+/// Our own lines, of a level and above, as JSON.
+fn lines<S, W>(level: LevelFilter, writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .with_writer(writer)
+        .with_filter(Targets::new().with_target("users_platform", level))
+}
+
+/// Collects the lines of this thread instead, of every level, until the guard is dropped.
+#[cfg(test)]
+pub(crate) fn collected() -> (std::sync::Arc<std::sync::Mutex<Vec<u8>>>, impl Drop) {
+    #[derive(Clone)]
+    struct Collector(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+    impl std::io::Write for Collector {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("nobody panics here").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let collected = std::sync::Arc::default();
+    let collector = Collector(std::sync::Arc::clone(&collected));
+    let layer = lines(LevelFilter::TRACE, move || collector.clone());
+    (collected, tracing_subscriber::registry().with(layer).set_default())
 }
 
 /// What is known of an invocation, besides its answer.
@@ -42,7 +103,13 @@ pub(crate) struct Invocation<'a> {
     pub(crate) operation: &'static str,
     pub(crate) function_request_id: &'a str,
     pub(crate) correlation_id: &'a CorrelationId,
+    /// The tracing header, as Lambda gave it.
+    pub(crate) trace_header: Option<&'a str>,
+    /// The account of the caller.
+    pub(crate) caller_account: &'a str,
     pub(crate) duration: Duration,
+    /// What was asked of DynamoDB.
+    pub(crate) usage: Usage,
 }
 
 impl Invocation<'_> {
@@ -55,15 +122,23 @@ impl Invocation<'_> {
         macro_rules! line {
             ($level:ident, $($extra:tt)*) => {
                 tracing::$level!(
+                    service = SERVICE,
+                    function_name = function_name(),
+                    function_request_id = self.function_request_id,
+                    cold_start = first_invocation(),
+                    xray_trace_id = trace_id(self.trace_header),
+                    correlation_id = self.correlation_id.as_str(),
                     operation = self.operation,
                     outcome,
                     status = response.status,
                     duration_ms,
                     replayed = response.replayed,
                     retries = response.retries,
-                    cold_start = first_invocation(),
-                    correlation_id = self.correlation_id.as_str(),
-                    function_request_id = self.function_request_id,
+                    dynamodb_calls = self.usage.calls,
+                    dynamodb_attempts = self.usage.attempts,
+                    read_units = self.usage.read_units,
+                    write_units = self.usage.write_units,
+                    caller_account = self.caller_account,
                     $($extra)*
                 )
             };
@@ -92,4 +167,23 @@ pub(crate) fn chain(error: impl StdError) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::trace_id;
+
+    #[test]
+    fn the_trace_id_is_the_root_of_the_header() {
+        let id = "1-5759e988-bd862e3fe1be46a994272793";
+        for header in [
+            format!("Root={id};Parent=53995c3f42cd8ad8;Sampled=1"),
+            format!("Self=1-0-0; Root={id}"),
+            format!("Root={id}"),
+        ] {
+            assert_eq!(trace_id(Some(&header)), id, "{header}");
+        }
+        assert_eq!(trace_id(Some("Parent=53995c3f42cd8ad8")), "");
+        assert_eq!(trace_id(None), "");
+    }
 }

@@ -16,6 +16,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use dynoxide::Database;
 use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use lambda_http::lambda_runtime::Context;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -81,6 +82,7 @@ impl World {
                     .with_initial_backoff(Duration::from_millis(1)),
             )
             .endpoint_url(format!("http://{address}"))
+            .interceptor(crate::telemetry::Meter)
             .http_client(faults.over(aws_smithy_http_client::Builder::new().build_http()))
             .build();
         let store = Store::new(
@@ -108,7 +110,7 @@ impl World {
     /// The same, with patience until `deadline` only.
     pub(crate) async fn call_until<H: Handler>(&self, call: &Call, deadline: Instant) -> Answered {
         let event = call.event(Operation::of(H::OPERATION));
-        Answered::new(respond::<H>(&self.app, event, "function-request", deadline).await)
+        Answered::new(respond::<H>(&self.app, event, &Context::default(), deadline).await)
     }
 
     /// Every item of a table.

@@ -7,11 +7,11 @@ use super::response::Response;
 use crate::clock::{Clock, Entropy};
 use crate::config::{ServiceConfig, process_environment, system_sources};
 use crate::store::Store;
-use crate::telemetry::{self, Invocation};
+use crate::telemetry::{self, Invocation, counted};
 use crate::use_case::Service;
 use futures_util::future::BoxFuture;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
-use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+use lambda_http::lambda_runtime::{self, Context, LambdaEvent, service_fn};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -78,9 +78,7 @@ pub async fn serve<H: Handler>() -> Result<(), lambda_runtime::Error> {
             .saturating_sub(u64::try_from(app.clock.now().as_millis()).unwrap_or_default());
         let patience = Duration::from_millis(left).saturating_sub(RESERVE).min(PATIENCE);
         let deadline = Instant::now() + patience;
-        Ok::<_, lambda_runtime::Error>(
-            respond::<H>(app, event, &context.request_id, deadline).await,
-        )
+        Ok::<_, lambda_runtime::Error>(respond::<H>(app, event, &context, deadline).await)
     }))
     .await
 }
@@ -89,7 +87,7 @@ pub async fn serve<H: Handler>() -> Result<(), lambda_runtime::Error> {
 pub async fn respond<H: Handler>(
     app: &App,
     event: ApiGatewayProxyRequest,
-    function_request_id: &str,
+    context: &Context,
     deadline: Instant,
 ) -> ApiGatewayProxyResponse {
     let started = Instant::now();
@@ -97,13 +95,16 @@ pub async fn respond<H: Handler>(
     // On the heap and without its type: the futures of the SDK nest so deeply that the compiler
     // would give up on the layout of the whole.
     let handled: BoxFuture<'_, _> = Box::pin(H::handle(app, &request, deadline));
-    let result = handled.await;
+    let (result, usage) = counted(handled).await;
     let failure = result.as_ref().err();
     let invocation = Invocation {
         operation: Operation::of(H::OPERATION).id,
-        function_request_id,
+        function_request_id: &context.request_id,
         correlation_id: &request.correlation_id,
+        trace_header: context.xray_trace_id.as_deref(),
+        caller_account: &request.actor.account_id,
         duration: started.elapsed(),
+        usage,
     };
     let response = match &result {
         Ok(response) => response.clone(),

@@ -5,6 +5,7 @@ mod contention;
 mod failures;
 mod idempotency;
 mod lists;
+mod log_lines;
 mod properties;
 
 use super::handler::{GetUser, RegisterUser, SetStatus, UpdateUser};

@@ -8,6 +8,7 @@ use aws_credential_types::Credentials;
 use aws_lambda_events::event::dynamodb::Event;
 use aws_sdk_eventbridge::config::retry::RetryConfig;
 use aws_sdk_eventbridge::config::{BehaviorVersion, Region};
+use lambda_http::lambda_runtime::Context;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -112,7 +113,7 @@ async fn stream(changes: usize) -> Event {
 #[tokio::test]
 async fn everything_is_published_in_order_and_no_call_has_a_user_twice() {
     let (relay, calls) = relay(|_| false);
-    let response = relay.publish(stream(4).await, "request").await;
+    let response = relay.publish(stream(4).await, &Context::default()).await;
     assert!(response.batch_item_failures.is_empty());
     let calls = calls.lock().expect("no panic");
     let sizes: Vec<_> = calls.iter().map(Vec::len).collect();
@@ -134,7 +135,7 @@ async fn a_refused_entry_stops_the_batch_at_its_record() {
         detail["version"] == 2 && detail["userId"].as_str().is_some_and(|id| pk.contains(id))
     };
     let (relay, calls) = relay(is_fourth);
-    let response = relay.publish(event, "request").await;
+    let response = relay.publish(event, &Context::default()).await;
     let failed: Vec<_> =
         response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();
     assert_eq!(failed, [Some(format!("{:021}", 3))]);
@@ -145,7 +146,7 @@ async fn a_refused_entry_stops_the_batch_at_its_record() {
 async fn a_call_that_fails_altogether_reports_its_first_record() {
     let client = client(scripted(|_| (503, json!({"__type": "ServiceUnavailable"}).to_string())));
     let relay = Relay::new(client, RelayConfig { event_bus_name: "audit".to_owned() });
-    let response = relay.publish(stream(2).await, "request").await;
+    let response = relay.publish(stream(2).await, &Context::default()).await;
     let failed: Vec<_> =
         response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();
     assert_eq!(failed, [Some(format!("{:021}", 0))]);
@@ -156,7 +157,7 @@ async fn an_answer_that_is_too_short_counts_as_a_failure() {
     let answer = json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}).to_string();
     let client = client(scripted(move |_| (200, answer.clone())));
     let relay = Relay::new(client, RelayConfig { event_bus_name: "audit".to_owned() });
-    let response = relay.publish(stream(1).await, "request").await;
+    let response = relay.publish(stream(1).await, &Context::default()).await;
     let failed: Vec<_> =
         response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();
     assert_eq!(failed, [Some(format!("{:021}", 1))]);
@@ -167,7 +168,7 @@ async fn a_record_that_cannot_be_read_does_not_hold_back_those_before_it() {
     let (relay, calls) = relay(|_| false);
     let mut event = stream(2).await;
     event.records[3].change.new_image = serde_dynamo::Item::default();
-    let response = relay.publish(event, "request").await;
+    let response = relay.publish(event, &Context::default()).await;
     let failed: Vec<_> =
         response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();
     assert_eq!(failed, [Some(format!("{:021}", 3))]);
