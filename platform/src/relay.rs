@@ -17,11 +17,9 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use lambda_http::lambda_runtime::{self, Context, LambdaEvent, service_fn};
 use std::collections::HashSet;
 use users_contract::RELAY;
+use users_contract::schema::EVENT_SCHEMA_VERSION;
 use users_domain::{AuditEntry, UserId};
 
-/// Version of the shape of an event's detail. A new optional member leaves it, anything else
-/// raises it.
-const SCHEMA_VERSION: u32 = 1;
 /// Most entries that EventBridge takes in a call.
 const CALL_MAX_ENTRIES: usize = 10;
 /// Most bytes that EventBridge takes in a call, with some room for how it counts.
@@ -113,7 +111,7 @@ impl Relay {
             let sequence_number = record.change.sequence_number.unwrap_or_default();
             let outgoing = match entry_from_image(record.change.new_image) {
                 Ok(entry) => Outgoing {
-                    detail: wire::event_json(&entry, SCHEMA_VERSION),
+                    detail: wire::event_json(&entry, EVENT_SCHEMA_VERSION),
                     sequence_number,
                     entry,
                 },

@@ -102,8 +102,8 @@ impl Control {
         }
     }
 
-    /// The events of one user since the event of a number, in the order of their arrival. Waits
-    /// until the one of the given version is among them.
+    /// The events of one user since the event of a number, in the order of their arrival, each held
+    /// to its schema. Waits until the one of the given version is among them.
     ///
     /// # Panics
     /// When it does not come.
@@ -130,7 +130,17 @@ impl Control {
 
     async fn events_page(&self, after: u64) -> Vec<Value> {
         let query = [("after", after.to_string()), ("limit", "1000".to_owned())];
-        elements(&self.get("/events", &query).await)
+        let page = elements(&self.get("/events", &query).await);
+        for event in &page {
+            let as_received = json!({
+                "source": event["source"],
+                "detail-type": event["detailType"],
+                "detail": event["detail"],
+            });
+            let problems = crate::events::problems(&as_received);
+            assert!(problems.is_empty(), "an event breaks its schema: {problems:?}: {event}");
+        }
+        page
     }
 
     /// How many records the relay has given up on.

@@ -17,6 +17,49 @@ pub const AUDIT_ACTIONS: &[&str] = &[
     "user.role-removed",
 ];
 
+/// Version of the shape of an event's detail; see [`events`].
+pub const EVENT_SCHEMA_VERSION: u32 = 1;
+
+/// A kind of event on the audit bus.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Event {
+    /// Its `detail-type`.
+    pub detail_type: &'static str,
+    /// The `action` of its audit entry.
+    pub action: &'static str,
+    /// What has happened.
+    pub description: &'static str,
+}
+
+/// The kinds of events, in the order of [`AUDIT_ACTIONS`].
+pub const EVENTS: &[Event] = &[
+    Event {
+        detail_type: "UserRegistered",
+        action: "user.registered",
+        description: "A user was registered: version 1, with every field among the changes.",
+    },
+    Event {
+        detail_type: "UserProfileUpdated",
+        action: "user.profile-updated",
+        description: "Fields of a profile were changed, set or cleared.",
+    },
+    Event {
+        detail_type: "UserStatusChanged",
+        action: "user.status-changed",
+        description: "A user was disabled, enabled or deleted, with a reason if one was given.",
+    },
+    Event {
+        detail_type: "UserRoleAssigned",
+        action: "user.role-assigned",
+        description: "A user got a role.",
+    },
+    Event {
+        detail_type: "UserRoleRemoved",
+        action: "user.role-removed",
+        description: "A role was taken from a user.",
+    },
+];
+
 /// The statuses of users.
 pub const STATUSES: &[&str] = &["active", "disabled", "deleted"];
 
@@ -372,6 +415,53 @@ fn audit_entry() -> Value {
     })
 }
 
+/// The schema of the events on the audit bus as a subscriber receives them, in JSON Schema 2020-12;
+/// each kind has a definition of its own, by its `detail-type`.
+///
+/// The version in an event's detail rises when something is taken away or changes its meaning. New
+/// optional members leave it as it is, so a subscriber has to ignore what it does not know; that is
+/// why these schemas, unlike those of the API, allow more members.
+#[must_use]
+pub fn events() -> Value {
+    let definitions: Map<String, Value> =
+        EVENTS.iter().map(|event| (event.detail_type.to_owned(), event_schema(event))).collect();
+    let references: Vec<Value> = EVENTS
+        .iter()
+        .map(|event| json!({"$ref": format!("#/$defs/{}", event.detail_type)}))
+        .collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Events on the audit bus",
+        "oneOf": references,
+        "$defs": definitions,
+    })
+}
+
+fn event_schema(event: &Event) -> Value {
+    let mut detail = audit_entry();
+    detail["additionalProperties"] = json!(true);
+    for pointer in ["/properties/actor", "/properties/changes/items"] {
+        if let Some(inner) = detail.pointer_mut(pointer) {
+            inner["additionalProperties"] = json!(true);
+        }
+    }
+    detail["properties"]["action"] = json!({"const": event.action});
+    detail["properties"]["schemaVersion"] = json!({"const": EVENT_SCHEMA_VERSION});
+    if let Some(required) = detail["required"].as_array_mut() {
+        required.push(json!("schemaVersion"));
+    }
+    json!({
+        "description": event.description,
+        "type": "object",
+        "required": ["source", "detail-type", "detail"],
+        "properties": {
+            "source": {"const": crate::RELAY.event_source},
+            "detail-type": {"const": event.detail_type},
+            "detail": detail,
+        },
+    })
+}
+
 fn problem() -> Value {
     json!({
         "type": "object",
@@ -418,8 +508,22 @@ fn problem() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{components, gateway_model};
+    use super::{AUDIT_ACTIONS, EVENTS, components, events, gateway_model};
     use crate::OPERATIONS;
+
+    #[test]
+    fn every_action_has_its_event() {
+        let actions: Vec<_> = EVENTS.iter().map(|event| event.action).collect();
+        assert_eq!(actions, AUDIT_ACTIONS);
+        let schema = events();
+        for event in EVENTS {
+            let definition = &schema["$defs"][event.detail_type];
+            assert_eq!(
+                definition["properties"]["detail"]["properties"]["action"]["const"],
+                event.action
+            );
+        }
+    }
 
     #[test]
     fn every_operation_names_schemas_that_exist() {

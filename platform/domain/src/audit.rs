@@ -172,6 +172,9 @@ mod tests {
             assert_eq!(Action::parse(action.as_str()), Some(*action));
             assert_eq!(format!("{action:?}"), action.detail_type());
         }
+        let types: Vec<_> = Action::ALL.iter().map(|action| action.detail_type()).collect();
+        let expected: Vec<_> = schema::EVENTS.iter().map(|event| event.detail_type).collect();
+        assert_eq!(types, expected);
         for text in ["", "UserRegistered", "user.registered "] {
             assert_eq!(Action::parse(text), None, "{text:?}");
         }

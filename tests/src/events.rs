@@ -1,0 +1,94 @@
+//! Compares events with their committed schema.
+
+use jsonschema::Validator;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../templates/events.json");
+
+static COMMITTED: LazyLock<Value> = LazyLock::new(|| {
+    let text = match std::fs::read_to_string(DOCUMENT) {
+        Ok(text) => text,
+        Err(error) => {
+            panic!("templates/events.json cannot be read ({error}); `cargo xtask synth` writes it")
+        }
+    };
+    match serde_json::from_str(&text) {
+        Ok(document) => document,
+        Err(error) => panic!("templates/events.json is not JSON: {error}"),
+    }
+});
+
+/// What an event, with `source`, `detail-type` and `detail`, has that its schema does not allow, in
+/// words; nothing, when it is as it should be.
+///
+/// # Panics
+/// When the committed document is no schema.
+#[must_use]
+pub fn problems(event: &Value) -> Vec<String> {
+    // By its kind, because what "one of five" says of an event that fits none helps nobody.
+    let kind = event["detail-type"].as_str().unwrap_or_default();
+    let Some(schema) = COMMITTED["$defs"].get(kind) else {
+        return vec![format!("there is no event {kind:?}")];
+    };
+    match Validator::new(schema) {
+        Ok(validator) => validator
+            .iter_errors(event)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect(),
+        Err(error) => panic!("templates/events.json is no schema: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::problems;
+    use serde_json::{Value, json};
+
+    fn event() -> Value {
+        json!({
+            "source": "users.service",
+            "detail-type": "UserRoleAssigned",
+            "detail": {
+                "eventId": "01JD8Z6T3Y7Q4K9M2N5P8R1S3T",
+                "action": "user.role-assigned",
+                "userId": "01JD8Z6T3Y7Q4K9M2N5P8R1S3T",
+                "version": 2,
+                "at": "2026-11-22T10:00:00.000Z",
+                "correlationId": "order-4711",
+                "actor": {"arn": "arn:aws:iam::123456789012:user/ada", "accountId": "123456789012"},
+                "changes": [{"field": "roles", "old": [], "new": ["admin"]}],
+                "schemaVersion": 1,
+            },
+        })
+    }
+
+    #[test]
+    fn an_event_as_it_should_be_has_no_problems() {
+        assert_eq!(problems(&event()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_later_version_adds_is_no_problem() {
+        let mut event = event();
+        event["detail"]["tenant"] = json!("one");
+        assert_eq!(problems(&event), Vec::<String>::new());
+    }
+
+    #[test]
+    fn whatever_is_missing_or_wrong_is_told() {
+        for (pointer, value) in [
+            ("/source", json!("somebody")),
+            ("/detail-type", json!("UserForgotten")),
+            ("/detail/action", json!("user.role-removed")),
+            ("/detail/version", json!(0)),
+            ("/detail/schemaVersion", json!(2)),
+            ("/detail/at", json!(7)),
+            ("/detail/userId", json!("ada")),
+        ] {
+            let mut event = event();
+            *event.pointer_mut(pointer).unwrap() = value;
+            assert!(!problems(&event).is_empty(), "{pointer}");
+        }
+    }
+}
