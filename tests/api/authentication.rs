@@ -106,7 +106,7 @@ async fn a_call_that_was_altered_after_it_was_signed_is_refused() {
     });
     refuse(&altered.send().await);
 
-    let path = format!("{}/users/{}", api.base_path(), id_of(&two));
+    let path = format!("{}/users/{}", api.url_path(), id_of(&two));
     let altered = body.clone().tamper(move |request| {
         let mut parts = request.uri().clone().into_parts();
         parts.path_and_query = Some(path.parse().unwrap());

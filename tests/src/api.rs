@@ -41,19 +41,23 @@ impl Api {
         Self { client: self.client.with_credentials(Settings::get().reader.clone()) }
     }
 
-    /// The path of the API's root as a caller sees it, such as `/prod`.
+    /// The path of the API's root in what it answers, such as `/prod`: the path of its URL, unless
+    /// the settings say that something before it serves it elsewhere.
     #[must_use]
     pub fn base_path(&self) -> &str {
+        Settings::get().base_path.as_deref().unwrap_or(self.url_path())
+    }
+
+    /// The path of the API's root in its URL.
+    #[must_use]
+    pub fn url_path(&self) -> &str {
         self.client.base_path()
     }
 
     /// Begins a request with any method.
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> Request {
-        Request {
-            base_path: self.client.base_path().to_owned(),
-            call: self.client.call(method, path),
-        }
+        Request { base_path: self.base_path().to_owned(), call: self.client.call(method, path) }
     }
 
     /// Begins a `GET`.

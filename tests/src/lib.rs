@@ -7,6 +7,7 @@
 //! | variable | holds | default |
 //! |---|---|---|
 //! | `USERS_API_URL` | the base URL, API stage included | none: without it the tests cannot run |
+//! | `USERS_API_BASE_PATH` | the path of the API's root in what it answers | that of the URL |
 //! | `USERS_API_REGION` | the region that calls are signed for | `us-east-1` |
 //! | `USERS_API_ACCESS_KEY_ID`, `USERS_API_SECRET_ACCESS_KEY` | the usual caller | `test`, `test` |
 //! | `USERS_API_SESSION_TOKEN` | the usual caller's session token | none |
@@ -29,11 +30,13 @@
 //! [`Api::connect`] is the usual caller. A call is built with [`Api::get`] and its siblings, sent
 //! with [`Request::send`], and its [`Answer`] is asked with methods that fail at the caller's line.
 //! Every answer, expected or not, is checked against the parts of the contract that hold for all:
-//! see [`universal`], which includes the committed OpenAPI document.
+//! see [`universal`], which includes the committed OpenAPI document; every event is checked against
+//! the committed schema, see [`events`].
 
 mod answer;
 mod api;
 pub mod control;
+pub mod events;
 pub mod invariants;
 mod openapi;
 pub mod sample;

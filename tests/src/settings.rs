@@ -9,6 +9,8 @@ use users_client::Credentials;
 pub struct Settings {
     /// The base URL, API stage included.
     pub url: String,
+    /// The path of the API's root in what it answers, when it is not that of the URL.
+    pub base_path: Option<String>,
     /// The region that calls are signed for.
     pub region: String,
     /// The usual caller.
@@ -51,6 +53,7 @@ impl Settings {
             );
             Self {
                 url,
+                base_path: variable("USERS_API_BASE_PATH"),
                 region: or("USERS_API_REGION", "us-east-1"),
                 caller,
                 other: keys(

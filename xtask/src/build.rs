@@ -5,17 +5,15 @@
 //! run to run ([`archive`]), and named after their content.
 
 mod archive;
-mod compile;
-mod tools;
+pub(crate) mod compile;
 
-use crate::project;
+use crate::{project, tools};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use users_contract::{OPERATIONS, RELAY};
 use users_template::Architecture;
 
 /// Bytes that one archive may have.
@@ -148,18 +146,13 @@ pub(crate) fn build(arch: Arch) -> Result<Manifest> {
     pack(arch, &programs, &directory)
 }
 
-/// The names of all functions.
-fn functions() -> impl Iterator<Item = &'static str> {
-    OPERATIONS.iter().map(|operation| operation.function).chain([RELAY.function])
-}
-
 /// Packs every program, `<programs>/<function>/bootstrap`, and says in the manifest what there is.
 /// Archives of earlier builds go.
 fn pack(arch: Arch, programs: &Path, directory: &Path) -> Result<Manifest> {
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
     let mut bundles = BTreeMap::new();
-    for function in functions() {
+    for function in users_template::functions() {
         let program = programs.join(function).join(archive::PROGRAM);
         let program =
             fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;

@@ -5,11 +5,14 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Where the API listens unless told otherwise.
+pub(crate) const PORT: u16 = 4510;
+
 /// Arguments of `local`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Port of the API on this machine; 0 picks a free one.
-    #[arg(long, default_value_t = 4510)]
+    #[arg(long, default_value_t = PORT)]
     port: u16,
     /// Where the data lies. Default: `.local/data` in the project.
     #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]

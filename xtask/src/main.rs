@@ -4,15 +4,18 @@
 //! 0 success, 1 failure, 2 a command line that cannot be understood; `call` has more.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
+mod aws;
 mod build;
 mod call;
 mod cargo;
 mod check;
+mod doctor;
 mod local;
 mod project;
 mod synth;
 mod test;
 mod test_local;
+mod tools;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -33,12 +36,30 @@ enum Command {
     Call(call::Arguments),
     /// Run everything that needs no network: format, lints, all tests, drift, then `test-local`.
     Test(test::Arguments),
-    /// Run the black-box tests against a local stack of their own.
+    /// Run the black-box tests at a local stack of their own, or deploy to an emulator and test it.
     TestLocal(test_local::Arguments),
     /// Compile the functions for Lambda and pack them, the same bytes for the same source.
     Build(build::Arguments),
     /// Hold the templates to the project's policy rules.
     Check(check::Arguments),
+    /// Show what a deployment would change.
+    Diff(aws::Arguments),
+    /// Deploy a stage: build, upload, change set, approval, outputs, a signed call.
+    Deploy(aws::Arguments),
+    /// Delete a stage's stack; its tables stay.
+    Destroy(aws::Arguments),
+    /// Show a deployed stage's URL, tables, bus and functions.
+    Outputs(aws::Arguments),
+    /// Go back: cancel an update, finish a stuck rollback, or deploy what was there before.
+    Rollback(aws::Arguments),
+    /// Show the functions' and the API's log lines, as they come if wanted.
+    Logs(aws::Arguments),
+    /// Show how a deployed stage is: stack, functions, stream, alarms.
+    Status(aws::Arguments),
+    /// Show what was changed behind CloudFormation's back.
+    Drift(aws::Arguments),
+    /// Check tools, project and AWS account, and say what to do about what is missing.
+    Doctor(doctor::Arguments),
     /// Generate the CloudFormation templates and the OpenAPI document into `templates/`.
     Synth(synth::Arguments),
 }
@@ -49,9 +70,18 @@ fn main() -> ExitCode {
         Command::Local(arguments) => local::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Call(arguments) => call::run(&arguments),
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
-        Command::TestLocal(arguments) => test_local::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::TestLocal(arguments) => test_local::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Diff(arguments) => aws::run_with_bundles("diff", &arguments),
+        Command::Deploy(arguments) => aws::run_with_bundles("deploy", &arguments),
+        Command::Destroy(arguments) => aws::run("destroy", &arguments),
+        Command::Outputs(arguments) => aws::run("outputs", &arguments),
+        Command::Rollback(arguments) => aws::run("rollback", &arguments),
+        Command::Logs(arguments) => aws::run("logs", &arguments),
+        Command::Status(arguments) => aws::run("status", &arguments),
+        Command::Drift(arguments) => aws::run("drift", &arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

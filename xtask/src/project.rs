@@ -22,17 +22,26 @@ pub(crate) fn target() -> Result<PathBuf> {
 
 /// The stages of `stages.toml`.
 pub(crate) fn stages() -> Result<BTreeMap<String, Stage>> {
-    let path = root().join("stages.toml");
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(users_template::stages(&text)?)
+    stages_in(&root().join("stages.toml"))
 }
 
 /// One stage of `stages.toml`.
 pub(crate) fn stage(name: &str) -> Result<Stage> {
-    let mut stages = stages()?;
+    stage_in(None, name)
+}
+
+/// One stage of a file, or of `stages.toml`.
+pub(crate) fn stage_in(file: Option<&str>, name: &str) -> Result<Stage> {
+    let path = file.map_or_else(|| root().join("stages.toml"), PathBuf::from);
+    let mut stages = stages_in(&path)?;
     let known = stages.keys().cloned().collect::<Vec<_>>().join(", ");
     stages
         .remove(name)
-        .with_context(|| format!("stages.toml has no stage `{name}`; it has: {known}"))
+        .with_context(|| format!("{} has no stage `{name}`; it has: {known}", path.display()))
+}
+
+fn stages_in(path: &Path) -> Result<BTreeMap<String, Stage>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(users_template::stages(&text)?)
 }

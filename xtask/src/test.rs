@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // What the suite itself computes, such as the checker of invariants.
     cargo::run(cargo::cargo().args(["test", "--package", "users-tests", "--lib", "--locked"]))?;
     if !arguments.no_local {
-        test_local::run(&test_local::Arguments::default())?;
+        test_local::embedded()?;
     }
     eprintln!("All tests passed.");
     Ok(())

@@ -1,15 +1,41 @@
-//! `cargo xtask test-local`: the black-box tests against an embedded stack that is started for
-//! them on a free port and taken down afterwards.
+//! `cargo xtask test-local`: the black-box tests, against an embedded stack that is started for them
+//! on a free port and taken down afterwards ([`embedded`]), or at an emulator of AWS to which
+//! everything is deployed first ([`emulator`]). [`place`] says which.
+
+mod emulator;
+mod place;
 
 use crate::{cargo, local};
 use anyhow::{Context, Result, bail};
+use place::Place;
 use serde::Deserialize;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
 
 /// Arguments of `test-local`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Where the tests run: where --endpoint-url or --localstack says; at AWS_ENDPOINT_URL when that is \
+set; at an emulator that answers on port 4566; else, and whenever an option of the embedded stack \
+is given, at the embedded stack.
+
+At an emulator the service is deployed as `cargo xtask deploy` does it, tested, changed, broken on \
+purpose, and destroyed.
+
+Exit status: 0 passed, 1 failed, 2 for a command line that cannot be understood, 3 when the \
+emulator is at fault.")]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    embedded: Embedded,
+    #[command(flatten)]
+    emulator: Emulator,
+}
+
+/// Options of the embedded stack.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Options of the embedded stack")]
+struct Embedded {
     /// Build with optimisations.
     #[arg(long)]
     release: bool,
@@ -25,6 +51,27 @@ pub(crate) struct Arguments {
     #[arg(long)]
     logs: bool,
 }
+
+/// Options of an emulator of AWS.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Options of an emulator")]
+struct Emulator {
+    /// The address of LocalStack, MiniStack, fakecloud or Floci.
+    #[arg(long, value_name = "URL", conflicts_with_all = EMBEDDED)]
+    endpoint_url: Option<String>,
+    /// Start LocalStack in Docker, with LOCALSTACK_AUTH_TOKEN, and stop it afterwards.
+    #[arg(long, conflicts_with = "endpoint_url", conflicts_with_all = EMBEDDED)]
+    localstack: bool,
+    /// The archives of the functions. Default: they are built, for this machine's architecture.
+    #[arg(long, value_name = "DIR", conflicts_with_all = EMBEDDED)]
+    bundles: Option<PathBuf>,
+    /// Leave everything as it is at the end.
+    #[arg(long, conflicts_with_all = EMBEDDED)]
+    keep: bool,
+}
+
+/// The options that only the embedded stack has.
+const EMBEDDED: [&str; 5] = ["release", "suite", "users", "filter", "logs"];
 
 /// Callers that the suite needs besides `test`; it knows their names.
 const PRINCIPALS: &[&str] = &["other:other-secret", "reader:reader-secret=GET/users*"];
@@ -55,7 +102,7 @@ impl Suite {
     }
 }
 
-impl Default for Arguments {
+impl Default for Embedded {
     fn default() -> Self {
         Self { release: false, suite: Vec::new(), users: DEFAULT_USERS, filter: None, logs: false }
     }
@@ -83,7 +130,25 @@ impl Drop for Stack {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+/// Runs the tests where they are to run.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let place = place::choose(arguments, |name| std::env::var(name).ok(), emulator::answering)?;
+    eprintln!("{place}");
+    match place {
+        Place::Embedded { .. } => run_embedded(&arguments.embedded).map(|()| ExitCode::SUCCESS),
+        Place::Emulator { endpoint, .. } => {
+            emulator::run(&["--endpoint-url", &endpoint], &arguments.emulator)
+        }
+        Place::LocalStack => emulator::run(&["--localstack"], &arguments.emulator),
+    }
+}
+
+/// Runs all tests at the embedded stack, whatever else answers.
+pub(crate) fn embedded() -> Result<()> {
+    run_embedded(&Embedded::default())
+}
+
+fn run_embedded(arguments: &Embedded) -> Result<()> {
     let built = local::build("dev", arguments.release, &["users-tests"])?;
     let log = tempfile::Builder::new()
         .prefix("users-local-stack-")

@@ -1,9 +1,15 @@
 //! `users-aws resolve`: whom to sign as, where, and which URL to call.
 
-use crate::{account, project, stack};
+use crate::stack::{API_URL, StackClient, check_account, outputs, status_text};
+use crate::{account, session};
 use anyhow::{Context, Result};
+use aws_config::SdkConfig;
+use aws_sdk_cloudformation::Client;
 use serde::Serialize;
 use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+use users_template::Stage;
 
 /// Arguments of `resolve`.
 #[derive(Debug, clap::Args)]
@@ -30,8 +36,9 @@ struct Resolved<'a> {
     session_token: Option<&'a str>,
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let stage = arguments.stage.as_deref().map(project::stage).transpose()?;
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let stage =
+        arguments.stage.as_deref().map(|name| session::read_stage(None, name)).transpose()?;
     let wanted = account::wanted_region(arguments.region.as_deref(), stage.as_ref())?;
     let config = account::load(wanted).await;
     let region = config.region().map(AsRef::as_ref);
@@ -42,10 +49,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
                 format!(
                     "no Region to look for the stack {} in: give --region, set AWS_REGION, or set \
                      `region` of the stage in stages.toml",
-                    stack::name(stage)
+                    session::stack_name(stage)
                 )
             })?;
-            Some(stack::api_url(&config, region, stage).await?)
+            Some(api_url(&config, region, stage).await?)
         }
         None => None,
     };
@@ -57,5 +64,29 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
         session_token: credentials.session_token(),
     };
     let line = serde_json::to_string(&resolved).context("cannot write JSON")?;
-    writeln!(std::io::stdout().lock(), "{line}").context("cannot write to standard output")
+    writeln!(std::io::stdout().lock(), "{line}").context("cannot write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The URL of a stage's API, its API stage included. Asks nothing but the stack, so that callers
+/// without any other permission can look it up.
+async fn api_url(config: &SdkConfig, region: &str, stage: &Stage) -> Result<String> {
+    let client = StackClient {
+        client: Client::new(config),
+        name: session::stack_name(stage),
+        pause: Duration::ZERO,
+        sources: Default::default(),
+    };
+    let name = &client.name;
+    let stack = client.find(name).await?.with_context(|| {
+        format!("there is no stack {name} in {region}; deploy the stage first, or check the Region")
+    })?;
+    check_account(&stack, name, stage)?;
+    outputs(&stack).remove(API_URL).with_context(|| {
+        format!(
+            "the stack {name} in {region} has no output {API_URL} (its status is {}); was it \
+             deployed completely?",
+            status_text(&stack)
+        )
+    })
 }

@@ -259,11 +259,15 @@ fn missing_permissions_are_told_in_the_words_of_aws() {
     let words = "User: u is not authorized to perform: cloudformation:DescribeStacks";
     let said = refused("403 Forbidden", error("AccessDenied", words));
     assert!(
-        said.contains("may not look at the stack users-prod") && said.contains(words),
+        said.contains("cannot look at the stack users-prod: the credentials lack a permission")
+            && said.contains(words),
         "{said}"
     );
     let said = refused("403 Forbidden", error("InvalidClientTokenId", "Unknown token"));
-    assert!(said.contains("does not accept these credentials: Unknown token"), "{said}");
+    assert!(
+        said.contains("AWS does not accept the credentials (InvalidClientTokenId: Unknown token)"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -279,7 +283,7 @@ fn nobody_listening_is_said() {
     drop(listener);
     let program = Program::with_keys().env("AWS_ENDPOINT_URL", &url).env("AWS_MAX_ATTEMPTS", "1");
     let said = program.args(&["--stage", "prod"]).refused();
-    assert!(said.contains("CloudFormation in eu-west-1 cannot be asked"), "{said}");
+    assert!(said.contains("AWS could not be reached; check the network and the Region"), "{said}");
 }
 
 #[test]

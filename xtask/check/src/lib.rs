@@ -2,7 +2,7 @@
 //!
 //! A rule that looks at one resource at a time is written in the language of AWS CloudFormation
 //! Guard, in `policies/*.guard`, and evaluated by the `cfn-guard` crate. One that compares
-//! resources with each other, or with `stages.toml`, is a function below [`rules`]. The
+//! resources with each other, or with `stages.toml`, is a function below `rules`. The
 //! [`catalogue`] lists both kinds, with severity, meaning and remedy; a rule that is not in it does
 //! not exist.
 //!

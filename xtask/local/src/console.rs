@@ -1,14 +1,9 @@
 //! What a person sees on stderr: requests, function logs and notes, one line each.
 
-use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
-
-/// Members of a JSON log line that are shown in front, and not as `name=value` again.
-const TIME_KEYS: &[&str] = &["timestamp", "time", "@timestamp"];
-const LEVEL_KEYS: &[&str] = &["level", "severity"];
-const MESSAGE_KEYS: &[&str] = &["message", "msg"];
+use users_log_line::LogLine;
 
 /// Colours for names of functions, by turns (ANSI codes).
 const COLOURS: &[u8] = &[36, 33, 32, 35, 34, 31, 96, 93, 92];
@@ -65,54 +60,19 @@ fn colour_of(name: &str) -> u8 {
 
 /// A JSON log line as `time LEVEL message name=value ...`; any other line as it is.
 fn readable(line: &str) -> String {
-    let Ok(Value::Object(mut fields)) = serde_json::from_str::<Value>(line) else {
-        return line.to_owned();
-    };
+    let Some(read) = LogLine::read(line) else { return line.to_owned() };
     let mut text = String::new();
-    let metrics = fields.remove("_aws");
-    let mut take = |keys: &[&str]| keys.iter().find_map(|key| fields.remove(*key));
-    let time = take(TIME_KEYS);
-    let level = take(LEVEL_KEYS);
-    let message = take(MESSAGE_KEYS);
-    if let Some(time) = time.as_ref().and_then(Value::as_str) {
+    if let Some(time) = &read.time {
         // The time of day; the date is today's.
-        let time_of_day = time.split_once('T').map_or(time, |(_, time)| time);
+        let time_of_day = time.split_once('T').map_or(time.as_str(), |(_, time)| time);
         let _ = write!(text, "{time_of_day} ");
     }
-    let level = level.as_ref().and_then(Value::as_str);
-    match (level, &metrics) {
-        (Some(level), _) => {
-            let _ = write!(text, "{level:5} ");
-        }
-        (None, Some(_)) => text.push_str("METRICS "),
-        (None, None) => {}
+    if let Some(level) = &read.level {
+        let _ = write!(text, "{level:5} ");
     }
-    if let Some(message) = &message {
-        text.push_str(&plain(message));
-        text.push(' ');
-    }
-    for (name, value) in flattened(fields) {
-        let _ = write!(text, "{name}={} ", plain(&value));
-    }
+    let _ = write!(text, "{read}");
     text.truncate(text.trim_end().len());
     text
-}
-
-/// The members of `fields`, an inner object `fields` (as `tracing` writes it) opened up.
-fn flattened(mut fields: serde_json::Map<String, Value>) -> Vec<(String, Value)> {
-    let inner = match fields.remove("fields") {
-        Some(Value::Object(inner)) => inner,
-        Some(other) => [("fields".to_owned(), other)].into_iter().collect(),
-        None => serde_json::Map::new(),
-    };
-    inner.into_iter().chain(fields).collect()
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

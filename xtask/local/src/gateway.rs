@@ -158,7 +158,7 @@ impl Gateway {
         };
         let body = body.map_err(|error| match error {
             BodyError::TooLarge => GatewayError::new("REQUEST_TOO_LARGE", "Request Too Long"),
-            BodyError::Broken => GatewayError::new("DEFAULT_4XX", "Bad Request"),
+            BodyError::Broken => GatewayError::new("BAD_REQUEST_PARAMETERS", "Bad Request"),
         })?;
         let missing_token =
             || GatewayError::new("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token");

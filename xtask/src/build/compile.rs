@@ -20,7 +20,7 @@ const SEPARATOR: &str = "\u{1f}";
 
 impl Arch {
     /// As Rust calls it.
-    pub(super) fn triple(self) -> &'static str {
+    pub(crate) fn triple(self) -> &'static str {
         match self {
             Self::Arm64 => "aarch64-unknown-linux-gnu",
             Self::X8664 => "x86_64-unknown-linux-gnu",
@@ -137,14 +137,14 @@ fn cargo_home() -> Result<PathBuf> {
 }
 
 /// The compiler of this project.
-pub(super) fn rustc() -> Command {
+pub(crate) fn rustc() -> Command {
     let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     command.current_dir(project::root());
     command
 }
 
 /// What a program prints.
-pub(super) fn ask(command: &mut Command) -> Result<String> {
+pub(crate) fn ask(command: &mut Command) -> Result<String> {
     let name = OsStr::to_string_lossy(command.get_program()).into_owned();
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot run `{name}`"))?;

@@ -1,12 +1,12 @@
 //! Packing, with programs that nobody had to compile.
 
-use super::{Arch, BUDGET_BYTES, MANIFEST, Manifest, functions, over_budget, pack, table};
+use super::{Arch, BUDGET_BYTES, MANIFEST, Manifest, over_budget, pack, table};
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A directory as cargo-lambda leaves it.
 fn programs(directory: &Path) {
-    for function in functions() {
+    for function in users_template::functions() {
         let folder = directory.join(function);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("bootstrap"), format!("the program of {function}")).unwrap();

@@ -18,7 +18,13 @@ pub use stages::{
     Access, Alarms, Architecture, Canary, CustomDomain, Endpoint, LogLevel, Stage, StagesError,
     Waf, stages,
 };
-pub use template::{deployed_resources, deployment_id, render_template, template, version_digest};
+pub use template::{
+    deployed_resources, deployment_id, render_artifacts_template, render_template, sources,
+    template, version_digest,
+};
+
+/// The name of the generated file that holds the template of the bucket for archives.
+pub const ARTIFACTS_FILE: &str = "users-artifacts.template.json";
 
 /// The generated files as (name below `templates/`, content): the template of each stage, then the
 /// OpenAPI document and the policies for callers.
@@ -29,6 +35,11 @@ pub fn outputs(stages: &BTreeMap<String, Stage>) -> Vec<(String, String)> {
         .map(|(name, stage)| (template_file_name(name), render_template(stage)))
         .chain([
             ("openapi.json".to_owned(), render_openapi()),
+            (
+                "events.json".to_owned(),
+                render::document(&users_contract::schema::events(), &["$schema", "title"]),
+            ),
+            (ARTIFACTS_FILE.to_owned(), render_artifacts_template()),
             ("caller-policies.json".to_owned(), template::render_policies()),
         ])
         .collect()
@@ -38,6 +49,27 @@ pub fn outputs(stages: &BTreeMap<String, Stage>) -> Vec<(String, String)> {
 #[must_use]
 pub fn template_file_name(stage: &str) -> String {
     format!("users-{stage}.template.json")
+}
+
+/// The names of all functions, in kebab case: those of the operations, then the relay.
+pub fn functions() -> impl Iterator<Item = &'static str> {
+    users_contract::OPERATIONS
+        .iter()
+        .map(|operation| operation.function)
+        .chain([users_contract::RELAY.function])
+}
+
+/// The parameters of a stage's template: the bucket of the archives, and the key of the archive of
+/// each function, by the function's name.
+#[must_use]
+pub fn parameters<'a>(
+    bucket: &str,
+    archives: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> BTreeMap<String, String> {
+    let keys = archives
+        .into_iter()
+        .map(|(function, key)| (template::FunctionIds::of(function).key, key.to_owned()));
+    keys.chain([(template::ARTIFACT_BUCKET.to_owned(), bucket.to_owned())]).collect()
 }
 
 /// Writes the generated files into a directory, which is created when it is missing. Files that

@@ -93,6 +93,9 @@ fn read_stage(
             "the name must be 1-20 lower case letters, digits and hyphens, beginning with a letter",
         ));
     }
+    if name == "artifacts" {
+        return Err(of_stage("the name is taken: the stack of the bucket for archives has it"));
+    }
     let mut lines = BTreeMap::new();
     collect_lines(table, "", line_of, &mut lines);
     let of_key = |key: &str, rule: String| StagesError::Key {

@@ -3,6 +3,7 @@
 //! `UpdateReplacePolicy`, `Metadata`) is said here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::Location;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -18,6 +19,9 @@ pub(crate) struct Template {
     pub(crate) parameters: BTreeMap<String, Parameter>,
     pub(crate) conditions: BTreeMap<String, ExpBool>,
     resources: BTreeMap<String, Resource>,
+    /// Where in this crate each resource was added. Not part of the document, which would then
+    /// change with every line of source.
+    places: BTreeMap<String, &'static Location<'static>>,
     pub(crate) outputs: BTreeMap<String, Output>,
 }
 
@@ -60,11 +64,18 @@ impl Template {
     }
 
     /// Adds a resource and hands back its logical id, to refer to it by.
+    #[track_caller]
     pub(crate) fn add(&mut self, id: impl Into<String>, resource: Resource) -> String {
         let id = id.into();
         let previous = self.resources.insert(id.clone(), resource);
         debug_assert!(previous.is_none(), "two resources have the logical id {id}");
+        self.places.insert(id.clone(), Location::caller());
         id
+    }
+
+    /// Where each resource was added, by logical id.
+    pub(crate) fn places(&self) -> &BTreeMap<String, &'static Location<'static>> {
+        &self.places
     }
 
     /// The resources so far, by logical id.

@@ -21,6 +21,8 @@ fn there_is_a_template_per_stage_and_what_callers_need() {
         "users-dev.template.json",
         "users-prod.template.json",
         "openapi.json",
+        "events.json",
+        "users-artifacts.template.json",
         "caller-policies.json",
     ];
     assert_eq!(names, expected);

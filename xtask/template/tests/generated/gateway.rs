@@ -92,7 +92,7 @@ fn every_gateway_response_is_a_problem_document_of_its_status() {
         ("AUTHORIZER_FAILURE", ErrorCode::InternalError),
         ("BAD_REQUEST_BODY", ErrorCode::InvalidRequest),
         ("BAD_REQUEST_PARAMETERS", ErrorCode::InvalidRequest),
-        ("DEFAULT_4XX", ErrorCode::InvalidRequest),
+        ("DEFAULT_4XX", ErrorCode::NotAuthenticated),
         ("DEFAULT_5XX", ErrorCode::InternalError),
         ("EXPIRED_TOKEN", ErrorCode::NotAuthenticated),
         ("INTEGRATION_FAILURE", ErrorCode::ServiceUnavailable),

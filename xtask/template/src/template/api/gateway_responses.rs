@@ -31,7 +31,16 @@ const RESPONSES: &[(&str, ErrorCode, Detail)] = &[
     ("AUTHORIZER_FAILURE", ErrorCode::InternalError, Detail::OfTheCode),
     ("BAD_REQUEST_BODY", ErrorCode::InvalidRequest, Detail::Validation),
     ("BAD_REQUEST_PARAMETERS", ErrorCode::InvalidRequest, Detail::Message),
-    ("DEFAULT_4XX", ErrorCode::InvalidRequest, Detail::Message),
+    // All that is left for it is an access key that nobody has and an `Authorization` that is no
+    // signature; API Gateway has no types for these.
+    (
+        "DEFAULT_4XX",
+        ErrorCode::NotAuthenticated,
+        Detail::Words(
+            "The caller is unknown or the signature is incomplete; sign with SigV4 and a valid \
+             access key",
+        ),
+    ),
     ("DEFAULT_5XX", ErrorCode::InternalError, Detail::OfTheCode),
     (
         "EXPIRED_TOKEN",

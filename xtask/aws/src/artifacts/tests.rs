@@ -1,0 +1,81 @@
+use super::{STACK, ensure, hex_digest};
+use crate::recorded::{self as aws, CHANGE_SET_ID, by_id};
+use crate::testing::Aws;
+use serde_json::{Value, json};
+
+fn named() -> Value {
+    json!({"StackName": STACK})
+}
+
+fn ready() -> String {
+    aws::stack_with("CREATE_COMPLETE", false, &[("ArtifactBucketName", "archives-1x")])
+}
+
+/// The steps that make the bucket.
+fn made(aws: Aws, kind: &str) -> Aws {
+    let template = users_template::render_artifacts_template();
+    let token = format!("users-{}", &hex_digest(&template)[..16]);
+    let wanted = json!({
+        "StackName": STACK,
+        "ChangeSetName": token,
+        "ChangeSetType": kind,
+        "TemplateBody": template,
+        "Tags.member.1.Key": "service",
+        "Tags.member.1.Value": "users",
+        "Capabilities.member.1": "CAPABILITY_IAM",
+    });
+    let change_set = json!({"StackName": STACK, "ChangeSetName": CHANGE_SET_ID});
+    let execution = json!({
+        "StackName": STACK, "ChangeSetName": CHANGE_SET_ID, "ClientRequestToken": token,
+    });
+    let change = ("Add", "Artifacts", "AWS::S3::Bucket", "");
+    aws.expect("CreateChangeSet", wanted, aws::change_set_created())
+        .expect("DescribeChangeSet", change_set, aws::change_set("CREATE_COMPLETE", "", &[change]))
+        .expect("DescribeStackEvents", by_id(), aws::events(&[]))
+        .expect("ExecuteChangeSet", execution, aws::done("ExecuteChangeSet"))
+        .expect("DescribeStacks", by_id(), ready())
+        .expect("DescribeStackEvents", by_id(), aws::events(&[]))
+        .expect("DescribeStacks", named(), ready())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bucket_is_made_when_it_is_missing() {
+    let aws =
+        made(Aws::default().answer("DescribeStacks", named(), 400, aws::no_stack()), "CREATE");
+    let bucket = ensure(&aws.session()).await.unwrap();
+    assert_eq!(bucket.name, "archives-1x");
+    assert_eq!(bucket.url("k.json"), "https://archives-1x.s3.eu-west-1.amazonaws.com/k.json");
+    aws.finish();
+}
+
+#[tokio::test]
+async fn the_bucket_that_is_as_it_should_be_is_used() {
+    let template = serde_json::from_str(&users_template::render_artifacts_template()).unwrap();
+    let aws = Aws::default()
+        .expect("DescribeStacks", named(), ready())
+        .expect("GetTemplate", named(), aws::template(&template))
+        .expect("DescribeStacks", named(), ready());
+    assert_eq!(ensure(&aws.session()).await.unwrap().name, "archives-1x");
+    aws.finish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bucket_of_an_earlier_version_is_brought_up_to_date() {
+    let aws = Aws::default().expect("DescribeStacks", named(), ready()).expect(
+        "GetTemplate",
+        named(),
+        aws::template(&json!({"Resources": {}})),
+    );
+    let aws = made(aws, "UPDATE");
+    ensure(&aws.session()).await.unwrap();
+    aws.finish();
+}
+
+#[tokio::test]
+async fn a_bucket_that_somebody_else_is_making_is_not_touched() {
+    let status = aws::stack_with("UPDATE_IN_PROGRESS", false, &[]);
+    let aws = Aws::default().expect("DescribeStacks", named(), status);
+    let error = ensure(&aws.session()).await.unwrap_err().to_string();
+    assert!(error.contains("try again"), "{error}");
+    aws.finish();
+}

@@ -1,0 +1,126 @@
+//! The archives that `cargo xtask build` made, and what they are called in the bucket.
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use users_template::Stage;
+
+/// The list of archives, `manifest.json` in their directory. `cargo xtask build` writes it.
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    architecture: String,
+    functions: BTreeMap<String, Bundle>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bundle {
+    file: String,
+    sha256: String,
+    sha256_hex: String,
+}
+
+/// One archive.
+#[derive(Clone, Debug)]
+pub(crate) struct Archive {
+    /// The function, in kebab case.
+    pub(crate) function: String,
+    pub(crate) path: PathBuf,
+    /// Key of its object, named after its content.
+    pub(crate) key: String,
+    /// SHA-256 in base 64, as S3 and Lambda write it.
+    pub(crate) sha256: String,
+}
+
+/// Reads the list of archives, and compares it with what the stage needs.
+///
+/// # Errors
+/// When there is none, it is for another architecture than the stage's, or an archive is missing.
+pub(crate) fn read(directory: &Path, stage: &Stage) -> Result<Vec<Archive>> {
+    let file = directory.join("manifest.json");
+    let text = std::fs::read_to_string(&file).with_context(|| {
+        format!("cannot read {}; build the archives with `cargo xtask build`", file.display())
+    })?;
+    let manifest: Manifest = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not a list of archives", file.display()))?;
+    if manifest.architecture != stage.architecture.as_str() {
+        bail!(
+            "the archives in {} are for {}, but stage `{}` runs on {}; build them with `cargo \
+             xtask build --stage {}`",
+            directory.display(),
+            manifest.architecture,
+            stage.name,
+            stage.architecture.as_str(),
+            stage.name
+        );
+    }
+    let mut functions = manifest.functions;
+    let archives = users_template::functions().map(|function| {
+        let bundle = functions.remove(function).with_context(|| {
+            format!("{} has no archive of {function}; build them anew", file.display())
+        })?;
+        let path = directory.join(&bundle.file);
+        if !path.is_file() {
+            bail!("{} is missing; build the archives anew", path.display());
+        }
+        Ok(Archive {
+            function: function.to_owned(),
+            path,
+            key: format!("functions/{function}/{}.zip", bundle.sha256_hex),
+            sha256: bundle.sha256,
+        })
+    });
+    archives.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use serde_json::json;
+    use users_template::Stage;
+
+    fn directory(architecture: &str, functions: &[&str]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        let bundles: serde_json::Map<_, _> = functions
+            .iter()
+            .map(|name| {
+                std::fs::write(directory.path().join(format!("{name}.zip")), "zip").unwrap();
+                let bundle =
+                    json!({"file": format!("{name}.zip"), "sha256": "AA==", "sha256Hex": "00"});
+                ((*name).to_owned(), bundle)
+            })
+            .collect();
+        let manifest = json!({"architecture": architecture, "functions": bundles});
+        std::fs::write(directory.path().join("manifest.json"), manifest.to_string()).unwrap();
+        directory
+    }
+
+    fn refusal(directory: &tempfile::TempDir) -> String {
+        let stage = Stage { name: "dev".to_owned(), ..Stage::default() };
+        read(directory.path(), &stage).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn archives_are_keyed_by_function_and_content() {
+        let names: Vec<_> = users_template::functions().collect();
+        let directory = directory("arm64", &names);
+        let stage = Stage { name: "dev".to_owned(), ..Stage::default() };
+        let archives = read(directory.path(), &stage).unwrap();
+        assert_eq!(archives.len(), names.len());
+        assert_eq!(archives[0].key, format!("functions/{}/00.zip", names[0]));
+    }
+
+    #[test]
+    fn archives_that_do_not_fit_the_stage_are_refused_with_the_way_out() {
+        assert!(refusal(&tempfile::tempdir().unwrap()).contains("cargo xtask build"));
+        let names: Vec<_> = users_template::functions().collect();
+        let other = refusal(&directory("x86_64", &names));
+        assert!(other.contains("for x86_64, but stage `dev` runs on arm64"), "{other}");
+        let missing = refusal(&directory("arm64", &names[1..]));
+        assert!(missing.contains(names[0]), "{missing}");
+        let gone = directory("arm64", &names);
+        std::fs::remove_file(gone.path().join(format!("{}.zip", names[0]))).unwrap();
+        assert!(refusal(&gone).contains("missing"));
+    }
+}

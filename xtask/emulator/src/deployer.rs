@@ -1,0 +1,180 @@
+//! The deploy tool, run as `cargo xtask deploy` runs it.
+
+use crate::process;
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use users_template::Stage;
+
+/// What the stage of an emulator is made of, but for the instruction set.
+const STAGES: &str = include_str!("../stages.toml");
+
+/// The stage, its file, and where it goes.
+#[derive(Debug)]
+pub(crate) struct Deployer {
+    program: PathBuf,
+    endpoint: String,
+    region: String,
+    stages: PathBuf,
+    stage: Stage,
+}
+
+/// What the deploy tool says when it is done.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Report {
+    /// Whether there was anything to change.
+    pub(crate) changed: bool,
+    /// The change set.
+    #[serde(default)]
+    pub(crate) changes: Vec<Change>,
+}
+
+/// One resource of a change set.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Change {
+    /// Its logical id.
+    pub(crate) logical_id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+}
+
+/// A deployment that failed, in the words of the deploy tool.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl Deployer {
+    /// Prepares to deploy functions of an instruction set; `directory` takes the stages file.
+    pub(crate) fn new(
+        program: &Path,
+        endpoint: &str,
+        region: &str,
+        architecture: &str,
+        directory: &Path,
+    ) -> Result<Self> {
+        let text = format!("{STAGES}architecture = \"{architecture}\"\n");
+        let stage = users_template::stages(&text)?
+            .into_values()
+            .next()
+            .context("the emulator's stages file has no stage")?;
+        let stages = directory.join("stages.toml");
+        std::fs::write(&stages, text)
+            .with_context(|| format!("cannot write {}", stages.display()))?;
+        let (program, endpoint) = (program.to_owned(), endpoint.to_owned());
+        Ok(Self { program, endpoint, region: region.to_owned(), stages, stage })
+    }
+
+    /// Where it is deployed to.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// What is deployed.
+    pub(crate) fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The name of the stack.
+    pub(crate) fn stack(&self) -> String {
+        format!("users-{}", self.stage.name)
+    }
+
+    /// Deploys; the inner error is a deployment that failed.
+    pub(crate) async fn deploy(&self, bundles: &Path) -> Result<Result<Report, Failure>> {
+        let mut command = self.tool("deploy");
+        command.arg("--bundles").arg(bundles).args(["--yes", "--allow-iam", "--output", "json"]);
+        let output = process::run_showing_errors(&mut command, is_news).await?;
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            Some(0) => {
+                let line = String::from_utf8_lossy(&output.stdout);
+                let report = serde_json::from_str(line.trim()).with_context(|| {
+                    format!("the deploy tool printed what is no report: {line}")
+                })?;
+                Ok(Ok(report))
+            }
+            Some(1) => Ok(Err(Failure(errors))),
+            _ => bail!("the deploy tool ended with {}", output.status),
+        }
+    }
+
+    /// Removes the stack, as far as it is to be removed.
+    pub(crate) async fn destroy(&self) -> Result<()> {
+        let mut command = self.tool("destroy");
+        command.args(["--confirm", &self.stack()]);
+        let output = process::run_showing_errors(&mut command, is_news).await?;
+        if !output.status.success() {
+            bail!("the stack was not destroyed ({})", output.status);
+        }
+        Ok(())
+    }
+
+    /// The deploy tool with nothing but the emulator in its environment, so that neither a profile
+    /// nor an endpoint of the person who runs this can lead anywhere else.
+    fn tool(&self, command: &str) -> tokio::process::Command {
+        let mut tool = process::program(&self.program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("AWS_")) {
+                tool.env_remove(name);
+            }
+        }
+        let nowhere = self.stages.with_file_name("no-aws-configuration");
+        tool.env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_REGION", &self.region)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_CONFIG_FILE", &nowhere)
+            .env("AWS_SHARED_CREDENTIALS_FILE", &nowhere);
+        tool.arg(command).arg("--stages").arg(&self.stages).args(["--stage", &self.stage.name]);
+        tool
+    }
+}
+
+/// All but the resources that went well one by one: there are more than a hundred of them, and an
+/// emulator reports every one at every update.
+fn is_news(line: &str) -> bool {
+    let is_about_a_resource = line.contains("  AWS::") && !line.contains("AWS::CloudFormation::");
+    let went_well = line
+        .split_whitespace()
+        .any(|word| word.ends_with("_COMPLETE") || word.ends_with("_IN_PROGRESS"));
+    !(is_about_a_resource && went_well)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Deployer, is_news};
+    use std::path::Path;
+
+    #[test]
+    fn a_resource_that_went_well_is_no_news() {
+        assert!(!is_news("  0 s  CREATE_COMPLETE  Api  AWS::ApiGateway::RestApi  (0 s)"));
+        assert!(!is_news("  3 s  UPDATE_IN_PROGRESS  Api  AWS::ApiGateway::RestApi"));
+        for line in [
+            "  0 s  UPDATE_FAILED    F  AWS::Lambda::Function  (0 s)",
+            "  0 s  DELETE_SKIPPED   UsersTable  AWS::DynamoDB::Table  (0 s)",
+            "  9 s  CREATE_COMPLETE  users-emulator  AWS::CloudFormation::Stack  (9 s)",
+            "  ~ F  AWS::Lambda::Function  (Code)",
+            "error: the stack is now in UPDATE_ROLLBACK_COMPLETE",
+        ] {
+            assert!(is_news(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_stage_of_an_emulator_is_one_and_takes_the_instruction_set_of_the_archives() {
+        let directory = tempfile::tempdir().unwrap();
+        for architecture in ["arm64", "x86_64"] {
+            let deployer =
+                Deployer::new(Path::new("tool"), "http://h", "r", architecture, directory.path())
+                    .unwrap();
+            assert_eq!(deployer.stage().architecture.as_str(), architecture);
+            assert_eq!(deployer.stack(), "users-emulator");
+            assert!(!deployer.stage().protected, "its tables must be deletable");
+        }
+        assert!(
+            Deployer::new(Path::new("tool"), "http://h", "r", "mips", directory.path()).is_err()
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! Cargo, and the programs that it builds.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Command;
+
+/// Variables that cargo set for us. Left in place they would make it rebuild what depends on them.
+const OURS: [&str; 5] =
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CFG_", "CARGO_BIN_", "CARGO_CRATE_"];
+
+/// The root of the project.
+pub(crate) fn root() -> PathBuf {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest.ancestors().nth(2).map(Path::to_path_buf).unwrap_or(manifest)
+}
+
+/// Builds one program and gives its file: the only one of this name among what cargo says it built.
+/// What is run is then one and the same from the first step to the last, whatever is edited meanwhile.
+pub(crate) async fn build(name: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(arguments).args(["--quiet", "--locked", "--message-format"]);
+    command.arg("json-render-diagnostics");
+    let output = run_showing_errors(&mut command, |_| true).await?;
+    if !output.status.success() {
+        bail!("{name} cannot be built");
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    executable(&messages, name).with_context(|| format!("cargo built no program {name}"))
+}
+
+/// Finds a program in cargo's messages, one JSON document a line.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let file = message["executable"].as_str()?;
+        (message["target"]["name"] == name).then(|| PathBuf::from(file))
+    })
+}
+
+/// The cargo that called us, in the project's root; ended when it is dropped.
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| OURS.iter().any(|prefix| name.starts_with(prefix))) {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(root()).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// A program that was built; ended when it is dropped.
+pub(crate) fn program(file: &Path) -> Command {
+    let mut command = Command::new(file);
+    command.current_dir(root()).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Runs a command to its end, showing line by line what it says on standard error, as far as it is
+/// worth showing.
+pub(crate) async fn run_showing_errors(
+    command: &mut Command,
+    is_shown: impl Fn(&str) -> bool,
+) -> Result<Output> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run a program")?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (output, errors, status) =
+        tokio::join!(read(stdout, |_| false), read(stderr, is_shown), child.wait());
+    Ok(Output {
+        status: status.context("cannot wait for a program")?,
+        stdout: output.into_bytes(),
+        stderr: errors.into_bytes(),
+    })
+}
+
+/// All that a stream says until it ends.
+async fn read(stream: Option<impl AsyncRead + Unpin>, is_shown: impl Fn(&str) -> bool) -> String {
+    let mut text = String::new();
+    let Some(stream) = stream else { return text };
+    let mut lines = BufReader::new(stream).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if is_shown(&line) {
+            eprintln!("   | {line}");
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::executable;
+    use std::path::Path;
+
+    #[test]
+    fn a_program_is_found_in_what_cargo_says() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"lib"},"executable":null}
+not json
+{"reason":"compiler-artifact","target":{"name":"other"},"executable":"/t/other"}
+{"reason":"compiler-artifact","target":{"name":"api"},"executable":"/t/deps/api-1"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executable(messages, "api").as_deref(), Some(Path::new("/t/deps/api-1")));
+        assert_eq!(executable(messages, "lib"), None);
+        assert_eq!(executable("", "api"), None);
+    }
+}

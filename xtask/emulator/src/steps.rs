@@ -1,0 +1,83 @@
+//! What is printed while a run goes on, and whose fault it is when it ends early.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Something that the emulator does not do, and that this project cannot help.
+#[derive(Debug)]
+pub(crate) struct EmulatorFault(pub(crate) String);
+
+impl fmt::Display for EmulatorFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for EmulatorFault {}
+
+/// The steps of a run, each printed with the seconds it took.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    begun: Instant,
+    number: u32,
+}
+
+impl Steps {
+    pub(crate) fn new() -> Self {
+        Self { begun: Instant::now(), number: 0 }
+    }
+
+    /// Runs one step.
+    pub(crate) async fn step<T>(
+        &mut self,
+        title: &str,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        self.number += 1;
+        eprintln!("\n== {}. {title}", self.number);
+        let begun = Instant::now();
+        let result = work.await;
+        let verdict = if result.is_ok() { "done" } else { "failed" };
+        eprintln!("   {verdict} in {}", seconds(begun.elapsed()));
+        result
+    }
+
+    /// The time since the first step began, for a person.
+    pub(crate) fn elapsed(&self) -> String {
+        seconds(self.begun.elapsed())
+    }
+}
+
+/// Comes back when somebody wants this to end: Ctrl-C, or a signal to terminate.
+pub(crate) async fn interrupted() {
+    let ctrl_c = async {
+        // Without a handler there is nothing to wait for, and the signal ends the process.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    () = ctrl_c => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(_) => ctrl_c.await,
+        }
+    }
+    #[cfg(not(unix))]
+    ctrl_c.await;
+}
+
+/// Prints a line below the title of a step.
+pub(crate) fn say(text: impl fmt::Display) {
+    eprintln!("   {text}");
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}

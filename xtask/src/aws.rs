@@ -1,0 +1,117 @@
+//! The commands that speak to AWS. They are a program of their own, `users-aws`, because the SDK
+//! takes minutes to compile: here their names are known, and what has to be built before.
+
+use crate::{build, cargo, project};
+use anyhow::{Context, Result};
+use std::ffi::OsString;
+use std::process::{Command, ExitCode, Stdio};
+
+/// What follows the name of such a command.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Arguments {
+    /// As `cargo xtask <command> --help` says.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    arguments: Vec<OsString>,
+}
+
+/// Runs a command as it is.
+pub(crate) fn run(name: &str, arguments: &Arguments) -> Result<ExitCode> {
+    let mut command = command(name);
+    command.args(&arguments.arguments);
+    finish(command)
+}
+
+/// Runs a command that needs the archives of the functions, which are built before unless
+/// `--bundles` says where they are.
+pub(crate) fn run_with_bundles(name: &str, arguments: &Arguments) -> Result<ExitCode> {
+    let mut command = command(name);
+    command.args(&arguments.arguments);
+    if let Some(stage) = stage_to_build(&arguments.arguments) {
+        let file = value_of(&arguments.arguments, "--stages");
+        let stage = project::stage_in(file.as_deref(), &stage)?;
+        let architecture = build::Arch::from(stage.architecture);
+        build::build(architecture)?;
+        let bundles = project::target()?.join("bundles").join(architecture.as_str());
+        command.arg("--bundles").arg(bundles);
+    }
+    finish(command)
+}
+
+fn command(name: &str) -> Command {
+    let mut command = cargo::cargo();
+    // Options can name files as seen from where the user is.
+    if let Ok(directory) = std::env::current_dir() {
+        command.current_dir(directory);
+    }
+    let manifest = project::root().join("Cargo.toml");
+    command.args(["run", "--quiet", "--package", "users-aws", "--manifest-path"]);
+    command.arg(manifest).args(["--", name]);
+    command
+}
+
+/// Becomes the program, so that Ctrl-C and the exit status are its own.
+#[cfg(unix)]
+fn finish(mut command: Command) -> Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+
+    Err(command.stdin(Stdio::inherit()).exec()).context("cannot run cargo")
+}
+
+#[cfg(not(unix))]
+fn finish(mut command: Command) -> Result<ExitCode> {
+    let status = command.stdin(Stdio::inherit()).status().context("cannot run cargo")?;
+    Ok(match status.code().and_then(|code| u8::try_from(code).ok()) {
+        Some(code) => ExitCode::from(code),
+        None => ExitCode::FAILURE,
+    })
+}
+
+/// The stage to build for; none when the archives are named, or when the command will not get as
+/// far as to need them.
+fn stage_to_build(arguments: &[OsString]) -> Option<String> {
+    let helps = |argument: &OsString| argument == "--help" || argument == "-h";
+    if arguments.iter().any(helps) || value_of(arguments, "--bundles").is_some() {
+        return None;
+    }
+    value_of(arguments, "--stage")
+}
+
+/// The value of an option, as `--name value` or `--name=value`.
+fn value_of(arguments: &[OsString], name: &str) -> Option<String> {
+    let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix(name) {
+            Some("") => return arguments.next().map(str::to_owned),
+            Some(rest) if rest.starts_with('=') => return Some(rest[1..].to_owned()),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{stage_to_build, value_of};
+    use std::ffi::OsString;
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn options_are_found_in_both_spellings() {
+        for text in ["--yes --stage dev", "--stage=dev --yes"] {
+            assert_eq!(value_of(&words(text), "--stage").as_deref(), Some("dev"), "{text}");
+        }
+        assert_eq!(value_of(&words("--stages file"), "--stage"), None);
+        assert_eq!(value_of(&words("--stage"), "--stage"), None);
+    }
+
+    #[test]
+    fn nothing_is_built_for_help_or_when_the_archives_are_named() {
+        assert_eq!(stage_to_build(&words("--stage dev --yes")).as_deref(), Some("dev"));
+        assert_eq!(stage_to_build(&words("--stage dev --help")), None);
+        assert_eq!(stage_to_build(&words("--stage dev --bundles target/b")), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! The project's own files.
+
+use super::{Check, State, places};
+use users_template::Stage;
+
+/// The stages that count, and whether they can be read.
+pub(super) fn stages(wanted: Option<&str>) -> (Vec<Stage>, Vec<Check>) {
+    let name = "stages.toml";
+    let read = match wanted {
+        Some(wanted) => places::stage(wanted).map(|stage| vec![stage]),
+        None => places::stages().map(|stages| stages.into_values().collect()),
+    };
+    match read {
+        Ok(stages) => {
+            let names: Vec<_> = stages.iter().map(|stage| stage.name.as_str()).collect();
+            let check = Check::ok(name, names.join(", "));
+            (stages, vec![check])
+        }
+        Err(error) => {
+            let fix = "its keys and rules stand in xtask/template/src/stages/model.rs";
+            let check = Check::of(State::Missing, name, format!("{error:#}"), fix);
+            (Vec::new(), vec![check])
+        }
+    }
+}
+
+/// Whether the generated files are what would be generated now; nothing when that cannot be told,
+/// which the check of the stages says.
+pub(super) fn templates() -> Option<Check> {
+    let name = "templates/";
+    let stages = places::stages().ok()?;
+    let stale = users_template::check_outputs(&places::root().join("templates"), &stages);
+    Some(match stale {
+        Ok(stale) if stale.is_empty() => Check::ok(name, "up to date"),
+        Ok(stale) => {
+            let detail = format!("out of date: {}", stale.join(", "));
+            Check::of(State::Warning, name, detail, "cargo xtask synth")
+        }
+        Err(error) => Check::of(State::Warning, name, format!("{error}"), "cargo xtask synth"),
+    })
+}
