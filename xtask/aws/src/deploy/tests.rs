@@ -132,6 +132,15 @@ fn through(aws: Aws, kind: &str, ended: &str) -> Aws {
         .expect("DescribeStacks", named(), aws::stack(ended))
 }
 
+/// A sound stack, and what became of a change set for it.
+fn proposed(change_set: String) -> Aws {
+    Aws::default()
+        .expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE"))
+        .expect("GetTemplate", named(), empty_template())
+        .expect("CreateChangeSet", wanted("UPDATE"), aws::change_set_created())
+        .expect("DescribeChangeSet", the_change_set(), change_set)
+}
+
 fn empty_template() -> String {
     aws::template(&json!({"Resources": {}}))
 }
@@ -174,11 +183,7 @@ async fn nothing_to_change_is_a_success_and_leaves_no_change_set_behind() {
          create a change set.",
         "No updates are to be performed.",
     ] {
-        let aws = Aws::default()
-            .expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE"))
-            .expect("GetTemplate", named(), empty_template())
-            .expect("CreateChangeSet", wanted("UPDATE"), aws::change_set_created())
-            .expect("DescribeChangeSet", the_change_set(), aws::change_set("FAILED", reason, &[]))
+        let aws = proposed(aws::change_set("FAILED", reason, &[]))
             .expect("DeleteChangeSet", the_change_set(), aws::done("DeleteChangeSet"))
             .expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE"));
         assert!(run(&aws, &prepared(), YES).await.unwrap().is_none());
@@ -188,15 +193,7 @@ async fn nothing_to_change_is_a_success_and_leaves_no_change_set_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_set_that_cannot_be_made_says_why() {
-    let aws = Aws::default()
-        .expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE"))
-        .expect("GetTemplate", named(), empty_template())
-        .expect("CreateChangeSet", wanted("UPDATE"), aws::change_set_created())
-        .expect(
-            "DescribeChangeSet",
-            the_change_set(),
-            aws::change_set("FAILED", "Unresolved resource dependencies [Nobody]", &[]),
-        )
+    let aws = proposed(aws::change_set("FAILED", "Unresolved resource dependencies [Nobody]", &[]))
         .expect("DeleteChangeSet", the_change_set(), aws::done("DeleteChangeSet"));
     let error = run(&aws, &prepared(), YES).await.unwrap_err().to_string();
     assert!(error.contains("Unresolved resource dependencies [Nobody]"), "{error}");
@@ -337,16 +334,11 @@ async fn what_holds_state_is_not_replaced_or_removed_without_its_own_flag() {
         ("Modify", "UsersTable", "AWS::DynamoDB::Table", "Conditional"),
         ("Remove", "UsersTable", "AWS::DynamoDB::Table", ""),
     ] {
-        let aws = Aws::default()
-            .expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE"))
-            .expect("GetTemplate", named(), empty_template())
-            .expect("CreateChangeSet", wanted("UPDATE"), aws::change_set_created())
-            .expect(
-                "DescribeChangeSet",
-                the_change_set(),
-                aws::change_set("CREATE_COMPLETE", "", &[change]),
-            )
-            .expect("DeleteChangeSet", the_change_set(), aws::done("DeleteChangeSet"));
+        let aws = proposed(aws::change_set("CREATE_COMPLETE", "", &[change])).expect(
+            "DeleteChangeSet",
+            the_change_set(),
+            aws::done("DeleteChangeSet"),
+        );
         let error = refusal(run(&aws, &prepared(), YES).await);
         assert!(error.contains("UsersTable") && error.contains("--allow-replacement"), "{error}");
         aws.finish();
@@ -391,15 +383,7 @@ async fn policies_are_not_widened_without_their_own_flag() {
 #[tokio::test(start_paused = true)]
 async fn a_stack_that_changed_meanwhile_is_looked_at_anew() {
     let change = ("Modify", "A", "AWS::Lambda::Function", "False");
-    let aws = Aws::default()
-        .expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE"))
-        .expect("GetTemplate", named(), empty_template())
-        .expect("CreateChangeSet", wanted("UPDATE"), aws::change_set_created())
-        .expect(
-            "DescribeChangeSet",
-            the_change_set(),
-            aws::change_set("CREATE_COMPLETE", "", &[change]),
-        )
+    let aws = proposed(aws::change_set("CREATE_COMPLETE", "", &[change]))
         .expect("DescribeStackEvents", by_id(), aws::events(&[]))
         .answer(
             "ExecuteChangeSet",
@@ -416,15 +400,7 @@ async fn a_stack_that_changed_meanwhile_is_looked_at_anew() {
 async fn a_failure_is_told_by_its_first_real_cause_and_the_place_in_our_code() {
     let lambda = "AWS::Lambda::Function";
     let change = ("Modify", "UsersListQueryFunction", lambda, "False");
-    let aws = Aws::default()
-        .expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE"))
-        .expect("GetTemplate", named(), empty_template())
-        .expect("CreateChangeSet", wanted("UPDATE"), aws::change_set_created())
-        .expect(
-            "DescribeChangeSet",
-            the_change_set(),
-            aws::change_set("CREATE_COMPLETE", "", &[change]),
-        )
+    let aws = proposed(aws::change_set("CREATE_COMPLETE", "", &[change]))
         .expect("DescribeStackEvents", by_id(), aws::events(&[]))
         .expect("ExecuteChangeSet", execution(), aws::done("ExecuteChangeSet"))
         .expect("DescribeStacks", by_id(), aws::stack("UPDATE_ROLLBACK_COMPLETE"))
@@ -516,15 +492,7 @@ async fn throttling_is_waited_out_and_told_when_it_does_not_end() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_breaks_in_the_middle_is_told_with_how_to_go_on() {
     let change = ("Modify", "A", "AWS::Lambda::Function", "False");
-    let aws = Aws::default()
-        .expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE"))
-        .expect("GetTemplate", named(), empty_template())
-        .expect("CreateChangeSet", wanted("UPDATE"), aws::change_set_created())
-        .expect(
-            "DescribeChangeSet",
-            the_change_set(),
-            aws::change_set("CREATE_COMPLETE", "", &[change]),
-        )
+    let aws = proposed(aws::change_set("CREATE_COMPLETE", "", &[change]))
         .expect("DescribeStackEvents", by_id(), aws::events(&[]))
         .expect("ExecuteChangeSet", execution(), aws::done("ExecuteChangeSet"));
     // The first try and the two that the SDK makes after it.
