@@ -32,7 +32,7 @@ pub(crate) fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::Client,
         .credentials_provider(credentials(env)?)
         .retry_config(retry())
         .timeout_config(timeout())
-        .interceptor(crate::telemetry::Meter)
+        .interceptor(crate::telemetry::Recorder)
         .http_client(http_client());
     if let Some(url) = endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB") {
         config = config.endpoint_url(url);
@@ -50,6 +50,7 @@ pub(crate) fn eventbridge(
         .credentials_provider(credentials(env)?)
         .retry_config(retry())
         .timeout_config(timeout())
+        .interceptor(crate::telemetry::Recorder)
         .http_client(http_client());
     if let Some(url) = endpoint(env, "AWS_ENDPOINT_URL_EVENTBRIDGE") {
         config = config.endpoint_url(url);

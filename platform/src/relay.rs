@@ -5,21 +5,26 @@
 //! two entries of the same user, since it may take the second and refuse the first; and after a
 //! failure nothing more is sent.
 
+use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::{RelayConfig, process_environment};
 use crate::error::Error;
 use crate::http::wire;
 use crate::store::entry_from_image;
-use crate::telemetry;
+use crate::telemetry::{self, Span, TraceHeader, recorded};
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use futures_util::future::BoxFuture;
 use lambda_http::lambda_runtime::{self, Context, LambdaEvent, service_fn};
 use std::collections::HashSet;
+use std::time::Instant;
 use users_contract::RELAY;
 use users_contract::schema::EVENT_SCHEMA_VERSION;
 use users_domain::{AuditEntry, UserId};
 
+/// What the relay does, in logs and traces.
+const OPERATION: &str = "publishAudit";
 /// Most entries that EventBridge takes in a call.
 const CALL_MAX_ENTRIES: usize = 10;
 /// Most bytes that EventBridge takes in a call, with some room for how it counts.
@@ -66,7 +71,20 @@ impl Relay {
     /// repeats the batch from there.
     pub async fn publish(&self, event: Event, context: &Context) -> DynamoDbEventResponse {
         let records = event.records.len();
-        let (published, failure) = self.publish_all(event.records).await;
+        let begun = Instant::now();
+        // On the heap and without its type, as in `http/serve.rs`.
+        let publishing: BoxFuture<'_, _> = Box::pin(self.publish_all(event.records));
+        let ((published, failure), calls) = recorded(publishing).await;
+        let trace = TraceHeader::parse(context.xray_trace_id.as_deref());
+        let span = Span {
+            operation: OPERATION,
+            outcome: if failure.is_none() { "success" } else { "failed" },
+            status: failure.as_ref().map(|_| 503),
+            correlation_id: None,
+            begun,
+            calls: &calls,
+        };
+        span.send(trace, &SystemClock, &SystemEntropy);
         let mut response = DynamoDbEventResponse::default();
         match failure {
             None => tracing::info!(
@@ -74,8 +92,8 @@ impl Relay {
                 function_name = telemetry::function_name(),
                 function_request_id = context.request_id,
                 cold_start = telemetry::first_invocation(),
-                xray_trace_id = telemetry::trace_id(context.xray_trace_id.as_deref()),
-                operation = "publishAudit",
+                xray_trace_id = trace.root,
+                operation = OPERATION,
                 outcome = "success",
                 records,
                 published,
@@ -87,8 +105,8 @@ impl Relay {
                     function_name = telemetry::function_name(),
                     function_request_id = context.request_id,
                     cold_start = telemetry::first_invocation(),
-                    xray_trace_id = telemetry::trace_id(context.xray_trace_id.as_deref()),
-                    operation = "publishAudit",
+                    xray_trace_id = trace.root,
+                    operation = OPERATION,
                     outcome = "failed",
                     records,
                     published,

@@ -6,9 +6,11 @@
 //! Only this crate's own lines are written. Libraries underneath log requests and answers in full
 //! at their debug levels, and those hold personal data.
 
-mod usage;
+mod calls;
+mod trace;
 
-pub(crate) use usage::{Meter, Usage, counted};
+pub(crate) use calls::{Calls, Recorder, recorded};
+pub(crate) use trace::{Span, TraceHeader};
 
 use crate::config::{Environment, optional};
 use crate::http::{Rejection, Response};
@@ -37,13 +39,7 @@ pub(crate) fn function_name() -> &'static str {
     FUNCTION_NAME.get().map(String::as_str).unwrap_or_default()
 }
 
-/// The id in a tracing header (`Root=1-...;Parent=...;Sampled=1`); empty when there is none.
-pub(crate) fn trace_id(header: Option<&str>) -> &str {
-    let mut parts = header.unwrap_or_default().split(';');
-    parts.find_map(|part| part.trim().strip_prefix("Root=")).unwrap_or_default()
-}
-
-/// Begins to log, at the level of `LOG_LEVEL` (`info` when absent or unknown).
+/// Begins to log, at the level of `LOG_LEVEL` (`info` when absent or unknown), and to trace.
 pub(crate) fn init(env: Environment<'_>) {
     if let Some(name) = optional(env, "AWS_LAMBDA_FUNCTION_NAME") {
         // A second call, as tests may make it, changes nothing.
@@ -54,6 +50,7 @@ pub(crate) fn init(env: Environment<'_>) {
         .unwrap_or(LevelFilter::INFO);
     // A second call, as tests may make it, changes nothing.
     let _ = tracing_subscriber::registry().with(lines(level, std::io::stdout)).try_init();
+    trace::init(env);
     // A panic's text may quote the value that caused it, so only its place is told.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -103,13 +100,11 @@ pub(crate) struct Invocation<'a> {
     pub(crate) operation: &'static str,
     pub(crate) function_request_id: &'a str,
     pub(crate) correlation_id: &'a CorrelationId,
-    /// The tracing header, as Lambda gave it.
-    pub(crate) trace_header: Option<&'a str>,
+    pub(crate) trace: TraceHeader<'a>,
     /// The account of the caller.
     pub(crate) caller_account: &'a str,
     pub(crate) duration: Duration,
-    /// What was asked of DynamoDB.
-    pub(crate) usage: Usage,
+    pub(crate) calls: &'a Calls,
 }
 
 impl Invocation<'_> {
@@ -126,7 +121,7 @@ impl Invocation<'_> {
                     function_name = function_name(),
                     function_request_id = self.function_request_id,
                     cold_start = first_invocation(),
-                    xray_trace_id = trace_id(self.trace_header),
+                    xray_trace_id = self.trace.root,
                     correlation_id = self.correlation_id.as_str(),
                     operation = self.operation,
                     outcome,
@@ -134,10 +129,10 @@ impl Invocation<'_> {
                     duration_ms,
                     replayed = response.replayed,
                     retries = response.retries,
-                    dynamodb_calls = self.usage.calls,
-                    dynamodb_attempts = self.usage.attempts,
-                    read_units = self.usage.read_units,
-                    write_units = self.usage.write_units,
+                    dynamodb_calls = self.calls.list.len(),
+                    dynamodb_attempts = self.calls.attempts(),
+                    read_units = self.calls.read_units,
+                    write_units = self.calls.write_units,
                     caller_account = self.caller_account,
                     $($extra)*
                 )
@@ -167,23 +162,4 @@ pub(crate) fn chain(error: impl StdError) -> String {
         source = error.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::trace_id;
-
-    #[test]
-    fn the_trace_id_is_the_root_of_the_header() {
-        let id = "1-5759e988-bd862e3fe1be46a994272793";
-        for header in [
-            format!("Root={id};Parent=53995c3f42cd8ad8;Sampled=1"),
-            format!("Self=1-0-0; Root={id}"),
-            format!("Root={id}"),
-        ] {
-            assert_eq!(trace_id(Some(&header)), id, "{header}");
-        }
-        assert_eq!(trace_id(Some("Parent=53995c3f42cd8ad8")), "");
-        assert_eq!(trace_id(None), "");
-    }
 }

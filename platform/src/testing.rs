@@ -82,7 +82,7 @@ impl World {
                     .with_initial_backoff(Duration::from_millis(1)),
             )
             .endpoint_url(format!("http://{address}"))
-            .interceptor(crate::telemetry::Meter)
+            .interceptor(crate::telemetry::Recorder)
             .http_client(faults.over(aws_smithy_http_client::Builder::new().build_http()))
             .build();
         let store = Store::new(

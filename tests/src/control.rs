@@ -143,6 +143,25 @@ impl Control {
         page
     }
 
+    /// What the function sent to the X-Ray daemon about the call with this correlation id. Waits
+    /// until it is there: the answer may be quicker.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn trace_of(&self, correlation_id: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            let found = elements(&self.get("/traces", &[]).await)
+                .into_iter()
+                .find(|document| document["annotations"]["correlation_id"] == correlation_id);
+            if let Some(document) = found {
+                return document;
+            }
+            assert!(begun.elapsed() < PATIENCE, "there is no trace of {correlation_id}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     /// How many records the relay has given up on.
     pub async fn dead_letters(&self) -> usize {
         elements(&self.get("/dead-letters", &[]).await).len()

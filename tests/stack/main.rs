@@ -10,3 +10,4 @@ mod crashes;
 mod events;
 mod refusals;
 mod sequences;
+mod traces;

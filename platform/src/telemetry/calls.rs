@@ -1,0 +1,191 @@
+//! What an invocation asks of AWS, recorded between the SDK and the network: how often, for how
+//! long, and the capacity that DynamoDB says it took.
+//!
+//! The record belongs to the task of the invocation, so that whoever makes a call need not pass it
+//! along; the SDK runs its interceptors in the task that made the call.
+
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+    FinalizerInterceptorContextRef,
+};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetItemOutput};
+use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
+use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
+use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
+use aws_sdk_dynamodb::operation::transact_write_items::{
+    TransactWriteItemsInput, TransactWriteItemsOutput,
+};
+use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+/// What was asked of AWS.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Calls {
+    /// The calls, in the order in which they were begun.
+    pub(crate) list: Vec<Call>,
+    /// Read capacity units.
+    pub(crate) read_units: f64,
+    /// Write capacity units. Those of a transaction that was cancelled are not told by DynamoDB, and
+    /// so not counted.
+    pub(crate) write_units: f64,
+}
+
+/// One call, however often it was tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The service, as the SDK calls it.
+    pub(crate) service: String,
+    /// The operation, such as `GetItem`.
+    pub(crate) operation: String,
+    pub(crate) begun: Instant,
+    /// How long it took, with all tries; zero while it goes on.
+    pub(crate) took: Duration,
+    /// Requests sent; more than one when the SDK tried again.
+    pub(crate) attempts: u32,
+    /// The status of the last answer, if there was any.
+    pub(crate) status: Option<u16>,
+    /// The id that AWS gave the last request.
+    pub(crate) request_id: Option<String>,
+}
+
+impl Calls {
+    /// Requests sent, in all.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.list.iter().map(|call| call.attempts).sum()
+    }
+}
+
+tokio::task_local! {
+    static CALLS: RefCell<Calls>;
+}
+
+/// Runs a future and records what it asks of AWS.
+pub(crate) async fn recorded<F: Future>(future: F) -> (F::Output, Calls) {
+    CALLS
+        .scope(RefCell::default(), async move {
+            let output = future.await;
+            (output, CALLS.with(RefCell::take))
+        })
+        .await
+}
+
+/// Changes the record, when somebody wants one. The hooks below hold it for a moment each and never
+/// call one another, so it is never held twice.
+fn record<T>(change: impl FnOnce(&mut Calls) -> T) -> Option<T> {
+    CALLS.try_with(|calls| calls.try_borrow_mut().ok().map(|mut calls| change(&mut calls))).ok()?
+}
+
+/// Which call of the record a configuration belongs to: several go on at once.
+#[derive(Clone, Copy, Debug)]
+struct Place(usize);
+
+impl Storable for Place {
+    type Storer = StoreReplace<Self>;
+}
+
+/// Changes the call that a configuration belongs to.
+fn record_call(bag: &ConfigBag, change: impl FnOnce(&mut Call)) {
+    let Some(Place(place)) = bag.load::<Place>() else { return };
+    record(|calls| calls.list.get_mut(*place).map(change));
+}
+
+/// Records calls, and asks DynamoDB to say what each consumed.
+#[derive(Debug)]
+pub(crate) struct Recorder;
+
+impl Intercept for Recorder {
+    fn name(&self) -> &'static str {
+        "Recorder"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let input = context.input_mut();
+        // The answer grows by one number; nothing else changes, and nothing is paid for it.
+        macro_rules! ask {
+            ($($input:ty),*) => {
+                $(if let Some(input) = input.downcast_mut::<$input>() {
+                    input.return_consumed_capacity = Some(ReturnConsumedCapacity::Total);
+                })*
+            };
+        }
+        ask!(BatchGetItemInput, GetItemInput, PutItemInput, QueryInput, TransactWriteItemsInput);
+        let metadata = bag.load::<Metadata>();
+        let call = Call {
+            service: metadata.map(Metadata::service).unwrap_or_default().to_owned(),
+            operation: metadata.map(Metadata::name).unwrap_or_default().to_owned(),
+            begun: Instant::now(),
+            took: Duration::ZERO,
+            attempts: 0,
+            status: None,
+            request_id: None,
+        };
+        let place = record(|calls| {
+            calls.list.push(call);
+            calls.list.len() - 1
+        });
+        if let Some(place) = place {
+            bag.interceptor_state().store_put(Place(place));
+        }
+        Ok(())
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        record_call(bag, |call| call.attempts += 1);
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        record_call(bag, |call| {
+            call.took = call.begun.elapsed();
+            call.status = response.map(|response| response.status().as_u16());
+            let id = response.and_then(|response| response.headers().get("x-amzn-requestid"));
+            call.request_id = id.map(str::to_owned);
+        });
+        let Some(Ok(output)) = context.output_or_error() else { return Ok(()) };
+        let one = |consumed: Option<&ConsumedCapacity>| {
+            consumed.and_then(ConsumedCapacity::capacity_units).unwrap_or_default()
+        };
+        let all = |consumed: &[ConsumedCapacity]| -> f64 {
+            consumed.iter().filter_map(ConsumedCapacity::capacity_units).sum()
+        };
+        let mut read = 0.0;
+        let mut written = 0.0;
+        if let Some(output) = output.downcast_ref::<GetItemOutput>() {
+            read = one(output.consumed_capacity());
+        } else if let Some(output) = output.downcast_ref::<QueryOutput>() {
+            read = one(output.consumed_capacity());
+        } else if let Some(output) = output.downcast_ref::<BatchGetItemOutput>() {
+            read = all(output.consumed_capacity());
+        } else if let Some(output) = output.downcast_ref::<PutItemOutput>() {
+            written = one(output.consumed_capacity());
+        } else if let Some(output) = output.downcast_ref::<TransactWriteItemsOutput>() {
+            written = all(output.consumed_capacity());
+        }
+        record(|calls| {
+            calls.read_units += read;
+            calls.write_units += written;
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! One correlation id leads to everything that its call has left behind.
+
+use serde_json::{Value, json};
+use users_tests::control::Control;
+use users_tests::{Api, id_of};
+
+/// The calls of AWS in a document, in order.
+fn calls(document: &Value) -> Vec<&str> {
+    let calls = document["subsegments"].as_array().into_iter().flatten();
+    calls.filter_map(|call| call["aws"]["operation"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_correlation_id_finds_trace_audit_entry_and_event() {
+    let control = Control::take_turn().await;
+    let api = Api::connect();
+    let after = control.last_event().await;
+    let user = api.new_user().await;
+    let id = id_of(&user);
+    let correlation = format!("trace-{id}");
+    let patch = api.update(id, &json!({"displayName": "Grace"}));
+    let answer = patch.header("X-Correlation-Id", &correlation).send().await.expect_status(200);
+    assert_eq!(answer.header("x-correlation-id"), correlation);
+
+    let document = control.trace_of(&correlation).await;
+    assert_eq!(document["annotations"]["operation"], "updateUser");
+    assert_eq!(document["annotations"]["outcome"], "success");
+    assert_eq!(calls(&document), ["GetItem", "TransactWriteItems"]);
+    for call in document["subsegments"].as_array().unwrap() {
+        assert_eq!(call["http"]["response"]["status"], 200, "{document}");
+        assert!(call["start_time"].as_f64() >= document["start_time"].as_f64(), "{document}");
+        assert!(call["end_time"].as_f64() <= document["end_time"].as_f64(), "{document}");
+    }
+
+    let history = api.history(id).await;
+    assert_eq!(history[1]["correlationId"], correlation.as_str());
+    let events = control.events_until(after, id, 2).await;
+    assert!(events.iter().any(|event| event["detail"]["correlationId"] == correlation.as_str()));
+    control.finish().await;
+}
