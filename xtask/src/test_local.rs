@@ -5,7 +5,7 @@
 mod emulator;
 mod place;
 
-use crate::{cargo, local};
+use crate::{cargo, local, project};
 use anyhow::{Context, Result, bail};
 use place::Place;
 use serde::Deserialize;
@@ -175,7 +175,7 @@ fn run_embedded(arguments: &Embedded) -> Result<()> {
             .env("USERS_LOCAL_STACK", &built.program)
             .env("USERS_LOCAL_FUNCTIONS", &built.functions)
             .env("USERS_LOCAL_TEMPLATE", &built.template)
-            .env("USERS_XTASK", std::env::current_exe()?);
+            .env("USERS_XTASK", project::program()?);
         cargo::run(&mut command)
     });
     if result.is_err()
