@@ -35,7 +35,7 @@ pub(crate) fn hex_digest(text: &str) -> String {
 
 /// Makes the bucket, or brings it up to date, and hands it back.
 pub(crate) async fn ensure(session: &Session) -> Result<Bucket> {
-    let stack = StackClient::named(session, STACK, BTreeMap::new());
+    let stack = StackClient::named(&session.config, STACK);
     let body = users_template::render_artifacts_template();
     let found = stack.find(STACK).await?;
     let kind = match Readiness::of(found.as_ref().and_then(|stack| stack.stack_status())) {
@@ -58,13 +58,13 @@ pub(crate) async fn ensure(session: &Session) -> Result<Bucket> {
     if let Some(kind) = kind {
         ui::say(format_args!("Making the bucket for archives (stack {STACK}) ..."));
         let wanted = Wanted {
-            digest: hex_digest(&body)[..16].to_owned(),
+            token: format!("users-{}", &hex_digest(&body)[..16]),
             source: Source::Body(body),
             parameters: BTreeMap::new(),
             tags: BTreeMap::from([("service".to_owned(), "users".to_owned())]),
         };
         if let Some(change_set) = stack.propose(&wanted, kind).await? {
-            let ended = stack.execute(&change_set, &wanted.token()).await?;
+            let ended = stack.execute(&change_set, &wanted.token).await?;
             if !matches!(
                 ended.status,
                 Some(StackStatus::CreateComplete | StackStatus::UpdateComplete)
@@ -82,7 +82,7 @@ pub(crate) async fn ensure(session: &Session) -> Result<Bucket> {
 
 /// The bucket, when it is there.
 pub(crate) async fn find(session: &Session) -> Result<Option<Bucket>> {
-    let stack = StackClient::named(session, STACK, BTreeMap::new());
+    let stack = StackClient::named(&session.config, STACK);
     let name = match stack.find(STACK).await? {
         Some(found) => outputs(&found).remove("ArtifactBucketName"),
         None => None,

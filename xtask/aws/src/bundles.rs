@@ -37,7 +37,10 @@ pub(crate) struct Archive {
 ///
 /// # Errors
 /// When there is none, it is for another architecture than the stage's, or an archive is missing.
-pub(crate) fn read(directory: &Path, stage: &Stage) -> Result<Vec<Archive>> {
+pub(crate) fn read(directory: Option<&Path>, stage: &Stage) -> Result<Vec<Archive>> {
+    // `cargo xtask` builds them and says where they are.
+    let directory =
+        directory.context("say with --bundles where `cargo xtask build` put the archives")?;
     let file = directory.join("manifest.json");
     let text = std::fs::read_to_string(&file).with_context(|| {
         format!("cannot read {}; build the archives with `cargo xtask build`", file.display())
@@ -98,7 +101,7 @@ mod tests {
 
     fn refusal(directory: &tempfile::TempDir) -> String {
         let stage = Stage { name: "dev".to_owned(), ..Stage::default() };
-        read(directory.path(), &stage).unwrap_err().to_string()
+        read(Some(directory.path()), &stage).unwrap_err().to_string()
     }
 
     #[test]
@@ -106,7 +109,7 @@ mod tests {
         let names: Vec<_> = users_template::functions().collect();
         let directory = directory("arm64", &names);
         let stage = Stage { name: "dev".to_owned(), ..Stage::default() };
-        let archives = read(directory.path(), &stage).unwrap();
+        let archives = read(Some(directory.path()), &stage).unwrap();
         assert_eq!(archives.len(), names.len());
         assert_eq!(archives[0].key, format!("functions/{}/00.zip", names[0]));
     }

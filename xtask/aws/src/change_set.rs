@@ -26,9 +26,9 @@ pub(crate) struct Wanted {
     pub(crate) source: Source,
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) tags: BTreeMap<String, String>,
-    /// Names this content: 1 to 64 letters, digits and hyphens. The operation carries it as its
-    /// token, so that a later run knows it as its own.
-    pub(crate) digest: String,
+    /// Names this content and what is being done: 1 to 128 letters, digits and hyphens. Both the
+    /// change set and the operation carry it, so that a later run knows them as its own.
+    pub(crate) token: String,
 }
 
 /// A change set that was made and not executed yet.
@@ -38,13 +38,6 @@ pub(crate) struct ChangeSet {
     pub(crate) id: String,
     pub(crate) stack_id: String,
     pub(crate) changes: Vec<ResourceChange>,
-}
-
-impl Wanted {
-    /// The token of the operation that makes the stack this.
-    pub(crate) fn token(&self) -> String {
-        format!("users-{}", self.digest)
-    }
 }
 
 impl StackClient {
@@ -57,8 +50,7 @@ impl StackClient {
         wanted: &Wanted,
         kind: ChangeSetType,
     ) -> Result<Option<ChangeSet>> {
-        let name = wanted.token();
-        let (id, stack_id) = self.create_change_set(wanted, kind, &name).await?;
+        let (id, stack_id) = self.create_change_set(wanted, kind).await?;
         loop {
             let page = self.describe_change_set(&id, None).await?;
             match page.status() {
@@ -83,8 +75,8 @@ impl StackClient {
         &self,
         wanted: &Wanted,
         kind: ChangeSetType,
-        name: &str,
     ) -> Result<(String, String)> {
+        let name = &wanted.token;
         let parameter = |(key, value): (&String, &String)| {
             Parameter::builder().parameter_key(key).parameter_value(value).build()
         };

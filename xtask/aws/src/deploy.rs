@@ -1,13 +1,14 @@
 //! `deploy`: from archives to a running stage, by way of a change set that was looked at.
 
-use crate::artifacts::{self, Bucket, hex_digest};
+use crate::artifacts::{self, Bucket};
 use crate::bundles::{self, Archive};
 use crate::change_set::{ChangeSet, Source, Wanted};
+use crate::explain::explain;
 use crate::follow::{Ended, Since};
 use crate::history::{self, Record};
 use crate::plan::Plan;
 use crate::session::{Session, StageArguments};
-use crate::stack::{Readiness, StackClient, outputs, status_text};
+use crate::stack::{Readiness, StackClient, id_of, outputs, status_text};
 use crate::ui::{self, DANGER, GOOD, Output, STRONG, WARNING, styled};
 use crate::{Refused, destroy, smoke};
 use anyhow::{Context, Result, anyhow, bail};
@@ -29,7 +30,7 @@ Whatever stops it half-way, running it again finishes the work.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) stage: StageArguments,
-    /// The directory of the archives and their manifest. Default: that of `cargo xtask build`.
+    /// The directory of the archives and their manifest. Default: they are built first.
     #[arg(long, value_name = "DIR")]
     pub(crate) bundles: Option<PathBuf>,
     #[command(flatten)]
@@ -41,6 +42,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
 }
+
+/// What the token of a deployment begins with.
+const FORTH: &str = "users-";
 
 /// What is agreed to before it is known.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -87,8 +91,7 @@ pub(crate) struct Prepared {
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let session = Session::open(&arguments.stage).await?;
     say_where(&session);
-    let directory = bundle_directory(arguments.bundles.as_ref(), &session)?;
-    let archives = bundles::read(&directory, &session.stage)?;
+    let archives = bundles::read(arguments.bundles.as_deref(), &session.stage)?;
     let bucket = artifacts::ensure(&session).await?;
     let uploaded = bucket.upload(&archives).await?;
     ui::say(format_args!(
@@ -101,15 +104,17 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     finish(&session, done, !arguments.no_smoke_test, arguments.output).await
 }
 
-/// Shows what was done, and calls the API.
+/// Protects the stack as the stage wants it, shows what was done, and calls the API.
 pub(crate) async fn finish(
     session: &Session,
     done: Option<Plan>,
     smoke_test: bool,
     output: Output,
 ) -> Result<ExitCode> {
-    let stack = StackClient::of(session).get().await?;
-    let outputs = outputs(&stack);
+    let stack = StackClient::of(session);
+    let found = stack.get().await?;
+    protect(session, &stack, &found).await?;
+    let outputs = outputs(&found);
     if output == Output::Text {
         for (key, value) in &outputs {
             ui::result(format_args!("{key} = {value}"))?;
@@ -149,17 +154,6 @@ pub(crate) fn say_where(session: &Session) {
     ui::say(format_args!("Stack {} in {place}", styled(STRONG, &session.stack)));
 }
 
-/// Where the archives are.
-pub(crate) fn bundle_directory(given: Option<&PathBuf>, session: &Session) -> Result<PathBuf> {
-    if let Some(given) = given {
-        return Ok(given.clone());
-    }
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    // It is in <target>/<profile>.
-    let target = program.ancestors().nth(2).context("this program is not in a target directory")?;
-    Ok(target.join("bundles").join(session.stage.architecture.as_str()))
-}
-
 /// Puts the stage's template into the bucket.
 pub(crate) async fn prepare(
     session: &Session,
@@ -169,32 +163,31 @@ pub(crate) async fn prepare(
     let template = users_template::render_template(&session.stage);
     let keys = archives.iter().map(|it| (it.function.as_str(), it.key.as_str()));
     let parameters = users_template::parameters(&bucket.name, keys);
-    prepare_from(session, bucket, &template, parameters).await
+    let record = Record::new(&session.stack, &template, parameters);
+    bucket.upload_text(&record.template, &template).await?;
+    prepare_from(session, bucket, &template, record, FORTH)
 }
 
-/// As [`prepare`], with any template.
-pub(crate) async fn prepare_from(
+/// As [`prepare`], with a template that is in the bucket; `direction` begins the token.
+pub(crate) fn prepare_from(
     session: &Session,
     bucket: &Bucket,
     template: &str,
-    parameters: BTreeMap<String, String>,
+    record: Record,
+    direction: &str,
 ) -> Result<Prepared> {
-    let key = format!("templates/{}/{}.json", session.stack, &hex_digest(template)[..32]);
-    bucket.upload_text(&key, template).await?;
-    let whole = serde_json::to_string(&(&key, &parameters)).context("cannot write JSON")?;
-    let digest = hex_digest(&whole)[..16].to_owned();
     Ok(Prepared {
         template: serde_json::from_str(template).context("the template is not JSON")?,
-        record: Record { template: key.clone(), parameters: parameters.clone() },
         wanted: Wanted {
-            source: Source::Url(bucket.url(&key)),
-            parameters,
+            source: Source::Url(bucket.url(&record.template)),
+            parameters: record.parameters.clone(),
             tags: BTreeMap::from([
                 ("service".to_owned(), "users".to_owned()),
                 ("stage".to_owned(), session.stage.name.clone()),
             ]),
-            digest,
+            token: format!("{direction}{}", record.digest()),
         },
+        record,
     })
 }
 
@@ -209,7 +202,8 @@ pub(crate) async fn apply(
     let kind = ready(&stack, &prepared.wanted, approval).await?;
     let Some((change_set, plan)) = plan(&stack, prepared, kind.clone()).await? else {
         ui::say(styled(GOOD, "Nothing to change."));
-        protect(session, &stack).await?;
+        // It may have been deployed by a run that could not say so.
+        history::remember(bucket, &session.stack, &prepared.record).await?;
         return Ok(None);
     };
     ui::say(plan.text());
@@ -218,10 +212,9 @@ pub(crate) async fn apply(
         stack.discard(&change_set.id).await?;
         return Err(error);
     }
-    let ended = stack.execute(&change_set, &prepared.wanted.token()).await?;
+    let ended = stack.execute(&change_set, &prepared.wanted.token).await?;
     check_ended(&stack, &ended)?;
-    history::record(bucket, &session.stack, &prepared.wanted.digest, &prepared.record).await?;
-    protect(session, &stack).await?;
+    history::remember(bucket, &session.stack, &prepared.record).await?;
     ui::say(styled(GOOD, format_args!("{} is deployed.", session.stack)));
     Ok(Some(plan))
 }
@@ -264,7 +257,7 @@ async fn ready(stack: &StackClient, wanted: &Wanted, approval: Approval) -> Resu
                     ),
                 ));
                 confirm("Delete it and go on? (yes)", approval.yes)?;
-                destroy::delete(stack, id_of(&found, stack)?).await?;
+                destroy::delete(stack, id_of(&found)?).await?;
             }
             Readiness::Busy => wait(stack, &found, &status, wanted, approval).await?,
         }
@@ -279,14 +272,12 @@ async fn wait(
     wanted: &Wanted,
     approval: Approval,
 ) -> Result<()> {
-    let id = id_of(found, stack)?;
-    let (events, _) = stack.events(id, None).await?;
-    let latest = events.first();
-    let token = latest.and_then(|event| event.client_request_token()).map(str::to_owned);
-    let ours = wanted.token();
-    if token.as_deref() == Some(ours.as_str()) {
+    let id = id_of(found)?;
+    let latest = stack.latest_event(id).await?;
+    let token = latest.as_ref().and_then(|event| event.client_request_token());
+    if token == Some(&wanted.token) {
         ui::say("This very deployment is going on already; here is how:");
-        let ended = stack.follow(id, &Since::Token(ours)).await?;
+        let ended = stack.follow(id, &Since::Token(wanted.token.clone())).await?;
         return check_ended(stack, &ended);
     }
     if !approval.wait {
@@ -299,13 +290,9 @@ async fn wait(
         )));
     }
     ui::say(format_args!("Waiting for the end of another operation ({status}) ..."));
-    let last = latest.and_then(|event| event.event_id.clone());
+    let last = latest.and_then(|event| event.event_id);
     // However it ends: what may be done next is looked up anew.
     stack.follow(id, &Since::Event(last)).await.map(drop)
-}
-
-fn id_of<'a>(found: &'a Stack, stack: &StackClient) -> Result<&'a str> {
-    found.stack_id().with_context(|| format!("AWS gives the stack {} no id", stack.name))
 }
 
 /// Fails unless the operation did what it was to do.
@@ -364,8 +351,7 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
 }
 
 /// Whether the stack as a whole refuses to be deleted, as the stage wants it.
-async fn protect(session: &Session, stack: &StackClient) -> Result<()> {
-    let found = stack.get().await?;
+async fn protect(session: &Session, stack: &StackClient, found: &Stack) -> Result<()> {
     let wanted = session.stage.protected;
     if found.enable_termination_protection().unwrap_or(false) == wanted {
         return Ok(());
@@ -378,9 +364,7 @@ async fn protect(session: &Session, stack: &StackClient) -> Result<()> {
         .send()
         .await
         .map(drop)
-        .map_err(|error| {
-            crate::explain::explain(&format!("set the protection of {}", stack.name), &error)
-        })
+        .map_err(|error| explain(&format!("set the protection of {}", stack.name), &error))
 }
 
 #[cfg(test)]

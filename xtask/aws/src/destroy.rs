@@ -5,10 +5,10 @@ use crate::deploy::say_where;
 use crate::explain::explain;
 use crate::follow::Since;
 use crate::session::{Session, StageArguments};
-use crate::stack::{StackClient, status_text};
+use crate::stack::{Readiness, StackClient, id_of, status_text};
 use crate::ui::{self, DANGER, GOOD, Output, STRONG, styled};
-use anyhow::{Context, Result, bail};
-use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary, StackStatus};
+use anyhow::{Result, bail};
+use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ async fn destroy(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
         ui::say("There is no such stack; nothing to do.");
         return report(arguments, session, false, 0, BTreeMap::new());
     };
-    if status_text(&found).ends_with("_IN_PROGRESS") && !is_shell(found.stack_status()) {
+    if Readiness::of(found.stack_status()) == Readiness::Busy {
         return Err(Refused::error(format!(
             "the stack {} is in {}; wait for its end, then destroy it",
             stack.name,
@@ -98,7 +98,7 @@ async fn destroy(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
     if !confirmed {
         return Err(Refused::error(format!("that is not the name of the stack, {name}")));
     }
-    delete(&stack, found.stack_id().context("AWS gives the stack no id")?).await?;
+    delete(&stack, id_of(&found)?).await?;
     let kept = kept
         .iter()
         .filter_map(|it| Some((it.logical_resource_id.clone()?, it.physical_resource_id.clone()?)))
@@ -118,11 +118,6 @@ fn report(
         ui::json(&Destroyed { stack: &session.stack, destroyed, removed, kept })?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The shell of a stack that a change set was made for and never executed.
-fn is_shell(status: Option<&StackStatus>) -> bool {
-    status == Some(&StackStatus::ReviewInProgress)
 }
 
 /// What the template keeps, and what goes with the stack. What was never made is neither.

@@ -2,7 +2,7 @@
 
 use crate::artifacts;
 use crate::bundles;
-use crate::deploy::{bundle_directory, plan, prepare, say_where};
+use crate::deploy::{plan, prepare, say_where};
 use crate::plan::Plan;
 use crate::session::{Session, StageArguments};
 use crate::stack::{Readiness, StackClient, status_text};
@@ -20,7 +20,7 @@ Exit status: 0 nothing to change, 1 cannot tell, 2 for a command line that canno
 pub(crate) struct Arguments {
     #[command(flatten)]
     stage: StageArguments,
-    /// The directory of the archives and their manifest. Default: that of `cargo xtask build`.
+    /// The directory of the archives and their manifest. Default: they are built first.
     #[arg(long, value_name = "DIR")]
     bundles: Option<PathBuf>,
     /// `json` prints the changes as one line of JSON on standard output.
@@ -31,8 +31,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let session = Session::open(&arguments.stage).await?;
     say_where(&session);
-    let archives =
-        bundles::read(&bundle_directory(arguments.bundles.as_ref(), &session)?, &session.stage)?;
+    let archives = bundles::read(arguments.bundles.as_deref(), &session.stage)?;
     let stack = StackClient::of(&session);
     let found = stack.find(&stack.name).await?;
     let plan = match Readiness::of(found.as_ref().and_then(|found| found.stack_status())) {

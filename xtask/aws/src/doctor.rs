@@ -19,7 +19,6 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::Format;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -200,14 +199,8 @@ fn account_check(account: &str, arn: &str, stage: Option<&Stage>) -> Check {
 /// Whether the stacks can be looked at, and how they are.
 async fn stack_checks(config: &SdkConfig, stage: Option<&Stage>) -> Vec<Check> {
     let mut checks = Vec::new();
-    let client = |name: &str| StackClient {
-        client: aws_sdk_cloudformation::Client::new(config),
-        name: name.to_owned(),
-        pause: std::time::Duration::ZERO,
-        sources: BTreeMap::new(),
-    };
     let forbidden = "have cloudformation:DescribeStacks granted, as README says for deployments";
-    let bucket = client(artifacts::STACK);
+    let bucket = StackClient::named(config, artifacts::STACK);
     match bucket.find(&bucket.name).await {
         Ok(None) => checks.push(Check::ok(
             "bucket of archives",
@@ -220,7 +213,7 @@ async fn stack_checks(config: &SdkConfig, stage: Option<&Stage>) -> Vec<Check> {
         }
     }
     if let Some(stage) = stage {
-        let stack = client(&stack_name(stage));
+        let stack = StackClient::named(config, &stack_name(stage));
         checks.push(match stack.find(&stack.name).await {
             Ok(None) => Check::ok("stack", format!("{} is not deployed yet", stack.name)),
             Ok(Some(found)) => of_stack("stack", found.stack_status()),

@@ -1,8 +1,12 @@
 //! What was deployed when: a small object in the bucket for each deployment, so that one can go
 //! back to any of them.
+//!
+//! What is deployed now is asked of the stack, not of these records: a run that loses its connection
+//! deploys and leaves none.
 
-use crate::artifacts::Bucket;
+use crate::artifacts::{Bucket, hex_digest};
 use anyhow::{Context, Result};
+use aws_sdk_cloudformation::types::Stack;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,34 +18,70 @@ pub(crate) struct Record {
     pub(crate) parameters: BTreeMap<String, String>,
 }
 
-/// Remembers a deployment. The name begins with the time, so that names sort as deployments do.
-pub(crate) async fn record(
-    bucket: &Bucket,
-    stack: &str,
-    digest: &str,
-    record: &Record,
-) -> Result<()> {
+impl Record {
+    /// Of a stack of this name with this template.
+    pub(crate) fn new(stack: &str, template: &str, parameters: BTreeMap<String, String>) -> Self {
+        let template = format!("templates/{stack}/{}.json", &hex_digest(template)[..32]);
+        Self { template, parameters }
+    }
+
+    /// Of a stack as it is, with the template that it has.
+    pub(crate) fn of(stack: &str, found: &Stack, template: &str) -> Self {
+        let pair = |it: &aws_sdk_cloudformation::types::Parameter| {
+            Some((it.parameter_key.clone()?, it.parameter_value.clone()?))
+        };
+        Self::new(stack, template, found.parameters().iter().filter_map(pair).collect())
+    }
+
+    /// Names the content: 16 hexadecimal digits.
+    pub(crate) fn digest(&self) -> String {
+        let parameters: String =
+            self.parameters.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        hex_digest(&format!("{}\n{parameters}", self.template))[..16].to_owned()
+    }
+}
+
+/// A deployment in the bucket.
+#[derive(Clone, Debug)]
+pub(crate) struct Deployment {
+    /// Its time and the digest of its record, so that ids sort as deployments do.
+    pub(crate) id: String,
+    key: String,
+}
+
+impl Deployment {
+    /// Whether it made the stack what this record says.
+    pub(crate) fn is(&self, record: &Record) -> bool {
+        self.id.ends_with(&format!("-{}", record.digest()))
+    }
+
+    /// What it made of the stack.
+    pub(crate) async fn read(&self, bucket: &Bucket) -> Result<Record> {
+        let text = bucket.text(&self.key).await?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a record of a deployment", self.key))
+    }
+}
+
+/// Remembers what a stack is now, unless that is the latest that is remembered.
+pub(crate) async fn remember(bucket: &Bucket, stack: &str, record: &Record) -> Result<()> {
+    if list(bucket, stack).await?.last().is_some_and(|latest| latest.is(record)) {
+        return Ok(());
+    }
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%3fZ");
-    let key = format!("{}{time}-{digest}.json", prefix(stack));
+    let key = format!("{}{time}-{}.json", prefix(stack), record.digest());
     let text = serde_json::to_vec(record).context("cannot write JSON")?;
     bucket.put(&key, text, "application/json").await
 }
 
-/// The deployments of a stack as (id, key), earliest first.
-pub(crate) async fn list(bucket: &Bucket, stack: &str) -> Result<Vec<(String, String)>> {
+/// The deployments of a stack, earliest first.
+pub(crate) async fn list(bucket: &Bucket, stack: &str) -> Result<Vec<Deployment>> {
     let prefix = prefix(stack);
-    let keys = bucket.keys(&prefix).await?;
-    let id = |key: String| {
+    let deployment = |key: String| {
         let id = key.strip_prefix(&prefix)?.strip_suffix(".json")?.to_owned();
-        Some((id, key))
+        Some(Deployment { id, key })
     };
-    Ok(keys.into_iter().filter_map(id).collect())
-}
-
-/// What a deployment made of the stack.
-pub(crate) async fn read(bucket: &Bucket, key: &str) -> Result<Record> {
-    let text = bucket.text(key).await?;
-    serde_json::from_str(&text).with_context(|| format!("{key} is not a record of a deployment"))
+    Ok(bucket.keys(&prefix).await?.into_iter().filter_map(deployment).collect())
 }
 
 fn prefix(stack: &str) -> String {

@@ -30,6 +30,25 @@ pub(crate) fn stack(status: &str) -> String {
 }
 
 pub(crate) fn stack_with(status: &str, protected: bool, outputs: &[(&str, &str)]) -> String {
+    stack_of(status, protected, outputs, &[])
+}
+
+/// The same with parameters.
+pub(crate) fn stack_of(
+    status: &str,
+    protected: bool,
+    outputs: &[(&str, &str)],
+    parameters: &[(&str, &str)],
+) -> String {
+    let parameters: String = parameters
+        .iter()
+        .map(|(key, value)| {
+            format!(
+                "<member><ParameterKey>{key}</ParameterKey>\
+                 <ParameterValue>{value}</ParameterValue></member>"
+            )
+        })
+        .collect();
     let outputs: String = outputs
         .iter()
         .map(|(key, value)| {
@@ -46,7 +65,7 @@ pub(crate) fn stack_with(status: &str, protected: bool, outputs: &[(&str, &str)]
              <LastUpdatedTime>2026-01-03T03:04:05.000Z</LastUpdatedTime>\
              <StackStatus>{status}</StackStatus>\
              <EnableTerminationProtection>{protected}</EnableTerminationProtection>\
-             <Outputs>{outputs}</Outputs></member></Stacks>"
+             <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs></member></Stacks>"
         ),
     )
 }

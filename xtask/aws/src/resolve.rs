@@ -4,11 +4,9 @@ use crate::stack::{API_URL, StackClient, check_account, outputs, status_text};
 use crate::{account, session};
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
-use aws_sdk_cloudformation::Client;
 use serde::Serialize;
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 use users_template::Stage;
 
 /// Arguments of `resolve`.
@@ -71,12 +69,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// The URL of a stage's API, its API stage included. Asks nothing but the stack, so that callers
 /// without any other permission can look it up.
 async fn api_url(config: &SdkConfig, region: &str, stage: &Stage) -> Result<String> {
-    let client = StackClient {
-        client: Client::new(config),
-        name: session::stack_name(stage),
-        pause: Duration::ZERO,
-        sources: Default::default(),
-    };
+    let client = StackClient::named(config, &session::stack_name(stage));
     let name = &client.name;
     let stack = client.find(name).await?.with_context(|| {
         format!("there is no stack {name} in {region}; deploy the stage first, or check the Region")

@@ -8,11 +8,14 @@ use crate::explain::explain;
 use crate::follow::Since;
 use crate::history::{self, Record};
 use crate::session::{Session, StageArguments};
-use crate::stack::{Readiness, StackClient, status_text};
+use crate::stack::{Readiness, StackClient, id_of, status_text};
 use crate::ui::{self, GOOD, Output, styled};
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use std::process::ExitCode;
+
+/// What the token of a deployment that goes back begins with.
+const BACK: &str = "users-back-";
 
 /// Arguments of `rollback`.
 #[derive(Debug, clap::Args)]
@@ -59,6 +62,17 @@ async fn back(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
     let status = status_text(&found).to_owned();
     match found.stack_status() {
         Some(StackStatus::UpdateInProgress) => {
+            let id = id_of(&found)?;
+            let latest = stack.latest_event(id).await?;
+            let token = latest.as_ref().and_then(|event| event.client_request_token());
+            if let Some(token) = token.filter(|token| token.starts_with(BACK)) {
+                // Of a run that lost its connection. Cancelled, it would bring back what it is
+                // going back from.
+                ui::say("Going back is under way already; here is how:");
+                let ended = stack.follow(id, &Since::Token(token.to_owned())).await?;
+                check_ended(&stack, &ended)?;
+                return finish(session, None, !arguments.no_smoke_test, arguments.output).await;
+            }
             deploy::confirm("An update is going on. Cancel it? (yes)", arguments.approval.yes)?;
             let since = since(&stack, &found).await?;
             let answer = stack.client.cancel_update_stack().stack_name(&stack.name).send().await;
@@ -84,7 +98,7 @@ async fn back(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
             end(&stack, &found, &since).await
         }
         known => match Readiness::of(known) {
-            Readiness::Update => redeploy(session, arguments).await,
+            Readiness::Update => redeploy(session, &stack, &found, arguments).await,
             Readiness::Busy => bail!(
                 "the stack {} is in {status}, which cannot be cancelled; wait for its end",
                 stack.name
@@ -100,14 +114,12 @@ async fn back(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
 }
 
 async fn since(stack: &StackClient, found: &Stack) -> Result<Since> {
-    let id = found.stack_id().context("AWS gives the stack no id")?;
-    Ok(Since::Event(stack.last_event(id).await?))
+    Ok(Since::Event(stack.last_event(id_of(found)?).await?))
 }
 
 /// Watches a rollback, which ends in one of the states that a stack is sound in.
 async fn end(stack: &StackClient, found: &Stack, since: &Since) -> Result<ExitCode> {
-    let id = found.stack_id().context("AWS gives the stack no id")?;
-    let ended = stack.follow(id, since).await?;
+    let ended = stack.follow(id_of(found)?, since).await?;
     if matches!(
         ended.status,
         Some(StackStatus::UpdateRollbackComplete | StackStatus::RollbackComplete)
@@ -130,7 +142,7 @@ async fn list(session: &Session, output: Output) -> Result<ExitCode> {
         None => Vec::new(),
     }
     .into_iter()
-    .map(|(id, _)| id)
+    .map(|deployment| deployment.id)
     .collect();
     match output {
         Output::Json => ui::json(&ids)?,
@@ -140,43 +152,34 @@ async fn list(session: &Session, output: Output) -> Result<ExitCode> {
 }
 
 /// Deploys an earlier deployment's template and archives again.
-async fn redeploy(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
+async fn redeploy(
+    session: &Session,
+    stack: &StackClient,
+    found: &Stack,
+    arguments: &Arguments,
+) -> Result<ExitCode> {
     let bucket = artifacts::find(session)
         .await?
         .context("the bucket for archives is gone, and with it everything that was deployed")?;
-    let records = history::list(&bucket, &session.stack).await?;
-    let (id, record) = match &arguments.to {
+    let deployments = history::list(&bucket, &session.stack).await?;
+    let deployment = match &arguments.to {
         Some(wanted) => {
-            let (id, key) = records
-                .iter()
-                .find(|(id, _)| id == wanted)
-                .with_context(|| format!("nothing was deployed as {wanted}; see --list"))?;
-            (id.clone(), history::read(&bucket, key).await?)
+            let found = deployments.iter().find(|deployment| deployment.id == *wanted);
+            found.with_context(|| format!("nothing was deployed as {wanted}; see --list"))?
         }
-        None => previous(&bucket, &records).await?,
+        None => {
+            let template = stack.template().await?.context("the stack has no template")?;
+            let current = Record::of(&session.stack, found, &template);
+            let others = deployments.iter().rev().find(|deployment| !deployment.is(&current));
+            others.context("nothing else was deployed before, so there is nothing to go back to")?
+        }
     };
-    ui::say(format_args!("Going back to the deployment {id}"));
+    ui::say(format_args!("Going back to the deployment {}", deployment.id));
+    let record = deployment.read(&bucket).await?;
     let template = bucket.text(&record.template).await?;
-    let prepared = prepare_from(session, &bucket, &template, record.parameters).await?;
+    let prepared = prepare_from(session, &bucket, &template, record, BACK)?;
     let done = apply(session, &bucket, &prepared, arguments.approval).await?;
     finish(session, done, !arguments.no_smoke_test, arguments.output).await
-}
-
-/// The latest deployment that is not what is deployed now, which is the last one of all.
-async fn previous(
-    bucket: &artifacts::Bucket,
-    records: &[(String, String)],
-) -> Result<(String, Record)> {
-    let mut current = None;
-    for (id, key) in records.iter().rev() {
-        let record = history::read(bucket, key).await?;
-        match &current {
-            None => current = Some(record),
-            Some(current) if *current != record => return Ok((id.clone(), record)),
-            Some(_) => {}
-        }
-    }
-    bail!("nothing else was deployed before, so there is nothing to go back to")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::explain::explain;
 use crate::session::Session;
 use anyhow::{Context, Result, bail};
+use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{Stack, StackEvent, StackResourceSummary, StackStatus};
@@ -94,16 +95,17 @@ pub(crate) fn is_final(status: &StackStatus) -> bool {
 impl StackClient {
     /// The stack of a stage.
     pub(crate) fn of(session: &Session) -> Self {
-        Self::named(session, &session.stack, users_template::sources(&session.stage))
+        let sources = users_template::sources(&session.stage);
+        Self { sources, ..Self::named(&session.config, &session.stack) }
     }
 
-    /// Another stack.
-    pub(crate) fn named(session: &Session, name: &str, sources: BTreeMap<String, String>) -> Self {
+    /// Another stack, none of whose resources are made by our code.
+    pub(crate) fn named(config: &SdkConfig, name: &str) -> Self {
         Self {
-            client: Client::new(&session.config),
+            client: Client::new(config),
             name: name.to_owned(),
-            pause: if session.endpoint().is_some() { LOCAL_PAUSE } else { PAUSE },
-            sources,
+            pause: if config.endpoint_url().is_some() { LOCAL_PAUSE } else { PAUSE },
+            sources: BTreeMap::new(),
         }
     }
 
@@ -153,10 +155,15 @@ impl StackClient {
         Ok((output.stack_events.unwrap_or_default(), output.next_token))
     }
 
+    /// The latest event.
+    pub(crate) async fn latest_event(&self, id: &str) -> Result<Option<StackEvent>> {
+        let (events, _) = self.events(id, None).await?;
+        Ok(events.into_iter().next())
+    }
+
     /// The id of the latest event, to tell what comes after it.
     pub(crate) async fn last_event(&self, id: &str) -> Result<Option<String>> {
-        let (events, _) = self.events(id, None).await?;
-        Ok(events.into_iter().next().and_then(|event| event.event_id))
+        Ok(self.latest_event(id).await?.and_then(|event| event.event_id))
     }
 
     /// All resources of the stack.
@@ -198,6 +205,13 @@ impl StackClient {
     pub(crate) async fn rest(&self) {
         tokio::time::sleep(self.pause).await;
     }
+}
+
+/// The ARN of a stack: its name is gone as soon as it is deleted.
+pub(crate) fn id_of(stack: &Stack) -> Result<&str> {
+    stack.stack_id().with_context(|| {
+        format!("AWS gives the stack {} no id", stack.stack_name().unwrap_or("without a name"))
+    })
 }
 
 /// What a stack shows to whoever deployed it.

@@ -138,6 +138,18 @@ impl Aws {
         self.expect(&format!("PUT {path}*"), Value::Null, "")
     }
 
+    /// Expects that the objects are listed that begin with a prefix.
+    pub(crate) fn expect_list(self, prefix: &str, keys: &[&str]) -> Self {
+        let keys: String =
+            keys.iter().map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+        let body = format!(
+            "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{keys}\
+             </ListBucketResult>"
+        );
+        let prefix = prefix.replace('/', "%2F");
+        self.expect(&format!("GET /?list-type=2&prefix={prefix}"), Value::Null, body)
+    }
+
     /// A configuration that is answered from here.
     pub(crate) fn config(&self) -> SdkConfig {
         let this = self.clone();

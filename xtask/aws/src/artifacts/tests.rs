@@ -1,7 +1,10 @@
-use super::{STACK, ensure, hex_digest};
+use super::{Bucket, STACK, ensure, hex_digest};
+use crate::bundles::Archive;
 use crate::recorded::{self as aws, CHANGE_SET_ID, by_id};
 use crate::testing::Aws;
+use base64::Engine;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 fn named() -> Value {
     json!({"StackName": STACK})
@@ -77,5 +80,41 @@ async fn a_bucket_that_somebody_else_is_making_is_not_touched() {
     let aws = Aws::default().expect("DescribeStacks", named(), status);
     let error = ensure(&aws.session()).await.unwrap_err().to_string();
     assert!(error.contains("try again"), "{error}");
+    aws.finish();
+}
+
+/// An archive of these bytes, on disk and by the name that its digest gives it.
+fn archive(directory: &tempfile::TempDir, bytes: &[u8], sha256: &str) -> Archive {
+    let path = directory.path().join("f.zip");
+    std::fs::write(&path, bytes).unwrap();
+    let key = "functions/f/1.zip".to_owned();
+    Archive { function: "f".to_owned(), path, key, sha256: sha256.to_owned() }
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(Sha256::digest(bytes))
+}
+
+#[tokio::test]
+async fn only_what_is_not_there_yet_is_uploaded() {
+    let directory = tempfile::tempdir().unwrap();
+    let archives = [archive(&directory, b"zip", &digest_of(b"zip"))];
+    for (status, uploaded) in [(404, 1), (200, 0)] {
+        let aws = Aws::default().answer("HEAD /functions/f/1.zip", Value::Null, status, "");
+        let aws = if uploaded == 1 { aws.expect_put("/functions/f/1.zip") } else { aws };
+        let bucket = Bucket::for_tests(&aws.session(), "archives");
+        assert_eq!(bucket.upload(&archives).await.unwrap(), uploaded);
+        aws.finish();
+    }
+}
+
+#[tokio::test]
+async fn an_archive_that_is_not_what_its_name_says_is_not_uploaded() {
+    let directory = tempfile::tempdir().unwrap();
+    let archives = [archive(&directory, b"other", &digest_of(b"zip"))];
+    let aws = Aws::default().answer("HEAD /functions/f/1.zip", Value::Null, 404, "");
+    let bucket = Bucket::for_tests(&aws.session(), "archives");
+    let error = bucket.upload(&archives).await.unwrap_err().to_string();
+    assert!(error.contains("build the archives anew"), "{error}");
     aws.finish();
 }

@@ -1,6 +1,6 @@
 //! What a deployment asks of CloudFormation, in every state that a stack can be in.
 
-use super::{Approval, Prepared, apply};
+use super::{Approval, Prepared, apply, finish};
 use crate::Refused;
 use crate::artifacts::Bucket;
 use crate::change_set::{Source, Wanted};
@@ -8,6 +8,7 @@ use crate::history::Record;
 use crate::plan::Plan;
 use crate::recorded::{self as aws, CHANGE_SET_ID, by_id, named, the_change_set};
 use crate::testing::Aws;
+use crate::ui::Output;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 const YES: Approval =
     Approval { yes: true, allow_iam: false, allow_replacement: false, wait: false };
 
-/// Something to deploy, whose digest is `d1`.
+/// Something to deploy, with the token `users-d1`.
 fn prepared() -> Prepared {
     prepared_with(json!({"Resources": {}}))
 }
@@ -29,9 +30,15 @@ fn prepared_with(template: Value) -> Prepared {
             source: Source::Url("https://archives/templates/t.json".to_owned()),
             parameters,
             tags: BTreeMap::from([("stage".to_owned(), "dev".to_owned())]),
-            digest: "d1".to_owned(),
+            token: "users-d1".to_owned(),
         },
     }
+}
+
+/// The key of its record.
+fn remembered() -> String {
+    let digest = prepared().record.digest();
+    format!("deployments/users-dev/20260103T030405.000Z-{digest}.json")
 }
 
 /// What a change set is asked for with.
@@ -58,8 +65,7 @@ fn execution() -> Value {
 }
 
 async fn run(aws: &Aws, prepared: &Prepared, approval: Approval) -> Result<Option<Plan>> {
-    let mut session = aws.session();
-    session.stage.protected = false;
+    let session = aws.session();
     let bucket = Bucket::for_tests(&session, "archives");
     apply(&session, &bucket, prepared, approval).await
 }
@@ -127,9 +133,8 @@ fn through(aws: Aws, kind: &str, ended: &str) -> Aws {
                 ("e0", "users-dev", "AWS::CloudFormation::Stack", ended, "", "old"),
             ]),
         )
+        .expect_list("deployments/users-dev/", &[])
         .expect_put("/deployments/users-dev/")
-        // For its protection.
-        .expect("DescribeStacks", named(), aws::stack(ended))
 }
 
 /// A sound stack, and what became of a change set for it.
@@ -185,7 +190,7 @@ async fn nothing_to_change_is_a_success_and_leaves_no_change_set_behind() {
     ] {
         let aws = proposed(aws::change_set("FAILED", reason, &[]))
             .expect("DeleteChangeSet", the_change_set(), aws::done("DeleteChangeSet"))
-            .expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE"));
+            .expect_list("deployments/users-dev/", &[&remembered()]);
         assert!(run(&aws, &prepared(), YES).await.unwrap().is_none());
         aws.finish();
     }
@@ -322,7 +327,9 @@ async fn a_run_that_lost_its_connection_is_taken_up_again() {
             aws::change_set("FAILED", "No updates are to be performed.", &[]),
         )
         .expect("DeleteChangeSet", the_change_set(), aws::done("DeleteChangeSet"))
-        .expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE"));
+        // The run that lost its connection could not leave a record.
+        .expect_list("deployments/users-dev/", &[])
+        .expect_put("/deployments/users-dev/");
     assert!(run(&aws, &prepared(), YES).await.unwrap().is_none());
     aws.finish();
 }
@@ -515,4 +522,23 @@ async fn a_connection_that_breaks_once_is_not_noticed() {
     let aws = through(aws, "CREATE", "CREATE_COMPLETE");
     assert!(run(&aws, &prepared(), YES).await.unwrap().is_some());
     aws.finish();
+}
+
+#[tokio::test]
+async fn the_stack_is_protected_as_the_stage_wants_it() {
+    for (is, wanted) in [(false, true), (true, false), (true, true), (false, false)] {
+        let aws = Aws::default().expect(
+            "DescribeStacks",
+            named(),
+            aws::stack_with("UPDATE_COMPLETE", is, &[("ApiId", "abc")]),
+        );
+        let call = "UpdateTerminationProtection";
+        let input =
+            json!({"StackName": "users-dev", "EnableTerminationProtection": wanted.to_string()});
+        let aws = if is == wanted { aws } else { aws.expect(call, input, aws::done(call)) };
+        let mut session = aws.session();
+        session.stage.protected = wanted;
+        finish(&session, None, false, Output::Json).await.unwrap();
+        aws.finish();
+    }
 }

@@ -69,26 +69,22 @@ pub(super) async fn examine(session: &Session, resources: &[StackResourceSummary
                 return part;
             }
         };
-        for alarm in output.metric_alarms() {
-            let name = alarm.alarm_name().unwrap_or_default();
-            names.remove(name);
-            alarms.add(alarm.state_value(), || Alarm {
-                name: name.to_owned(),
-                reason: alarm.state_reason().unwrap_or("no reason given").to_owned(),
-                since: alarm.state_updated_timestamp().and_then(time),
-                description: alarm.alarm_description().map(str::to_owned),
-            });
+        // Both kinds say the same of themselves, in types of their own.
+        macro_rules! add {
+            ($($kind:expr),*) => {
+                $(for alarm in $kind {
+                    let name = alarm.alarm_name().unwrap_or_default();
+                    names.remove(name);
+                    alarms.add(alarm.state_value(), || Alarm {
+                        name: name.to_owned(),
+                        reason: alarm.state_reason().unwrap_or("no reason given").to_owned(),
+                        since: alarm.state_updated_timestamp().and_then(time),
+                        description: alarm.alarm_description().map(str::to_owned),
+                    });
+                })*
+            };
         }
-        for alarm in output.composite_alarms() {
-            let name = alarm.alarm_name().unwrap_or_default();
-            names.remove(name);
-            alarms.add(alarm.state_value(), || Alarm {
-                name: name.to_owned(),
-                reason: alarm.state_reason().unwrap_or("no reason given").to_owned(),
-                since: alarm.state_updated_timestamp().and_then(time),
-                description: alarm.alarm_description().map(str::to_owned),
-            });
-        }
+        add!(output.metric_alarms(), output.composite_alarms());
     }
     let problems = &mut part.findings.problems;
     for alarm in &alarms.alarm {
