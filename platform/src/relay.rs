@@ -23,8 +23,6 @@ use users_contract::RELAY;
 use users_contract::schema::EVENT_SCHEMA_VERSION;
 use users_domain::{AuditEntry, UserId};
 
-/// What the relay does, in logs and traces.
-const OPERATION: &str = "publishAudit";
 /// Most entries that EventBridge takes in a call.
 const CALL_MAX_ENTRIES: usize = 10;
 /// Most bytes that EventBridge takes in a call, with some room for how it counts.
@@ -77,7 +75,7 @@ impl Relay {
         let ((published, failure), calls) = recorded(publishing).await;
         let trace = TraceHeader::parse(context.xray_trace_id.as_deref());
         let span = Span {
-            operation: OPERATION,
+            operation: "publishAudit",
             outcome: if failure.is_none() { "success" } else { "failed" },
             status: failure.as_ref().map(|_| 503),
             correlation_id: None,
@@ -85,31 +83,29 @@ impl Relay {
             calls: &calls,
         };
         span.send(trace, &SystemClock, &SystemEntropy);
-        let mut response = DynamoDbEventResponse::default();
-        match failure {
-            None => tracing::info!(
-                service = telemetry::SERVICE,
-                function_name = telemetry::function_name(),
-                function_request_id = context.request_id,
-                cold_start = telemetry::first_invocation(),
-                xray_trace_id = trace.root,
-                operation = OPERATION,
-                outcome = "success",
-                records,
-                published,
-                "invocation"
-            ),
-            Some((sequence_number, error)) => {
-                tracing::warn!(
+        // One call site for each level, since a level is part of the call site.
+        macro_rules! line {
+            ($level:ident, $($extra:tt)*) => {
+                tracing::$level!(
                     service = telemetry::SERVICE,
                     function_name = telemetry::function_name(),
                     function_request_id = context.request_id,
                     cold_start = telemetry::first_invocation(),
                     xray_trace_id = trace.root,
-                    operation = OPERATION,
-                    outcome = "failed",
+                    operation = span.operation,
+                    outcome = span.outcome,
                     records,
                     published,
+                    $($extra)*
+                )
+            };
+        }
+        let mut response = DynamoDbEventResponse::default();
+        match failure {
+            None => line!(info, "invocation"),
+            Some((sequence_number, error)) => {
+                line!(
+                    warn,
                     sequence_number,
                     cause = telemetry::chain(&error),
                     "the batch will be repeated from the record that failed"

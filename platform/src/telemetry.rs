@@ -12,12 +12,13 @@ mod trace;
 pub(crate) use calls::{Calls, Recorder, recorded};
 pub(crate) use trace::{Span, TraceHeader};
 
+use crate::clock::{Clock, Entropy};
 use crate::config::{Environment, optional};
 use crate::http::{Rejection, Response};
 use std::error::Error as StdError;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
@@ -103,16 +104,36 @@ pub(crate) struct Invocation<'a> {
     pub(crate) trace: TraceHeader<'a>,
     /// The account of the caller.
     pub(crate) caller_account: &'a str,
-    pub(crate) duration: Duration,
+    pub(crate) begun: Instant,
     pub(crate) calls: &'a Calls,
 }
 
 impl Invocation<'_> {
-    /// Writes the line: a warning or an error only when somebody has to act.
-    pub(crate) fn log(&self, response: &Response, failure: Option<&Rejection>) {
+    /// Writes the line and sends the trace.
+    pub(crate) fn tell(
+        &self,
+        response: &Response,
+        failure: Option<&Rejection>,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) {
         let outcome = response.problem.map_or("success", |code| code.as_str());
+        self.log(response, outcome, failure);
+        let span = Span {
+            operation: self.operation,
+            outcome,
+            status: Some(response.status),
+            correlation_id: Some(self.correlation_id.as_str()),
+            begun: self.begun,
+            calls: self.calls,
+        };
+        span.send(self.trace, clock, entropy);
+    }
+
+    /// A warning or an error only when somebody has to act.
+    fn log(&self, response: &Response, outcome: &str, failure: Option<&Rejection>) {
         // To the microsecond, which is more than the clock is good for.
-        let duration_ms = self.duration.as_micros() as f64 / 1000.0;
+        let duration_ms = self.begun.elapsed().as_micros() as f64 / 1000.0;
         // One call site for each level, since a level is part of the call site.
         macro_rules! line {
             ($level:ident, $($extra:tt)*) => {

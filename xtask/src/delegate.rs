@@ -1,5 +1,6 @@
-//! The commands that speak to AWS. They are a program of their own, `users-aws`, because the SDK
-//! takes minutes to compile: here their names are known, and what has to be built before.
+//! Commands that are programs of their own, because of what has to be compiled for them: `users-aws`
+//! for the SDK of AWS, `users-check` for what evaluates the policy rules. Here their names are
+//! known, and what has to be built before; options, help and exit status are the program's.
 
 use crate::{build, cargo, project};
 use anyhow::{Context, Result};
@@ -15,18 +16,25 @@ pub(crate) struct Arguments {
     arguments: Vec<OsString>,
 }
 
-/// Runs a command as it is.
-pub(crate) fn run(name: &str, arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command(name);
+/// Holds the templates to the policy rules.
+pub(crate) fn check(arguments: &Arguments) -> Result<ExitCode> {
+    let mut command = command("users-check");
     command.args(&arguments.arguments);
     finish(command)
 }
 
-/// Runs a command that needs the archives of the functions, which are built before unless
-/// `--bundles` says where they are.
-pub(crate) fn run_with_bundles(name: &str, arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command(name);
-    command.args(&arguments.arguments);
+/// Runs a command of `users-aws` as it is.
+pub(crate) fn aws(name: &str, arguments: &Arguments) -> Result<ExitCode> {
+    let mut command = command("users-aws");
+    command.arg(name).args(&arguments.arguments);
+    finish(command)
+}
+
+/// Runs a command of `users-aws` that needs the archives of the functions, which are built before
+/// unless `--bundles` says where they are.
+pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<ExitCode> {
+    let mut command = command("users-aws");
+    command.arg(name).args(&arguments.arguments);
     if let Some(stage) = stage_to_build(&arguments.arguments) {
         let file = value_of(&arguments.arguments, "--stages");
         let stage = project::stage_in(file.as_deref(), &stage)?;
@@ -38,15 +46,15 @@ pub(crate) fn run_with_bundles(name: &str, arguments: &Arguments) -> Result<Exit
     finish(command)
 }
 
-fn command(name: &str) -> Command {
+fn command(package: &str) -> Command {
     let mut command = cargo::cargo();
     // Options can name files as seen from where the user is.
     if let Ok(directory) = std::env::current_dir() {
         command.current_dir(directory);
     }
     let manifest = project::root().join("Cargo.toml");
-    command.args(["run", "--quiet", "--package", "users-aws", "--manifest-path"]);
-    command.arg(manifest).args(["--", name]);
+    command.args(["run", "--quiet", "--package", package, "--manifest-path"]);
+    command.arg(manifest).arg("--");
     command
 }
 

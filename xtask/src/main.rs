@@ -4,11 +4,10 @@
 //! 0 success, 1 failure, 2 a command line that cannot be understood; `call` has more.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
-mod aws;
 mod build;
 mod call;
 mod cargo;
-mod check;
+mod delegate;
 mod doctor;
 mod local;
 mod project;
@@ -41,23 +40,23 @@ enum Command {
     /// Compile the functions for Lambda and pack them, the same bytes for the same source.
     Build(build::Arguments),
     /// Hold the templates to the project's policy rules.
-    Check(check::Arguments),
+    Check(delegate::Arguments),
     /// Show what a deployment would change.
-    Diff(aws::Arguments),
+    Diff(delegate::Arguments),
     /// Deploy a stage: build, upload, change set, approval, outputs, a signed call.
-    Deploy(aws::Arguments),
+    Deploy(delegate::Arguments),
     /// Delete a stage's stack; its tables stay.
-    Destroy(aws::Arguments),
+    Destroy(delegate::Arguments),
     /// Show a deployed stage's URL, tables, bus and functions.
-    Outputs(aws::Arguments),
+    Outputs(delegate::Arguments),
     /// Go back: cancel an update, finish a stuck rollback, or deploy what was there before.
-    Rollback(aws::Arguments),
+    Rollback(delegate::Arguments),
     /// Show the functions' and the API's log lines, as they come if wanted.
-    Logs(aws::Arguments),
+    Logs(delegate::Arguments),
     /// Show how a deployed stage is: stack, functions, stream, alarms.
-    Status(aws::Arguments),
+    Status(delegate::Arguments),
     /// Show what was changed behind CloudFormation's back.
-    Drift(aws::Arguments),
+    Drift(delegate::Arguments),
     /// Check tools, project and AWS account, and say what to do about what is missing.
     Doctor(doctor::Arguments),
     /// Generate the CloudFormation templates and the OpenAPI document into `templates/`.
@@ -72,15 +71,15 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::TestLocal(arguments) => test_local::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Diff(arguments) => aws::run_with_bundles("diff", &arguments),
-        Command::Deploy(arguments) => aws::run_with_bundles("deploy", &arguments),
-        Command::Destroy(arguments) => aws::run("destroy", &arguments),
-        Command::Outputs(arguments) => aws::run("outputs", &arguments),
-        Command::Rollback(arguments) => aws::run("rollback", &arguments),
-        Command::Logs(arguments) => aws::run("logs", &arguments),
-        Command::Status(arguments) => aws::run("status", &arguments),
-        Command::Drift(arguments) => aws::run("drift", &arguments),
+        Command::Check(arguments) => delegate::check(&arguments),
+        Command::Diff(arguments) => delegate::aws_with_bundles("diff", &arguments),
+        Command::Deploy(arguments) => delegate::aws_with_bundles("deploy", &arguments),
+        Command::Destroy(arguments) => delegate::aws("destroy", &arguments),
+        Command::Outputs(arguments) => delegate::aws("outputs", &arguments),
+        Command::Rollback(arguments) => delegate::aws("rollback", &arguments),
+        Command::Logs(arguments) => delegate::aws("logs", &arguments),
+        Command::Status(arguments) => delegate::aws("status", &arguments),
+        Command::Drift(arguments) => delegate::aws("drift", &arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

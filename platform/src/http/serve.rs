@@ -7,7 +7,7 @@ use super::response::Response;
 use crate::clock::{Clock, Entropy};
 use crate::config::{ServiceConfig, process_environment, system_sources};
 use crate::store::Store;
-use crate::telemetry::{self, Invocation, Span, TraceHeader, recorded};
+use crate::telemetry::{self, Invocation, TraceHeader, recorded};
 use crate::use_case::Service;
 use futures_util::future::BoxFuture;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
@@ -90,36 +90,26 @@ pub async fn respond<H: Handler>(
     context: &Context,
     deadline: Instant,
 ) -> ApiGatewayProxyResponse {
-    let (started, begun) = (Instant::now(), std::time::Instant::now());
+    let begun = std::time::Instant::now();
     let request = Request::from_event(event, app.clock.now(), app.entropy.as_ref());
     // On the heap and without its type: the futures of the SDK nest so deeply that the compiler
     // would give up on the layout of the whole.
     let handled: BoxFuture<'_, _> = Box::pin(H::handle(app, &request, deadline));
     let (result, calls) = recorded(handled).await;
     let failure = result.as_ref().err();
-    let trace = TraceHeader::parse(context.xray_trace_id.as_deref());
     let invocation = Invocation {
         operation: Operation::of(H::OPERATION).id,
         function_request_id: &context.request_id,
         correlation_id: &request.correlation_id,
-        trace,
+        trace: TraceHeader::parse(context.xray_trace_id.as_deref()),
         caller_account: &request.actor.account_id,
-        duration: started.elapsed(),
+        begun,
         calls: &calls,
     };
     let response = match &result {
         Ok(response) => response.clone(),
         Err(rejection) => rejection.respond(&request),
     };
-    invocation.log(&response, failure);
-    let span = Span {
-        operation: invocation.operation,
-        outcome: response.problem.map_or("success", |code| code.as_str()),
-        status: Some(response.status),
-        correlation_id: Some(request.correlation_id.as_str()),
-        begun,
-        calls: &calls,
-    };
-    span.send(trace, app.clock.as_ref(), app.entropy.as_ref());
+    invocation.tell(&response, failure, app.clock.as_ref(), app.entropy.as_ref());
     response.into_event(&request.correlation_id, &app.config.cors_allow_origin)
 }

@@ -14,7 +14,15 @@ use users_template::Stage;
 
 /// Holds templates to the project's policy rules.
 #[derive(Debug, Parser)]
-#[command(bin_name = "cargo xtask check", version)]
+#[command(
+    bin_name = "cargo xtask check",
+    version,
+    after_help = "\
+Exit status: 0 no finding, 1 findings, 2 for a command line that cannot be understood.
+
+A resource leaves a rule out, with a reason, in its metadata:
+  {\"users\": {\"suppress\": [{\"rule\": \"RULE\", \"reason\": \"WHY\"}]}}"
+)]
 struct Arguments {
     /// Only this stage of stages.toml. Default: all of them.
     #[arg(long)]
