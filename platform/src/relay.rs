@@ -36,7 +36,8 @@ const CALL_MAX_BYTES: usize = 240 * 1024;
 pub async fn serve() -> Result<(), lambda_runtime::Error> {
     telemetry::init(&process_environment);
     let config = RelayConfig::from_env(&process_environment)?;
-    let relay = &Relay::new(crate::aws::eventbridge(&process_environment)?, config);
+    let client = crate::aws::eventbridge(&process_environment).await?;
+    let relay = &Relay::new(client, config);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| async move {
         let (event, context) = event.into_parts();
         Ok::<_, lambda_runtime::Error>(relay.publish(event, &context).await)
