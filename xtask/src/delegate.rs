@@ -1,8 +1,8 @@
 //! Commands that are programs of their own, because of what has to be compiled for them: `users-aws`
-//! for the SDK of AWS, `users-check` for what evaluates the policy rules. Here their names are
-//! known, and what has to be built before; options, help and exit status are the program's.
+//! for the SDK of AWS, `users-check` for what evaluates the policy rules, `users-load` for what makes
+//! a load. Here their names are known, and what has to be built before; options, help and exit status are the program's.
 
-use crate::{build, cargo, project};
+use crate::{build, cargo, local, project};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::path::Path;
@@ -47,6 +47,23 @@ pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<Exit
     finish(command)
 }
 
+/// Holds a load on a local stack, which is built before, in the profile of the arguments.
+pub(crate) fn load(arguments: &Arguments) -> Result<ExitCode> {
+    let release = arguments.arguments.iter().any(|argument| argument == "--release");
+    let mut command = command("users-load");
+    if helps(&arguments.arguments) {
+        // So that what must be given for a run, and is given below, does not have to be there.
+        command.arg("--help");
+        return finish(command);
+    }
+    let built = local::build("dev", release, &["users-load"])?;
+    command.arg("--stack").arg(&built.program);
+    command.arg("--functions").arg(&built.functions);
+    command.arg("--template").arg(&built.template);
+    command.args(&arguments.arguments);
+    finish(command)
+}
+
 fn command(package: &str) -> Command {
     let mut command = cargo::cargo();
     // Options can name files as seen from where the user is.
@@ -79,11 +96,14 @@ fn finish(mut command: Command) -> Result<ExitCode> {
 /// The stage to build for; none when the archives are named, or when the command will not get as
 /// far as to need them.
 fn stage_to_build(arguments: &[OsString]) -> Option<String> {
-    let helps = |argument: &OsString| argument == "--help" || argument == "-h";
-    if arguments.iter().any(helps) || value_of(arguments, "--bundles").is_some() {
+    if helps(arguments) || value_of(arguments, "--bundles").is_some() {
         return None;
     }
     value_of(arguments, "--stage")
+}
+
+fn helps(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|argument| argument == "--help" || argument == "-h")
 }
 
 /// The value of an option, as `--name value` or `--name=value`.
