@@ -5,6 +5,7 @@ use crate::observe::{LogRecord, MetricKey, Observed, Request, Series};
 use crate::server::Answer;
 use crate::template::ApiPlan;
 use http::HeaderMap;
+use jiff::Timestamp;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +79,8 @@ impl Observation {
             "responseLatency": request.duration_ms.round().to_string(),
         });
         LogRecord {
-            time: request.time,
+            // It is written when the answer is.
+            time: Timestamp::now().as_millisecond(),
             source: SOURCE.to_owned(),
             group: self.log_group.clone(),
             stream: self.stage.clone(),
