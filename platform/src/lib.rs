@@ -11,6 +11,9 @@ mod clock;
 mod config;
 mod cursor;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 mod idempotency;
 pub mod relay;

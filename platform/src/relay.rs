@@ -44,7 +44,7 @@ const CALL_MAX_BYTES: usize = 240 * 1024;
 pub async fn serve() -> Result<(), lambda_runtime::Error> {
     let telemetry = Telemetry::from_env(&process_environment);
     let config = RelayConfig::from_env(&process_environment)?;
-    let client = crate::aws::eventbridge(&process_environment)?;
+    let client = crate::aws::eventbridge(&process_environment).await?;
     let (clock, entropy) = system_sources();
     let relay = &Relay::new(client, config, telemetry, Arc::new(clock), Arc::new(entropy));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| async move {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What tells one stage from another. Every key but the name may be left out.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -89,7 +89,7 @@ pub struct Stage {
 }
 
 /// The instruction sets of Lambda.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Architecture {
     /// Graviton.
     #[default]
