@@ -31,9 +31,9 @@ use users_platform::{ServiceConfig, SystemClock, SystemEntropy};
 const USER_ID: &str = "01JD8Z6T3Y5V0Q4C9K2M7N8P1R";
 const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 /// Turns of each kind; many short ones, so that whatever else the machine does meets both.
-const TURNS: usize = 100;
+const TURNS: usize = 300;
 /// Calls of each operation in a turn.
-const CALLS: usize = 50;
+const CALLS: usize = 20;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -58,6 +58,7 @@ async fn main() -> Result<(), Error> {
     turn(&telling).await?;
     turn(&silent).await?;
     let mut costs = [Cost::default(), Cost::default()];
+    let per_thousand = |took: Duration| took.as_secs_f64() * 1000.0 * 1000.0 / (3 * CALLS) as f64;
     for number in 0..TURNS {
         // In turns, and neither always first.
         let order = if number % 2 == 0 { [0, 1] } else { [1, 0] };
@@ -65,38 +66,33 @@ async fn main() -> Result<(), Error> {
             let app = if which == 0 { &silent } else { &telling };
             let (begun, cpu) = (Instant::now(), cpu_time()?);
             turn(app).await?;
-            costs[which].wall += begun.elapsed();
-            costs[which].cpu += cpu_time()?.saturating_sub(cpu);
+            costs[which].wall.push(per_thousand(begun.elapsed()));
+            costs[which].cpu.push(per_thousand(cpu_time()?.saturating_sub(cpu)));
         }
     }
     let [silent, telling] = costs;
-    eprintln!("for 1000 invocations of each of three operations, on average:");
-    for (what, of) in [("CPU", Cost::cpu_ms as fn(&Cost) -> f64), ("time", Cost::wall_ms)] {
-        let (without, with) = (of(&silent), of(&telling));
+    eprintln!("1000 invocations, a third of them each reads, writes and lists, median of {TURNS}:");
+    for (what, without, with) in
+        [("CPU", silent.cpu, telling.cpu), ("time", silent.wall, telling.wall)]
+    {
+        let (without, with) = (median(without), median(with));
         let more = 100.0 * (with - without) / without;
-        eprintln!("{what:>5}: {without:7.1} ms without, {with:7.1} ms with: {more:+.1} %");
+        eprintln!("{what:>5}: {without:.0} ms without, {with:.0} ms with: {more:+.1} %");
     }
     Ok(())
 }
 
-/// What turns took.
-#[derive(Clone, Copy, Debug, Default)]
+/// What each turn took, in milliseconds for a thousand invocations.
+#[derive(Debug, Default)]
 struct Cost {
-    wall: Duration,
-    cpu: Duration,
+    wall: Vec<f64>,
+    cpu: Vec<f64>,
 }
 
-/// Thousands of invocations of one kind.
-const THOUSANDS: f64 = (TURNS * CALLS * 3) as f64 / 1000.0;
-
-impl Cost {
-    fn cpu_ms(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1000.0 / THOUSANDS
-    }
-
-    fn wall_ms(&self) -> f64 {
-        self.wall.as_secs_f64() * 1000.0 / THOUSANDS
-    }
+/// Not the mean, which whatever else the machine does would move.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// Time that this thread was running.

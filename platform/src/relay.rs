@@ -216,7 +216,7 @@ impl Relay {
             calls: &calls.list,
         };
         if let Some(id) = &self.telemetry.span_id(trace, entropy) {
-            self.telemetry.trace(&Span { id, ..span }, clock, entropy);
+            self.telemetry.trace(&Span { id, ..span }, clock);
         }
         for (number, sent) in published.sent.iter().enumerate() {
             for Sent { cause, taken } in sent {
@@ -231,7 +231,7 @@ impl Relay {
                     calls: calls.list.get(number..=number).unwrap_or_default(),
                     ..span
                 };
-                self.telemetry.trace(&span, clock, entropy);
+                self.telemetry.trace(&span, clock);
             }
         }
     }
