@@ -7,7 +7,7 @@ mod audit;
 mod commit;
 mod directory;
 mod failure;
-mod items;
+pub(crate) mod items;
 
 pub use audit::AuditRange;
 pub use commit::{CommitError, PutRecordError};

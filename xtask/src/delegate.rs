@@ -1,10 +1,11 @@
 //! Commands that are programs of their own, because of what has to be compiled for them: `users-aws`
-//! for the SDK of AWS, `users-check` for what evaluates the policy rules. Here their names are
-//! known, and what has to be built before; options, help and exit status are the program's.
+//! for the SDK of AWS, `users-check` for what evaluates the policy rules, `users-load` for what makes
+//! a load. Here their names are known, and what has to be built before; options, help and exit status are the program's.
 
-use crate::{build, cargo, project};
+use crate::{build, cargo, local, project};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 /// What follows the name of such a command.
@@ -49,12 +50,29 @@ pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<Exit
     command.arg(name).args(&arguments.arguments);
     if let Some(stage) = stage_to_build(&arguments.arguments) {
         let file = value_of(&arguments.arguments, "--stages");
-        let stage = project::stage_in(file.as_deref(), &stage)?;
+        let stage = users_project::stage(file.as_deref().map(Path::new), &stage)?;
         let architecture = build::Arch::from(stage.architecture);
         build::build(architecture)?;
         let bundles = project::target()?.join("bundles").join(architecture.as_str());
         command.arg("--bundles").arg(bundles);
     }
+    finish(command)
+}
+
+/// Holds a load on a local stack, which is built before, in the profile of the arguments.
+pub(crate) fn load(arguments: &Arguments) -> Result<ExitCode> {
+    let release = arguments.arguments.iter().any(|argument| argument == "--release");
+    let mut command = command("users-load");
+    if helps(&arguments.arguments) {
+        // So that what must be given for a run, and is given below, does not have to be there.
+        command.arg("--help");
+        return finish(command);
+    }
+    let built = local::build("dev", release, &["users-load"])?;
+    command.arg("--stack").arg(&built.program);
+    command.arg("--functions").arg(&built.functions);
+    command.arg("--template").arg(&built.template);
+    command.args(&arguments.arguments);
     finish(command)
 }
 
@@ -64,7 +82,7 @@ fn command(package: &str) -> Command {
     if let Ok(directory) = std::env::current_dir() {
         command.current_dir(directory);
     }
-    let manifest = project::root().join("Cargo.toml");
+    let manifest = users_project::root().join("Cargo.toml");
     command.args(["run", "--quiet", "--package", package, "--manifest-path"]);
     command.arg(manifest).arg("--");
     command
@@ -90,11 +108,14 @@ fn finish(mut command: Command) -> Result<ExitCode> {
 /// The stage to build for; none when the archives are named, or when the command will not get as
 /// far as to need them.
 fn stage_to_build(arguments: &[OsString]) -> Option<String> {
-    let helps = |argument: &OsString| argument == "--help" || argument == "-h";
-    if arguments.iter().any(helps) || value_of(arguments, "--bundles").is_some() {
+    if helps(arguments) || value_of(arguments, "--bundles").is_some() {
         return None;
     }
     value_of(arguments, "--stage")
+}
+
+fn helps(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|argument| argument == "--help" || argument == "-h")
 }
 
 /// The value of an option, as `--name value` or `--name=value`.

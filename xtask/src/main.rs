@@ -41,6 +41,8 @@ enum Command {
     Test(test::Arguments),
     /// Run the black-box tests at a local stack of their own, or deploy to an emulator and test it.
     TestLocal(test_local::Arguments),
+    /// Hold a mixed load on a local stack of its own, and check what must be true afterwards.
+    TestLoad(delegate::Arguments),
     /// Compile the functions for Lambda and pack them, the same bytes for the same source.
     Build(build::Arguments),
     /// Hold the templates to the project's policy rules.
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Command::Call(arguments) => call::run(&arguments),
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::TestLocal(arguments) => test_local::run(&arguments),
+        Command::TestLoad(arguments) => delegate::load(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Check(arguments) => delegate::check(&arguments),
         Command::Diff(arguments) => delegate::aws_with_bundles("diff", &arguments),

@@ -18,7 +18,7 @@ pub use aws_credential_types::Credentials;
 pub use call::Call;
 pub use error::ClientError;
 pub use response::Response;
-pub use retry::{Outcome, RetryPolicy};
+pub use retry::{Attempt, Outcome, RetryPolicy};
 pub use sign::Signing;
 
 use http::{Method, Uri};

@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, built from the same table as the template.
 
 mod examples;
+mod links;
 mod parameters;
 mod prose;
 mod responses;

@@ -3,6 +3,15 @@
 use serde_json::{Map, Value, json};
 use users_contract::{Operation, ParameterKind, QueryParameter, RequestHeader};
 
+/// What an idempotency key looks like: bare, or a string of structured fields (RFC 9651).
+const IDEMPOTENCY_KEY_PATTERN: &str = r#"^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$"#;
+
+/// What a list of entity tags looks like (RFC 9110), or `*`.
+const ENTITY_TAGS_PATTERN: &str = concat!(
+    r#"^[ \t]*(\*|[ \t,]*(W/)?"[!#-~\u0080-\u00FF]*""#,
+    r#"([ \t]*,[ \t,]*(W/)?"[!#-~\u0080-\u00FF]*")*[ \t,]*)[ \t]*$"#
+);
+
 /// The request headers, by the name of their component.
 pub(super) fn components() -> Map<String, Value> {
     [
@@ -12,7 +21,7 @@ pub(super) fn components() -> Map<String, Value> {
                 "X-Correlation-Id",
                 "Names this call in logs, audit entries, events and the response. One that does not \
 look as it should is not refused but replaced.",
-                "checkout-42",
+                json!({"type": "string", "examples": ["checkout-42"]}),
             ),
         ),
         (
@@ -21,16 +30,29 @@ look as it should is not refused but replaced.",
                 "Idempotency-Key",
                 "Makes the write safe to retry. Two such headers, or a key that breaks its rule, are \
 400.",
-                "3f1c9a52-7b0e-4f0e-9d53-0a4f4f6d2c11",
+                json!({
+                    "type": "string",
+                    "minLength": 1,
+                    "pattern": IDEMPOTENCY_KEY_PATTERN,
+                    "examples": ["3f1c9a52-7b0e-4f0e-9d53-0a4f4f6d2c11"],
+                }),
             ),
         ),
         (
             component(RequestHeader::IfMatch),
-            header("If-Match", "Write only when the user is at one of these versions.", "\"3\""),
+            header(
+                "If-Match",
+                "Write only when the user is at one of these versions.",
+                entity_tags(),
+            ),
         ),
         (
             component(RequestHeader::IfNoneMatch),
-            header("If-None-Match", "Answer 304 when the user is at one of these versions.", "\"3\""),
+            header(
+                "If-None-Match",
+                "Answer 304 when the user is at one of these versions.",
+                entity_tags(),
+            ),
         ),
     ]
     .into_iter()
@@ -74,12 +96,16 @@ fn component(header: RequestHeader) -> &'static str {
     }
 }
 
-fn header(name: &str, description: &str, example: &str) -> Value {
+fn header(name: &str, description: &str, schema: Value) -> Value {
+    json!({"in": "header", "name": name, "description": description, "schema": schema})
+}
+
+fn entity_tags() -> Value {
     json!({
-        "in": "header",
-        "name": name,
-        "description": description,
-        "schema": {"type": "string", "minLength": 1, "examples": [example]},
+        "type": "string",
+        "minLength": 1,
+        "pattern": ENTITY_TAGS_PATTERN,
+        "examples": ["\"3\""],
     })
 }
 
@@ -94,7 +120,9 @@ fn query_schema(parameter: &QueryParameter) -> Value {
         }
         ParameterKind::Pattern(pattern) => json!({"type": "string", "pattern": pattern}),
         // A character is at least a byte, so the limit holds for both.
-        ParameterKind::Text { max_bytes } => json!({"type": "string", "maxLength": max_bytes}),
+        ParameterKind::Text { max_bytes } => {
+            json!({"type": "string", "minLength": 1, "maxLength": max_bytes})
+        }
         ParameterKind::DateTime => json!({"type": "string", "format": "date-time"}),
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use users_contract::{ErrorCode, Operation, RequestHeader};
 
-use super::examples;
+use super::{examples, links};
 
 /// Headers of every response.
 const ALWAYS: &[&str] = &[
@@ -92,7 +92,7 @@ fn success(operation: &Operation) -> Value {
     if operation.is_write() {
         names.push("Idempotent-Replayed");
     }
-    json!({
+    let mut success = json!({
         "description": body.description,
         "headers": references(&names),
         "content": {
@@ -101,7 +101,11 @@ fn success(operation: &Operation) -> Value {
                 "examples": {"success": {"value": examples::success(operation.name)}},
             },
         },
-    })
+    });
+    if let Some(links) = links::of(operation.name) {
+        success["links"] = Value::Object(links);
+    }
+    success
 }
 
 fn not_modified() -> Value {

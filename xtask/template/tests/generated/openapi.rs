@@ -236,3 +236,42 @@ fn the_description_answers_what_the_schemas_leave_open() {
         assert!(description.contains(words), "{words}");
     }
 }
+
+#[test]
+fn links_lead_from_what_is_there_to_parameters_that_are_there() {
+    let document = openapi();
+    let mut followed = BTreeSet::new();
+    for row in OPERATIONS {
+        let operation_here = operation(&document, row);
+        let success = &operation_here["responses"][row.success.status.to_string()];
+        let example = &success["content"]["application/json"]["examples"]["success"]["value"];
+        let names = |row: &Operation| -> BTreeSet<String> {
+            let parameters = operation(&document, row)["parameters"].as_array().unwrap();
+            let parameters = parameters.iter().map(|parameter| resolve(&document, parameter));
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            parameters.map(|it| format!("{}.{}", text(&it["in"]), text(&it["name"]))).collect()
+        };
+        for (key, link) in success["links"].as_object().into_iter().flatten() {
+            let to = OPERATIONS.iter().find(|row| link["operationId"] == row.id);
+            let to = to.unwrap_or_else(|| panic!("{}.{key} leads to nothing", row.id));
+            followed.insert(to.id);
+            assert!(link["description"].is_string(), "{key}");
+            for (name, expression) in link["parameters"].as_object().unwrap() {
+                assert!(names(to).contains(name), "{key}: {} has no {name}", to.id);
+                let expression = expression.as_str().unwrap();
+                let is_there = if let Some(pointer) = expression.strip_prefix("$response.body#") {
+                    // Only the last page of a list has no cursor.
+                    example.pointer(pointer).is_some() || pointer == "/nextCursor"
+                } else if let Some(header) = expression.strip_prefix("$response.header.") {
+                    success["headers"].get(header).is_some()
+                } else {
+                    names(row).contains(expression.strip_prefix("$request.").unwrap())
+                };
+                assert!(is_there, "{key}: {} has no {expression}", row.id);
+            }
+        }
+    }
+    let all: BTreeSet<_> = OPERATIONS.iter().map(|row| row.id).collect();
+    let unreached: Vec<_> = all.difference(&followed).collect();
+    assert_eq!(unreached, [&"registerUser"], "where each sequence begins");
+}

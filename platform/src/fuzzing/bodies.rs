@@ -1,0 +1,97 @@
+//! The bodies of the five writes.
+
+use super::{Verdict, details, texts};
+use serde_json::Value;
+use std::fmt::Debug;
+use users_contract::limits;
+use users_domain::request::{
+    AssignRole, AttributesPatch, Decode, RegisterUser, SetStatus, UserPatch,
+};
+use users_domain::{Place, Violation, decode_body};
+
+pub(super) fn register(data: &[u8]) -> Verdict {
+    body(data, |register: &RegisterUser| {
+        texts::check_email(&register.email);
+        let names = [&register.display_name, &register.given_name, &register.family_name];
+        names.into_iter().flatten().for_each(texts::check_name);
+        register.phone_number.iter().for_each(texts::check_phone_number);
+        register.locale.iter().for_each(texts::check_locale);
+        assert!(register.attributes.len() <= limits::ATTRIBUTES_MAX, "the number of attributes");
+        for (key, value) in &register.attributes {
+            texts::check_attribute(key, value);
+        }
+        texts::check_roles(&register.roles);
+    })
+}
+
+pub(super) fn patch(data: &[u8]) -> Verdict {
+    body(data, |patch: &UserPatch| {
+        assert_ne!(*patch, UserPatch::default(), "a patch that touches nothing");
+        patch.email.iter().for_each(texts::check_email);
+        let names = [&patch.display_name, &patch.given_name, &patch.family_name];
+        names.into_iter().flatten().flatten().for_each(texts::check_name);
+        patch.phone_number.iter().flatten().for_each(texts::check_phone_number);
+        patch.locale.iter().flatten().for_each(texts::check_locale);
+        if let Some(AttributesPatch::Merge(entries)) = &patch.attributes {
+            let set = entries.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+            set.for_each(|(key, value)| texts::check_attribute(key, value));
+        }
+    })
+}
+
+pub(super) fn status(data: &[u8]) -> Verdict {
+    body(data, |status: &SetStatus| status.reason.iter().for_each(texts::check_reason))
+}
+
+pub(super) fn role(data: &[u8]) -> Verdict {
+    body(data, |assign: &AssignRole| texts::check_role(&assign.role))
+}
+
+fn body<T: Decode + Debug + PartialEq>(data: &[u8], check: impl Fn(&T)) -> Verdict {
+    let decoded = decode_body::<T>(data);
+    let again = decode_body::<T>(data);
+    match (&decoded, &again) {
+        (Ok((request, document)), Ok((same, _))) => {
+            assert_eq!(request, same, "another value the second time");
+            check(request);
+            let canonical = document.canonical();
+            let (same, rewritten) =
+                decode_body::<T>(canonical.as_bytes()).expect("the canonical form is accepted");
+            assert_eq!(*request, same, "the canonical form means something else");
+            assert_eq!(rewritten.canonical(), canonical, "the canonical form has another one");
+            // No address, and so nobody's name as it stands in one.
+            assert!(!format!("{request:?}").contains('@'), "Debug shows an address");
+        }
+        (Err(violations), Err(same)) => {
+            assert_eq!(violations, same, "other problems the second time");
+            check_violations(data, violations);
+        }
+        _ => panic!("accepted once and refused once"),
+    }
+    Verdict::accepted(decoded.is_ok())
+}
+
+fn check_violations(data: &[u8], violations: &[Violation]) {
+    details::check(violations);
+    let json: Option<Value> = serde_json::from_slice(data).ok();
+    for violation in violations {
+        let Place::Pointer(pointer) = &violation.place else {
+            panic!("a problem of a body that is elsewhere: {:?}", violation.place);
+        };
+        assert!(pointer.is_empty() || pointer.starts_with('/'), "a JSON Pointer");
+        let Some(json) = &json else { continue };
+        // What is said to be missing is, and all else is there, unless a member of the same name
+        // came later; then a parent of it is.
+        let missing = violation.detail == "is required";
+        let mut found = json.pointer(pointer);
+        assert!(!missing || found.is_none(), "what is missing is there");
+        let mut parent = pointer.as_str();
+        while found.is_none() {
+            let (before, _) = parent.rsplit_once('/').expect("the body as a whole is always there");
+            parent = before;
+            found = json.pointer(parent);
+        }
+        let repeated = violations.iter().any(|it| it.detail == "must be given only once");
+        assert!(missing || repeated || parent.len() == pointer.len(), "a pointer to nothing");
+    }
+}

@@ -1,0 +1,150 @@
+//! What comes back from the tables and their stream. Only we write there, but an operator may have
+//! mended an item by hand, and what cannot be read must not end a function.
+
+use super::Verdict;
+use crate::error::Error;
+use crate::http::{Response, wire};
+use crate::idempotency::RecordId;
+use crate::store::items::{
+    AuditItem, RecordItem, UserItem, entry_from_image, read_item, write_item,
+};
+use aws_lambda_events::event::dynamodb::Event;
+use serde_json::Value;
+use users_contract::schema::EVENT_SCHEMA_VERSION;
+use users_domain::{AuditEntry, CorrelationId, IdempotencyKey, User};
+
+/// The input is a batch as Lambda hands it over.
+pub(super) fn stream_record(data: &[u8]) -> Verdict {
+    let Ok(event) = serde_json::from_slice::<Event>(data) else {
+        return Verdict::Refused;
+    };
+    let mut accepted = !event.records.is_empty();
+    for record in event.records {
+        match entry_from_image(record.change.new_image) {
+            Ok(entry) => check_entry(&entry),
+            Err(error) => {
+                accepted = false;
+                check_error(&error);
+            }
+        }
+    }
+    Verdict::accepted(accepted)
+}
+
+fn check_entry(entry: &AuditEntry) {
+    let stored = |entry: &AuditEntry| {
+        serde_dynamo::to_item(AuditItem::from_entry(entry)).expect("an entry can be stored")
+    };
+    let once = entry_from_image(stored(entry)).expect("what was stored can be read");
+    // A time may have been finer than we write it, and years have four digits, so the first time
+    // may change it, and no later one.
+    let twice = entry_from_image(stored(&once)).expect("what was stored can be read");
+    assert_eq!(once, twice, "another entry each time");
+    assert_eq!(AuditEntry { at: entry.at, ..once }, *entry, "another entry than was stored");
+
+    let detail: Value = serde_json::from_str(&wire::event_json(entry, EVENT_SCHEMA_VERSION))
+        .expect("the detail of an event is JSON");
+    assert_eq!(detail["eventId"], entry.event_id.to_string());
+    assert_eq!(detail["version"], entry.version.get());
+    assert_eq!(detail["changes"].as_array().map(Vec::len), Some(entry.changes.len()));
+}
+
+/// The input is an item of the users table, as JSON with types.
+pub(super) fn stored_user(data: &[u8]) -> Verdict {
+    let Ok(item) = serde_json::from_slice::<serde_dynamo::Item>(data) else {
+        return Verdict::Refused;
+    };
+    let decoded = read_item::<UserItem>(item.into()).and_then(UserItem::into_user);
+    match &decoded {
+        Ok(user) => {
+            let stored = |user: &User| {
+                let item = write_item(UserItem::from_user(user)).expect("a user can be stored");
+                let user = read_item::<UserItem>(item).and_then(UserItem::into_user);
+                user.expect("what was stored can be read")
+            };
+            let once = stored(user);
+            assert_eq!(once, stored(&once), "another user each time");
+            let times = User { created_at: user.created_at, updated_at: user.updated_at, ..once };
+            assert_eq!(times, *user, "another user than was stored");
+            let body: Value = serde_json::from_str(&wire::user_json(user)).expect("a user as JSON");
+            assert_eq!(body["userId"], user.user_id.to_string());
+        }
+        Err(error) => check_error(error),
+    }
+    Verdict::accepted(decoded.is_ok())
+}
+
+/// The input is an item of the idempotency table, as JSON with types.
+pub(super) fn stored_record(data: &[u8]) -> Verdict {
+    let Ok(item) = serde_json::from_slice::<serde_dynamo::Item>(data) else {
+        return Verdict::Refused;
+    };
+    let key = IdempotencyKey::parse_all(&[b"key"]).ok().flatten().expect("a key");
+    let principal = crate::idempotency::Principal::from_arn("arn:aws:iam::123456789012:user/ada");
+    let id = || RecordId::new(&principal, "registerUser", "", &key);
+    match read_item::<RecordItem>(item.into()) {
+        Ok(item) => {
+            let record = item.into_record(id());
+            let item = write_item(RecordItem::from_record(&record)).expect("can be stored");
+            let again = read_item::<RecordItem>(item).expect("what was stored can be read");
+            assert_eq!(again.into_record(id()), record, "another record than was stored");
+            let shown = format!("{:?}", record.answer);
+            assert!(shown.starts_with("Answer { status: "), "Debug shows a body");
+            let status = i64::from(record.answer.status);
+            let response = Response::answer(record.answer, true, 0);
+            let event = response.into_event(&CorrelationId::from_stored("id".to_owned()), "*");
+            assert_eq!(event.status_code, status);
+            assert!(event.headers.contains_key("idempotent-replayed"));
+            Verdict::Accepted
+        }
+        Err(error) => {
+            check_error(&error);
+            Verdict::Refused
+        }
+    }
+}
+
+/// The log may name an attribute of ours, and nothing that was stored.
+fn check_error(error: &Error) {
+    let Error::Internal(cause) = error else {
+        panic!("an item that cannot be read is a fault of ours, not {error:?}");
+    };
+    let name = cause
+        .what
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+        .or_else(|| cause.what.strip_prefix("attribute ")?.strip_suffix(" cannot be read"));
+    let known = match name {
+        Some(name) => ATTRIBUTES.contains(&name),
+        None => cause.what == "wrong type",
+    };
+    assert!(known, "an error that is not on the list: {:?}", cause.what);
+}
+
+const ATTRIBUTES: &[&str] = &[
+    "accountId",
+    "action",
+    "actor",
+    "arn",
+    "at",
+    "body",
+    "changes",
+    "correlationId",
+    "createdAt",
+    "directoryPk",
+    "email",
+    "emailKey",
+    "etag",
+    "eventId",
+    "expiresAt",
+    "field",
+    "fingerprint",
+    "id",
+    "pk",
+    "roles",
+    "sk",
+    "status",
+    "updatedAt",
+    "userId",
+    "version",
+];
