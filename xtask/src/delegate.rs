@@ -17,6 +17,18 @@ pub(crate) struct Arguments {
     arguments: Vec<OsString>,
 }
 
+impl Arguments {
+    /// The words as they were given.
+    pub(crate) fn words(&self) -> &[OsString] {
+        &self.arguments
+    }
+
+    /// The value of an option, as `--name value` or `--name=value`.
+    pub(crate) fn value_of(&self, name: &str) -> Option<String> {
+        value_of(&self.arguments, name)
+    }
+}
+
 /// Holds the templates to the policy rules.
 pub(crate) fn check(arguments: &Arguments) -> Result<ExitCode> {
     let mut command = command("users-check");

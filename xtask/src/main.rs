@@ -10,11 +10,15 @@ mod cargo;
 mod delegate;
 mod doctor;
 mod local;
+mod logs;
 mod project;
+mod running;
+mod screen;
 mod synth;
 mod test;
 mod test_local;
 mod tools;
+mod trace;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -55,6 +59,8 @@ enum Command {
     Rollback(delegate::Arguments),
     /// Show the functions' and the API's log lines, as they come if wanted.
     Logs(delegate::Arguments),
+    /// Show what a call has left behind in the local stack: trace, audit entry, event, log lines.
+    Trace(trace::Arguments),
     /// Show how a deployed stage is: stack, functions, stream, alarms.
     Status(delegate::Arguments),
     /// Show what was changed behind CloudFormation's back.
@@ -80,7 +86,8 @@ fn main() -> ExitCode {
         Command::Destroy(arguments) => delegate::aws("destroy", &arguments),
         Command::Outputs(arguments) => delegate::aws("outputs", &arguments),
         Command::Rollback(arguments) => delegate::aws("rollback", &arguments),
-        Command::Logs(arguments) => delegate::aws("logs", &arguments),
+        Command::Logs(arguments) => logs::run(&arguments),
+        Command::Trace(arguments) => trace::run(&arguments),
         Command::Status(arguments) => delegate::aws("status", &arguments),
         Command::Drift(arguments) => delegate::aws("drift", &arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

@@ -89,6 +89,9 @@ pub(crate) async fn check_focus_is_visible(browser: &Browser) -> Result<()> {
         )
         .await?;
     let width = outline[1].as_f64().context("an outline has no width")?;
-    ensure!(outline[0] != Value::from("none") && width >= 2.0, "the focus is not visible: {outline}");
+    ensure!(
+        outline[0] != Value::from("none") && width >= 2.0,
+        "the focus is not visible: {outline}"
+    );
     Ok(())
 }

@@ -205,7 +205,8 @@ impl Browser {
     /// What was written to the browser's console since the last time, errors of loading and of the
     /// content policy included.
     pub(crate) async fn messages(&self) -> Result<Vec<String>> {
-        let command = Extension { path: "se/log".to_owned(), body: Some(json!({"type": "browser"})) };
+        let command =
+            Extension { path: "se/log".to_owned(), body: Some(json!({"type": "browser"})) };
         let entries = self.client.issue_cmd(command).await?;
         let entries = entries.as_array().into_iter().flatten();
         Ok(entries.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect())

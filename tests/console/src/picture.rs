@@ -8,12 +8,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// Makes some calls, opens a view and writes a picture of it.
-pub(crate) async fn take(
-    browser: &Browser,
-    stack: &Stack,
-    view: &str,
-    path: &Path,
-) -> Result<()> {
+pub(crate) async fn take(browser: &Browser, stack: &Stack, view: &str, path: &Path) -> Result<()> {
     let ada = json!({"email": "ada@example.com", "displayName": "Ada Lovelace"});
     let user = stack.call(Method::POST, "/users", "signup-ada", Some(ada.clone()), 201).await?;
     let user = user["userId"].as_str().context("a user has no id")?.to_owned();

@@ -74,14 +74,18 @@ fn row(id: &str) -> String {
 
 async fn open_by_keyboard(browser: &Browser, id: &str) -> Result<()> {
     browser.press(Key::Tab).await?;
-    browser.until("the first stop skips to the content", "document.activeElement.className === 'skip'").await?;
+    browser
+        .until("the first stop skips to the content", "document.activeElement.className === 'skip'")
+        .await?;
     check_focus_is_visible(browser).await?;
     browser.press(Key::Enter).await?;
     let link = format!("it.closest('tr')?.dataset.id === '{id}'");
     browser.tab_to("the link of the call", &link).await?;
     check_focus_is_visible(browser).await?;
     browser.press(Key::Enter).await?;
-    for span in ["POST /users", "users-register-create", "registerUser", "DynamoDB TransactWriteItems"] {
+    for span in
+        ["POST /users", "users-register-create", "registerUser", "DynamoDB TransactWriteItems"]
+    {
         browser.until_text(".waterfall tbody", span).await?;
     }
     let bars = "[...document.querySelectorAll('.span-bar')]";
@@ -102,7 +106,9 @@ async fn find_event_by_keyboard(browser: &Browser, id: &str) -> Result<()> {
     browser.until_text("#items", "user.registered").await?;
     browser.tab_to("the event", "it.tagName === 'SUMMARY' && it.closest('#events')").await?;
     browser.press(Key::Enter).await?;
-    browser.until("the event is unfolded", "document.querySelector('#events details').open").await?;
+    browser
+        .until("the event is unfolded", "document.querySelector('#events details').open")
+        .await?;
     browser.until_text("#events pre", &format!("\"correlationId\": \"{id}\"")).await?;
     // News do not take away the focus, nor fold it up.
     browser.until("the focus stays", "document.activeElement.closest('#events')").await
@@ -115,7 +121,8 @@ async fn follow_to_history(browser: &Browser, user: &str) -> Result<()> {
     browser.until_text("h1", "History of a user").await?;
     browser.until_text("main table", "user.registered").await?;
     browser.until_text("main table", HOSTILE).await?;
-    let markup = browser.evaluate("return document.querySelectorAll('main img, main b').length").await?;
+    let markup =
+        browser.evaluate("return document.querySelectorAll('main img, main b').length").await?;
     ensure!(markup == 0, "data became markup");
     Ok(())
 }
@@ -125,7 +132,8 @@ async fn find_by_id(browser: &Browser, stack: &Stack, user: &str) -> Result<()> 
     let change = json!({"locale": "en-GB"});
     stack.call(Method::PATCH, &path, "browser-update", Some(change), 200).await?;
     stack.call(Method::GET, "/users/nobody", "browser-missing", None, 404).await?;
-    for (id, expected) in [("browser-update", "updateUser"), ("browser-missing", "user-not-found")] {
+    for (id, expected) in [("browser-update", "updateUser"), ("browser-missing", "user-not-found")]
+    {
         browser.tab_to("the field for a correlation id", "it.id === 'correlation-id'").await?;
         browser.evaluate("document.activeElement.value = ''; return true").await?;
         browser.write(id).await?;

@@ -164,7 +164,7 @@ impl Control {
         let selection = LogSelection {
             sources: query.all("source"),
             errors: query.is("errors"),
-            since: query.number("since")?.and_then(|since| i64::try_from(since).ok()).unwrap_or(0),
+            since: query.time("since", Timestamp::now())?.map_or(0, Timestamp::as_millisecond),
             correlation_id: query.text("correlation-id"),
         };
         let deadline = tokio::time::Instant::now() + wait(query)?;

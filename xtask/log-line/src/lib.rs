@@ -1,6 +1,10 @@
 //! Log lines in JSON, read for people: what the functions write, what Lambda writes about them, and
 //! metrics. The local stack and `cargo xtask logs` show them the same way.
 
+mod row;
+
+pub use row::{Row, of_access, of_function, printable};
+
 use serde_json::{Map, Value};
 use std::fmt;
 

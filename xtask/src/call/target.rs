@@ -124,13 +124,9 @@ impl Target {
 
 /// The running local stack, or where it would be.
 fn ready() -> Ready {
-    std::fs::read(crate::local::ready_file())
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_else(|| Ready {
-            url: DEFAULT_LOCAL_URL.to_owned(),
-            region: DEFAULT_LOCAL_REGION.to_owned(),
-        })
+    crate::local::ready().and_then(|ready| serde_json::from_value(ready).ok()).unwrap_or_else(
+        || Ready { url: DEFAULT_LOCAL_URL.to_owned(), region: DEFAULT_LOCAL_REGION.to_owned() },
+    )
 }
 
 fn principal(text: &str) -> Result<Credentials> {

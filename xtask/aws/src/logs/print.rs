@@ -2,15 +2,13 @@
 
 use super::select::Kind;
 use super::{Event, Group};
-use crate::ui::{self, Output, styled};
-use anstyle::Style;
+use crate::ui::Output;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
-use users_log_line::LogLine;
+use users_log_line::Row;
 
 /// Prints events on standard output.
 #[derive(Debug)]
@@ -75,61 +73,13 @@ fn json(Event { group, event }: &Event) -> Result<String> {
 /// `time LEVEL label message name=value ...`
 fn text(event: &Event, width: usize) -> String {
     let time = event.event.timestamp.and_then(|time| Timestamp::from_millisecond(time).ok());
-    let read = LogLine::read(event.text());
-    let (level, body) = match (event.group.kind, read) {
-        (Kind::Function, Some(line)) => (line.level.clone().unwrap_or_default(), line.to_string()),
-        (Kind::Access, Some(line)) => access(&line),
-        (Kind::Execution, _) => ("ERROR".to_owned(), event.text().to_owned()),
-        (_, None) => (String::new(), event.text().to_owned()),
+    let time = time.map(|time| format!("{time:.3}")).unwrap_or_default();
+    let (level, body) = match event.group.kind {
+        Kind::Function => users_log_line::of_function(event.text()),
+        Kind::Access => users_log_line::of_access(event.text()),
+        Kind::Execution => ("ERROR".to_owned(), event.text().to_owned()),
     };
-    let mut text = match time {
-        Some(time) => styled(ui::FAINT, format_args!("{time:.3}")),
-        None => String::new(),
-    };
-    let label = event.group.label;
-    let level = printable(&level);
-    let _ = write!(text, " {} {label:width$} ", styled(style(&level), format_args!("{level:5}")));
-    text.push_str(printable(&body).trim_end());
-    text
-}
-
-/// A call in the access log: its level by its status, `METHOD /path status`, then what there is
-/// besides.
-fn access(line: &LogLine) -> (String, String) {
-    let of = |name| line.field(name).unwrap_or("-");
-    let status = of("status");
-    let level = if status.starts_with('5') { "ERROR" } else { "INFO" };
-    let mut text = format!("{} {} {status}", of("method"), of("resourcePath"));
-    // The gateway writes `-` for what there is not.
-    let shown = ["method", "resourcePath", "status"];
-    for (name, value) in
-        line.fields.iter().filter(|(name, value)| value != "-" && !shown.contains(&name.as_str()))
-    {
-        let _ = write!(text, " {name}={value}");
-    }
-    (level.to_owned(), text)
-}
-
-fn style(level: &str) -> Style {
-    match level {
-        "ERROR" => ui::DANGER,
-        "WARN" => ui::WARNING,
-        "DEBUG" | "TRACE" => ui::FAINT,
-        _ => Style::new(),
-    }
-}
-
-/// Text in one line, in which nothing can move the cursor or change colours.
-fn printable(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
+    Row { time: &time, level: &level, label: event.group.label, body: &body }.render(width)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What is kept of a request when it is answered: the request, its line of the access log, and the
 //! metrics of the API.
 
+use crate::names::rfc3339;
 use crate::observe::{LogRecord, MetricKey, Observed, Request, Series};
 use crate::server::Answer;
 use crate::template::ApiPlan;
@@ -69,6 +70,8 @@ impl Observation {
 
     /// The line of the access log, with names of the template's own.
     fn access_line(&self, request: &Request) -> LogRecord {
+        // It is written when the answer is.
+        let now = Timestamp::now();
         let level = if request.status >= 500 { "ERROR" } else { "INFO" };
         let line = json!({
             "requestId": request.request_id,
@@ -79,8 +82,8 @@ impl Observation {
             "responseLatency": request.duration_ms.round().to_string(),
         });
         LogRecord {
-            // It is written when the answer is.
-            time: Timestamp::now().as_millisecond(),
+            time: now.as_millisecond(),
+            at: rfc3339(now),
             source: SOURCE.to_owned(),
             group: self.log_group.clone(),
             stream: self.stage.clone(),

@@ -123,7 +123,7 @@ impl Launch {
                 let now = Timestamp::now();
                 observed.metrics.take_line(text, now);
                 observed.logs.push(LogRecord::of_function(
-                    now.as_millisecond(),
+                    now,
                     &name,
                     &group,
                     &stream,

@@ -1,6 +1,8 @@
 //! Log lines of functions and of the gateway.
 
 use super::{Activity, Kept, Page, Ring};
+use crate::names::rfc3339;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -16,6 +18,8 @@ const LINE_BYTES: usize = 64 * 1024;
 pub(crate) struct LogRecord {
     /// When it was written, milliseconds since 1970.
     pub(crate) time: i64,
+    /// The same as RFC 3339 in UTC.
+    pub(crate) at: String,
     /// The function, or `api` for a line of the access log.
     pub(crate) source: String,
     /// The log group.
@@ -45,7 +49,7 @@ impl LogRecord {
     /// A line of a function. `invocation` is what its instance is at: request id and trace id, for
     /// lines that do not say it themselves.
     pub(crate) fn of_function(
-        time: i64,
+        time: Timestamp,
         source: &str,
         group: &str,
         stream: &str,
@@ -59,7 +63,8 @@ impl LogRecord {
             Some(it) => (it.level, it.function_request_id, it.xray_trace_id, it.correlation_id),
         };
         Self {
-            time,
+            time: time.as_millisecond(),
+            at: rfc3339(time),
             source: source.to_owned(),
             group: group.to_owned(),
             stream: stream.to_owned(),
@@ -147,11 +152,13 @@ impl LogLines {
 #[cfg(test)]
 mod tests {
     use super::{Activity, LINE_BYTES, LogLines, LogRecord, LogSelection, Page};
+    use jiff::Timestamp;
     use std::collections::BTreeSet;
 
     fn line(message: &str) -> LogRecord {
         let invocation = Some(("request-0".to_owned(), "1-0".to_owned()));
-        LogRecord::of_function(1000, "get", "/aws/lambda/get", "local/1", invocation, message)
+        let time = Timestamp::from_millisecond(1000).unwrap();
+        LogRecord::of_function(time, "get", "/aws/lambda/get", "local/1", invocation, message)
     }
 
     fn messages(lines: &LogLines, selection: &LogSelection, traces: &[&str]) -> Vec<String> {

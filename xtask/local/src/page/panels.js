@@ -75,7 +75,7 @@ export function calls(main, id, say) {
 
 /** Everything that a correlation id leads to. */
 function call(place, id) {
-  const parts = ["trace", "logs", "events", "items"].map((name) => [name, el("div", { id: name })]);
+  const parts = ["trace", "events", "items", "logs"].map((name) => [name, el("div", { id: name })]);
   const summary = el("p");
   place.replaceChildren(
     el("div", { class: "title" }, el("h2", { class: "id" }, id), summary), ...parts.map(([, part]) => part));
