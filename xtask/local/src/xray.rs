@@ -13,22 +13,23 @@ const KEPT: usize = 1000;
 /// Largest UDP packet.
 const PACKET_BYTES: usize = 65_536;
 
-/// The segments received, oldest first.
+/// The segments received, oldest first, as text: a tree of values would take ten times as much.
 #[derive(Debug, Default)]
-pub(crate) struct Traces(Mutex<VecDeque<Value>>);
+pub(crate) struct Traces(Mutex<VecDeque<Box<str>>>);
 
 impl Traces {
     /// All that are kept, oldest first.
     pub(crate) fn all(&self) -> Vec<Value> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().filter_map(|segment| serde_json::from_str(segment).ok()).collect()
     }
 
-    fn push(&self, segment: Value) {
+    fn push(&self, segment: &Value) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == KEPT {
             kept.pop_front();
         }
-        kept.push_back(segment);
+        kept.push_back(segment.to_string().into_boxed_str());
     }
 }
 
@@ -44,7 +45,7 @@ pub(crate) async fn start(traces: Arc<Traces>, mut stop: Stop) -> anyhow::Result
                 received = socket.recv(&mut buffer) => received,
             };
             if let Some(segment) = received.ok().and_then(|length| parse(&buffer[..length])) {
-                traces.push(segment);
+                traces.push(&segment);
             }
         }
     });
@@ -78,7 +79,7 @@ mod tests {
     fn only_the_latest_segments_are_kept() {
         let traces = Traces::default();
         for number in 0..KEPT + 2 {
-            traces.push(json!(number));
+            traces.push(&json!(number));
         }
         assert_eq!(traces.all().len(), KEPT);
         assert_eq!(traces.all()[0], 2);
