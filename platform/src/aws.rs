@@ -4,14 +4,16 @@
 //! valid as long as the process is used, so its chain of providers (with three more service
 //! clients behind it) would be compiled, linked and asked for nothing.
 
+mod transport;
+
 use crate::config::{ConfigError, Environment, optional, required};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::box_error::BoxError;
 use std::time::Duration;
+use transport::Transport;
 
 /// Longest wait for a connection. Within a Region it takes a few milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -24,38 +26,68 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tries of one call, the first included.
 const ATTEMPTS: u32 = 3;
 
-/// DynamoDB.
-pub(crate) fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::Client, ConfigError> {
+/// DynamoDB, with a connection that is open already.
+///
+/// # Errors
+///
+/// When a variable is missing. That nothing answers is no error yet.
+pub(crate) async fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::Client, BoxError> {
+    use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+
+    let region = region(env)?;
     let mut config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(region(env)?)
         .credentials_provider(credentials(env)?)
         .retry_config(retry())
         .timeout_config(timeout())
-        .interceptor(crate::telemetry::Recorder)
-        .http_client(http_client());
-    if let Some(url) = endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB") {
-        config = config.endpoint_url(url);
-    }
-    Ok(aws_sdk_dynamodb::Client::from_conf(config.build()))
+        .interceptor(crate::telemetry::Recorder);
+    let url = match endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB") {
+        Some(url) => {
+            config = config.endpoint_url(&url);
+            url
+        }
+        None => {
+            let parameters = Params::builder().region(region.as_ref()).build()?;
+            DefaultResolver::new().resolve_endpoint(&parameters).await?.url().to_owned()
+        }
+    };
+    let transport = Transport::new(env, &url)?;
+    let config = config.region(region).http_client(transport.for_sdk()).build();
+    transport.open(&url).await;
+    Ok(aws_sdk_dynamodb::Client::from_conf(config))
 }
 
-/// EventBridge.
-pub(crate) fn eventbridge(
+/// EventBridge, with a connection that is open already.
+///
+/// # Errors
+///
+/// When a variable is missing. That nothing answers is no error yet.
+pub(crate) async fn eventbridge(
     env: Environment<'_>,
-) -> Result<aws_sdk_eventbridge::Client, ConfigError> {
+) -> Result<aws_sdk_eventbridge::Client, BoxError> {
+    use aws_sdk_eventbridge::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+
+    let region = region(env)?;
     let mut config = aws_sdk_eventbridge::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(region(env)?)
         .credentials_provider(credentials(env)?)
         .retry_config(retry())
         .timeout_config(timeout())
-        .interceptor(crate::telemetry::Recorder)
-        .http_client(http_client());
-    if let Some(url) = endpoint(env, "AWS_ENDPOINT_URL_EVENTBRIDGE") {
-        config = config.endpoint_url(url);
-    }
-    Ok(aws_sdk_eventbridge::Client::from_conf(config.build()))
+        .interceptor(crate::telemetry::Recorder);
+    let url = match endpoint(env, "AWS_ENDPOINT_URL_EVENTBRIDGE") {
+        Some(url) => {
+            config = config.endpoint_url(&url);
+            url
+        }
+        None => {
+            let parameters = Params::builder().region(region.as_ref()).build()?;
+            DefaultResolver::new().resolve_endpoint(&parameters).await?.url().to_owned()
+        }
+    };
+    let transport = Transport::new(env, &url)?;
+    let config = config.region(region).http_client(transport.for_sdk()).build();
+    transport.open(&url).await;
+    Ok(aws_sdk_eventbridge::Client::from_conf(config))
 }
 
 fn region(env: Environment<'_>) -> Result<Region, ConfigError> {
@@ -75,14 +107,6 @@ fn credentials(env: Environment<'_>) -> Result<Credentials, ConfigError> {
 /// The service's own variable, or the one for all services: as the SDKs of AWS do it.
 fn endpoint(env: Environment<'_>, variable: &'static str) -> Option<String> {
     optional(env, variable).or_else(|| optional(env, "AWS_ENDPOINT_URL"))
-}
-
-fn http_client() -> aws_sdk_dynamodb::config::SharedHttpClient {
-    // `ring`, because aws-lc-rs gathers CPU jitter as entropy at the first handshake: tens of
-    // milliseconds, and over a hundred at the CPU share of a small function.
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https()
 }
 
 fn retry() -> RetryConfig {

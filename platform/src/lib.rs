@@ -3,7 +3,8 @@
 //! A request goes handler (decode) → use case (rules) → store (one DynamoDB call) → handler
 //! (encode). [`http`] alone knows statuses and headers, [`use_case`] alone knows the rules and
 //! their order, [`store`] alone knows keys and expressions. The types and the pure rules
-//! are in `users-domain`, the promises to callers in `users-contract`.
+//! are in `users-domain`, the promises to callers in `users-contract`. What an invocation tells of
+//! itself is in [`telemetry`].
 
 mod aws;
 mod clock;
@@ -17,7 +18,7 @@ pub mod http;
 mod idempotency;
 pub mod relay;
 pub mod store;
-mod telemetry;
+pub mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod use_case;

@@ -2,13 +2,16 @@
 //! that can be put between the two, a clock that tests turn and counted random numbers.
 
 mod faults;
+mod told;
 
 pub(crate) use faults::{Fault, Faults, scripted};
+pub(crate) use told::Told;
 
 use crate::clock::{Clock, Entropy};
 use crate::config::ServiceConfig;
 use crate::http::{App, Handler, respond};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -33,6 +36,10 @@ pub(crate) const START_MILLIS: i64 = 1_795_341_600_000;
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
+    pub(crate) fn at(millis: i64) -> Self {
+        Self(AtomicI64::new(millis))
+    }
+
     pub(crate) fn turn(&self, millis: i64) {
         self.0.fetch_add(millis, Ordering::SeqCst);
     }
@@ -46,7 +53,7 @@ impl Clock for TestClock {
 
 /// Numbers that differ, spread over all shards.
 #[derive(Debug, Default)]
-struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Entropy for Counter {
     fn bits(&self) -> u128 {
@@ -60,11 +67,17 @@ pub(crate) struct World {
     pub(crate) database: Database,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) faults: Faults,
+    pub(crate) told: Told,
     _server: tokio::task::JoinHandle<()>,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::telling(|telemetry| telemetry).await
+    }
+
+    /// A world whose service tells of itself in another way.
+    pub(crate) async fn telling(change: impl FnOnce(Telemetry) -> Telemetry) -> Self {
         let database = Database::memory().expect("an engine in memory");
         create_tables(&database);
         let listener =
@@ -90,7 +103,7 @@ impl World {
             "users".to_owned(),
             Some("idempotency".to_owned()),
         );
-        let clock = Arc::new(TestClock(AtomicI64::new(START_MILLIS)));
+        let clock = Arc::new(TestClock::at(START_MILLIS));
         let config = ServiceConfig {
             users_table: "users".to_owned(),
             idempotency_table: Some("idempotency".to_owned()),
@@ -98,8 +111,11 @@ impl World {
             cors_allow_origin: "*".to_owned(),
         };
         let clock_of_app: Arc<dyn Clock> = clock.clone();
-        let app = App::new(store.clone(), clock_of_app, Arc::new(Counter::default()), config);
-        Self { app, database, clock, faults, _server: server }
+        let told = Told::default();
+        let telemetry = change(told.telemetry());
+        let entropy = Arc::new(Counter::default());
+        let app = App::new(store.clone(), clock_of_app, entropy, config, telemetry);
+        Self { app, database, clock, faults, told, _server: server }
     }
 
     /// Calls an operation as API Gateway would.
@@ -110,7 +126,9 @@ impl World {
     /// The same, with patience until `deadline` only.
     pub(crate) async fn call_until<H: Handler>(&self, call: &Call, deadline: Instant) -> Answered {
         let event = call.event(Operation::of(H::OPERATION));
-        Answered::new(respond::<H>(&self.app, event, &Context::default(), deadline).await)
+        let mut context = Context::default();
+        context.xray_trace_id = call.trace.map(str::to_owned);
+        Answered::new(respond::<H>(&self.app, event, &context, deadline).await)
     }
 
     /// Every item of a table.
@@ -166,6 +184,7 @@ pub(crate) struct Call {
     headers: Vec<(&'static str, String)>,
     body: Option<Vec<u8>>,
     caller: Option<&'static str>,
+    trace: Option<&'static str>,
 }
 
 impl Call {
@@ -208,6 +227,12 @@ impl Call {
 
     pub(crate) fn caller(mut self, arn: &'static str) -> Self {
         self.caller = Some(arn);
+        self
+    }
+
+    /// Within a trace, by its tracing header.
+    pub(crate) fn trace(mut self, header: &'static str) -> Self {
+        self.trace = Some(header);
         self
     }
 

@@ -9,11 +9,11 @@ pub(crate) mod compile;
 
 use crate::{project, tools};
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use users_project::bundles::{self, Bundle, Manifest};
 use users_template::Architecture;
 
 /// Bytes that one archive may have.
@@ -21,9 +21,6 @@ use users_template::Architecture;
 /// What a function has to load, it loads at every cold start; the measured sizes leave room for a
 /// feature, not for another TLS library.
 const BUDGET_BYTES: u64 = 3 * 1024 * 1024;
-
-/// Name of the list of archives beside them.
-const MANIFEST: &str = "manifest.json";
 
 /// Arguments of `build`.
 #[derive(Debug, clap::Args)]
@@ -45,14 +42,10 @@ pub(crate) struct Arguments {
 }
 
 /// An instruction set, as CloudFormation spells it.
-#[derive(
-    Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize, clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
 pub(crate) enum Arch {
-    #[serde(rename = "arm64")]
     #[value(name = "arm64")]
     Arm64,
-    #[serde(rename = "x86_64")]
     #[value(name = "x86_64")]
     X8664,
 }
@@ -63,39 +56,20 @@ enum Output {
     Json,
 }
 
-/// The archives of one architecture.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Manifest {
-    /// What they run on.
-    pub(crate) architecture: Arch,
-    /// Bytes that an archive may have.
-    pub(crate) budget_bytes: u64,
-    /// The archives, by name of their function.
-    pub(crate) functions: BTreeMap<String, Bundle>,
-}
-
-/// One archive.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Bundle {
-    /// Its file, in the directory of the manifest.
-    pub(crate) file: String,
-    /// SHA-256 of the file in base 64, as Lambda gives it in `CodeSha256`.
-    pub(crate) sha256: String,
-    /// The same in hexadecimal digits.
-    pub(crate) sha256_hex: String,
-    /// Size of the file.
-    pub(crate) bytes: u64,
-    /// Size of the program in it.
-    pub(crate) program_bytes: u64,
-}
-
 impl Arch {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Arm64 => "arm64",
             Self::X8664 => "x86_64",
+        }
+    }
+}
+
+impl From<Arch> for Architecture {
+    fn from(arch: Arch) -> Self {
+        match arch {
+            Arch::Arm64 => Self::Arm64,
+            Arch::X8664 => Self::X8664,
         }
     }
 }
@@ -130,9 +104,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn architectures(arguments: &Arguments) -> Result<BTreeSet<Arch>> {
     Ok(match (arguments.arch, &arguments.stage) {
         (Some(arch), _) => [arch].into(),
-        (None, Some(stage)) => [project::stage(stage)?.architecture.into()].into(),
+        (None, Some(stage)) => [users_project::stage(None, stage)?.architecture.into()].into(),
         (None, None) => {
-            project::stages()?.values().map(|stage| stage.architecture.into()).collect()
+            users_project::stages(None)?.values().map(|stage| stage.architecture.into()).collect()
         }
     })
 }
@@ -151,7 +125,7 @@ pub(crate) fn build(arch: Arch) -> Result<Manifest> {
 fn pack(arch: Arch, programs: &Path, directory: &Path) -> Result<Manifest> {
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
-    let mut bundles = BTreeMap::new();
+    let mut packed = BTreeMap::new();
     for function in users_template::functions() {
         let program = programs.join(function).join(archive::PROGRAM);
         let program =
@@ -167,11 +141,11 @@ fn pack(arch: Arch, programs: &Path, directory: &Path) -> Result<Manifest> {
             bytes: archive.len() as u64,
             program_bytes: program.len() as u64,
         };
-        bundles.insert(function.to_owned(), bundle);
+        packed.insert(function.to_owned(), bundle);
     }
-    let manifest = Manifest { architecture: arch, budget_bytes: BUDGET_BYTES, functions: bundles };
-    let text = serde_json::to_string_pretty(&manifest)? + "\n";
-    write(&directory.join(MANIFEST), text.as_bytes())?;
+    let manifest =
+        Manifest { architecture: arch.into(), budget_bytes: BUDGET_BYTES, functions: packed };
+    write(&bundles::path(directory), manifest.to_text()?.as_bytes())?;
     remove_others(directory, &manifest)?;
     Ok(manifest)
 }

@@ -4,23 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-/// A cargo command: the cargo that called us, in the project's root, without the variables that it
-/// set for us, which would make it rebuild what depends on them.
-pub(crate) fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        let is_ours = name.to_str().is_some_and(|name| {
-            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CFG_", "CARGO_BIN_", "CARGO_CRATE_"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
-        });
-        if is_ours {
-            command.env_remove(name);
-        }
-    }
-    command.current_dir(crate::project::root());
-    command
-}
+pub(crate) use users_project::cargo;
 
 /// Runs a command, saying so, and fails when it does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {

@@ -5,6 +5,7 @@
 use crate::{build, cargo, local, project};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 /// What follows the name of such a command.
@@ -37,7 +38,7 @@ pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<Exit
     command.arg(name).args(&arguments.arguments);
     if let Some(stage) = stage_to_build(&arguments.arguments) {
         let file = value_of(&arguments.arguments, "--stages");
-        let stage = project::stage_in(file.as_deref(), &stage)?;
+        let stage = users_project::stage(file.as_deref().map(Path::new), &stage)?;
         let architecture = build::Arch::from(stage.architecture);
         build::build(architecture)?;
         let bundles = project::target()?.join("bundles").join(architecture.as_str());
@@ -69,7 +70,7 @@ fn command(package: &str) -> Command {
     if let Ok(directory) = std::env::current_dir() {
         command.current_dir(directory);
     }
-    let manifest = project::root().join("Cargo.toml");
+    let manifest = users_project::root().join("Cargo.toml");
     command.args(["run", "--quiet", "--package", package, "--manifest-path"]);
     command.arg(manifest).arg("--");
     command

@@ -6,7 +6,6 @@ mod account;
 mod machine;
 mod project;
 
-use crate::project as places;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;

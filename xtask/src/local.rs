@@ -46,7 +46,7 @@ enum Output {
 pub(crate) fn ready_file() -> PathBuf {
     match std::env::var_os("USERS_LOCAL_READY_FILE").filter(|path| !path.is_empty()) {
         Some(path) => PathBuf::from(path),
-        None => project::root().join(".local").join("ready.json"),
+        None => users_project::root().join(".local").join("ready.json"),
     }
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.ephemeral {
         command.arg("--ephemeral");
     } else {
-        let default = || project::root().join(".local").join("data");
+        let default = || users_project::root().join(".local").join("data");
         command.arg("--data").arg(arguments.data.clone().unwrap_or_else(default));
     }
     for principal in &arguments.principal {
@@ -108,7 +108,7 @@ impl Built {
 /// Builds functions, embedded cloud and template; with `more` packages in the same go, so that
 /// what they share is compiled once.
 pub(crate) fn build(stage: &str, release: bool, more: &[&str]) -> Result<Built> {
-    let stage = project::stage(stage)?;
+    let stage = users_project::stage(None, stage)?;
     let profile = if release { "release" } else { "debug" };
     eprintln!("Building the functions and the local stack ({profile}) ...");
     let mut command = cargo::cargo();

@@ -1,6 +1,5 @@
 //! `cargo xtask synth`: the generated files under `templates/`.
 
-use crate::project;
 use anyhow::{Result, bail};
 
 /// Arguments of `synth`.
@@ -12,8 +11,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let stages = project::stages()?;
-    let directory = project::root().join("templates");
+    let stages = users_project::stages(None)?;
+    let directory = users_project::root().join("templates");
     if arguments.check {
         let stale = users_template::check_outputs(&directory, &stages)?;
         if !stale.is_empty() {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all that can be proven without a network.
 
-use crate::{cargo, project, test_local};
+use crate::{cargo, test_local};
 use anyhow::{Result, bail};
 
 /// Arguments of `test`.
@@ -13,8 +13,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     cargo::run(cargo::cargo().args(["fmt", "--all", "--check"]))?;
-    let stale =
-        users_template::check_outputs(&project::root().join("templates"), &project::stages()?)?;
+    let stale = users_template::check_outputs(
+        &users_project::root().join("templates"),
+        &users_project::stages(None)?,
+    )?;
     if !stale.is_empty() {
         bail!("out of date in templates/: {}; run `cargo xtask synth`", stale.join(", "));
     }

@@ -1,5 +1,5 @@
 //! What a caller may rely on, as data: the table of operations, the error codes, the limits and
-//! the JSON Schemas.
+//! the JSON Schemas; and, for operators, the metrics.
 //!
 //! Everything that must agree about the contract reads it from here: the handlers, the API
 //! Gateway methods and models of the template, each function's IAM role, the OpenAPI document,
@@ -9,6 +9,7 @@
 mod error_code;
 pub mod header;
 pub mod limits;
+pub mod metric;
 mod operation;
 pub mod schema;
 

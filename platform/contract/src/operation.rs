@@ -250,6 +250,8 @@ impl Operation {
 /// The function that carries audit entries from the table's stream to the bus.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Relay {
+    /// What it is called in logs, metrics and traces, as an operation is by its id.
+    pub id: &'static str,
     /// The Lambda function and the binary.
     pub function: &'static str,
     /// Prefix of the sort key of the items it carries.
@@ -260,6 +262,7 @@ pub struct Relay {
 
 /// The one relay.
 pub const RELAY: Relay = Relay {
+    id: "publishAudit",
     function: "users-audit-publish",
     sort_key_prefix: "AUDIT#",
     event_source: "users.service",

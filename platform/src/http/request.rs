@@ -20,6 +20,8 @@ pub struct Request {
     pub actor: Actor,
     /// Who calls, as the scope of idempotency keys.
     pub principal: Principal,
+    /// The tracing header for what happens because of the request; none when its trace is not kept.
+    pub trace_header: Option<String>,
     /// The path as the caller sees it, API stage included.
     pub path: String,
     /// The query, decoded, repeated names repeated.
@@ -89,6 +91,7 @@ impl Request {
                 source_ip: context.identity.source_ip,
                 user_agent: context.identity.user_agent,
             },
+            trace_header: None,
             path,
             query: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             path_parameters: event.path_parameters,

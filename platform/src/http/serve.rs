@@ -7,7 +7,7 @@ use super::response::Response;
 use crate::clock::{Clock, Entropy};
 use crate::config::{ServiceConfig, process_environment, system_sources};
 use crate::store::Store;
-use crate::telemetry::{self, Invocation, TraceHeader, recorded};
+use crate::telemetry::{Invocation, Telemetry, TraceHeader, recorded};
 use crate::use_case::Service;
 use futures_util::future::BoxFuture;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
@@ -25,6 +25,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     config: ServiceConfig,
+    telemetry: Arc<Telemetry>,
 }
 
 impl App {
@@ -35,9 +36,10 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         config: ServiceConfig,
+        telemetry: Telemetry,
     ) -> Self {
         let service = Service::new(store, Arc::clone(&clock), Arc::clone(&entropy), &config);
-        Self { service, clock, entropy, config }
+        Self { service, clock, entropy, config, telemetry: Arc::new(telemetry) }
     }
 }
 
@@ -65,12 +67,12 @@ const RESERVE: Duration = Duration::from_secs(5);
 ///
 /// When a variable is missing, or the Runtime API cannot be reached.
 pub async fn serve<H: Handler>() -> Result<(), lambda_runtime::Error> {
-    telemetry::init(&process_environment);
+    let telemetry = Telemetry::from_env(&process_environment);
     let config = ServiceConfig::from_env(&process_environment)?;
-    let client = crate::aws::dynamodb(&process_environment)?;
+    let client = crate::aws::dynamodb(&process_environment).await?;
     let store = Store::new(client, config.users_table.clone(), config.idempotency_table.clone());
     let (clock, entropy) = system_sources();
-    let app = &App::new(store, Arc::new(clock), Arc::new(entropy), config);
+    let app = &App::new(store, Arc::new(clock), Arc::new(entropy), config, telemetry);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<ApiGatewayProxyRequest>| async move {
         let (event, context) = event.into_parts();
         let left = context
@@ -91,25 +93,29 @@ pub async fn respond<H: Handler>(
     deadline: Instant,
 ) -> ApiGatewayProxyResponse {
     let begun = std::time::Instant::now();
-    let request = Request::from_event(event, app.clock.now(), app.entropy.as_ref());
+    let mut request = Request::from_event(event, app.clock.now(), app.entropy.as_ref());
+    let trace = TraceHeader::parse(context.xray_trace_id.as_deref());
+    let span_id = app.telemetry.span_id(trace, app.entropy.as_ref());
+    request.trace_header = span_id.as_deref().map(|id| trace.below(id));
     // On the heap and without its type: the futures of the SDK nest so deeply that the compiler
     // would give up on the layout of the whole.
     let handled: BoxFuture<'_, _> = Box::pin(H::handle(app, &request, deadline));
     let (result, calls) = recorded(handled).await;
-    let failure = result.as_ref().err();
-    let invocation = Invocation {
+    let mut invocation = Invocation {
         operation: Operation::of(H::OPERATION).id,
         function_request_id: &context.request_id,
-        correlation_id: &request.correlation_id,
-        trace: TraceHeader::parse(context.xray_trace_id.as_deref()),
+        correlation_id: request.correlation_id.as_str(),
+        trace,
+        span_id,
         caller_account: &request.actor.account_id,
         begun,
-        calls: &calls,
+        calls,
     };
-    let response = match &result {
-        Ok(response) => response.clone(),
-        Err(rejection) => rejection.respond(&request),
+    let (response, failure) = match result {
+        Ok(response) => (response, None),
+        Err(rejection) => (rejection.respond(&request), Some(rejection)),
     };
-    invocation.tell(&response, failure, app.clock.as_ref(), app.entropy.as_ref());
+    let (clock, entropy) = (app.clock.as_ref(), app.entropy.as_ref());
+    invocation.tell(&app.telemetry, &response, failure.as_ref(), clock, entropy);
     response.into_event(&request.correlation_id, &app.config.cors_allow_origin)
 }

@@ -6,6 +6,8 @@ mod failures;
 mod idempotency;
 mod lists;
 mod log_lines;
+mod metrics;
+mod personal_data;
 mod properties;
 
 use super::handler::{GetUser, RegisterUser, SetStatus, UpdateUser};

@@ -3,7 +3,7 @@
 use super::Relay;
 use crate::config::RelayConfig;
 use crate::http::handler::{RegisterUser, UpdateUser};
-use crate::testing::{Call, World, scripted};
+use crate::testing::{Call, Counter, START_MILLIS, TestClock, Told, World, scripted};
 use aws_credential_types::Credentials;
 use aws_lambda_events::event::dynamodb::Event;
 use aws_sdk_eventbridge::config::retry::RetryConfig;
@@ -44,7 +44,21 @@ fn relay(refuse: impl Fn(&Value) -> bool + Send + Sync + 'static) -> (Relay, Cal
         seen.lock().expect("no panic").push(details);
         (200, json!({"FailedEntryCount": failed, "Entries": answers}).to_string())
     });
-    (Relay::new(client(http_client), RelayConfig { event_bus_name: "audit".to_owned() }), calls)
+    (relay_over(http_client, &Told::default()), calls)
+}
+
+/// A relay over a scripted bus, five seconds after the start of the world.
+pub(crate) fn relay_over(
+    http_client: aws_sdk_eventbridge::config::SharedHttpClient,
+    told: &Told,
+) -> Relay {
+    Relay::new(
+        client(http_client),
+        RelayConfig { event_bus_name: "audit".to_owned() },
+        told.telemetry(),
+        Arc::new(TestClock::at(START_MILLIS + 5_000)),
+        Arc::new(Counter::default()),
+    )
 }
 
 fn client(
@@ -56,6 +70,7 @@ fn client(
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .retry_config(RetryConfig::disabled())
+            .interceptor(crate::telemetry::Recorder)
             .http_client(http_client)
             .build(),
     )
@@ -77,6 +92,11 @@ async fn stream(changes: usize) -> Event {
             assert_eq!(answer.status, 200);
         }
     }
+    stream_of(&world)
+}
+
+/// A stream event with all audit entries of a world, by version and then by user.
+pub(crate) fn stream_of(world: &World) -> Event {
     let mut images: Vec<_> = world
         .items("users")
         .into_iter()
@@ -127,6 +147,74 @@ async fn everything_is_published_in_order_and_no_call_has_a_user_twice() {
     assert_eq!(calls[0][0]["action"], "user.registered");
 }
 
+const HEADER: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+
+#[tokio::test]
+async fn the_relay_goes_on_with_the_trace_of_each_change() {
+    let world = World::new().await;
+    let traced = Call::new().json(&json!({"email": "ada@example.com"})).trace(HEADER);
+    world.call::<RegisterUser>(&traced.header("X-Correlation-Id", "order-4711")).await;
+    let [request] = &world.told.documents()[..] else { panic!("one document for one call") };
+    assert_eq!(request["parent_id"], "53995c3f42cd8ad8");
+    // One whose trace is not kept, and one from before there were traces.
+    for email in ["bob@example.com", "eve@example.com"] {
+        let call = Call::new().json(&json!({"email": email}));
+        world.call::<RegisterUser>(&call.trace("Root=1-a-b;Sampled=0")).await;
+    }
+
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sent);
+    let http_client = scripted(move |body| {
+        let request: Value = serde_json::from_str(body).expect("a JSON request");
+        let entries = request["Entries"].as_array().expect("entries").clone();
+        let answers: Vec<_> = entries.iter().map(|_| json!({"EventId": "1"})).collect();
+        seen.lock().expect("no panic").extend(entries);
+        (200, json!({"FailedEntryCount": 0, "Entries": answers}).to_string())
+    });
+    let told = Told::default();
+    relay_over(http_client, &told).publish(stream_of(&world), &Context::default()).await;
+
+    // Lambda did not trace the invocation of the relay, so the segment is the only document.
+    let [segment] = &told.documents()[..] else { panic!("one document for one trace") };
+    assert_eq!(segment["trace_id"], request["trace_id"]);
+    assert_eq!(segment["parent_id"], request["id"], "below the request that made the change");
+    assert_eq!(segment["name"], "users-audit-publish");
+    assert_eq!(
+        segment["annotations"],
+        json!({"operation": "publishAudit", "outcome": "success", "correlation_id": "order-4711"})
+    );
+    assert_eq!(segment["subsegments"][0]["aws"]["operation"], "PutEvents");
+
+    let sent = sent.lock().expect("no panic");
+    let headers: Vec<_> = sent.iter().map(|entry| entry["TraceHeader"].as_str()).collect();
+    let expected = format!(
+        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent={};Sampled=1",
+        segment["id"].as_str().expect("an id")
+    );
+    assert_eq!(headers.iter().flatten().collect::<Vec<_>>(), [&expected]);
+    assert_eq!(headers.len(), 3);
+    for entry in sent.iter() {
+        assert!(!entry["Detail"].to_string().contains("traceHeader"), "{entry}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_was_refused_is_a_fault_in_its_trace() {
+    let world = World::new().await;
+    let traced = Call::new().json(&json!({"email": "ada@example.com"})).trace(HEADER);
+    world.call::<RegisterUser>(&traced).await;
+    let refusal = json!({"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]});
+    let told = Told::default();
+    let relay = relay_over(scripted(move |_| (200, refusal.to_string())), &told);
+    let response = relay.publish(stream_of(&world), &Context::default()).await;
+    assert_eq!(response.batch_item_failures.len(), 1);
+    let [segment] = &told.documents()[..] else { panic!("one document for one trace") };
+    assert_eq!(
+        (&segment["fault"], &segment["annotations"]["outcome"]),
+        (&json!(true), &json!("failed"))
+    );
+}
+
 #[tokio::test]
 async fn a_refused_entry_stops_the_batch_at_its_record() {
     let event = stream(4).await;
@@ -144,8 +232,8 @@ async fn a_refused_entry_stops_the_batch_at_its_record() {
 
 #[tokio::test]
 async fn a_call_that_fails_altogether_reports_its_first_record() {
-    let client = client(scripted(|_| (503, json!({"__type": "ServiceUnavailable"}).to_string())));
-    let relay = Relay::new(client, RelayConfig { event_bus_name: "audit".to_owned() });
+    let unavailable = scripted(|_| (503, json!({"__type": "ServiceUnavailable"}).to_string()));
+    let relay = relay_over(unavailable, &Told::default());
     let response = relay.publish(stream(2).await, &Context::default()).await;
     let failed: Vec<_> =
         response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();
@@ -155,8 +243,7 @@ async fn a_call_that_fails_altogether_reports_its_first_record() {
 #[tokio::test]
 async fn an_answer_that_is_too_short_counts_as_a_failure() {
     let answer = json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}).to_string();
-    let client = client(scripted(move |_| (200, answer.clone())));
-    let relay = Relay::new(client, RelayConfig { event_bus_name: "audit".to_owned() });
+    let relay = relay_over(scripted(move |_| (200, answer.clone())), &Told::default());
     let response = relay.publish(stream(1).await, &Context::default()).await;
     let failed: Vec<_> =
         response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();

@@ -61,7 +61,7 @@ enum Member {
 
 impl Store {
     /// Makes a change, all of it or nothing. `before` is the user as it was read, `None` for a
-    /// registration.
+    /// registration; `trace_header` is stored with the audit entry, for the relay.
     ///
     /// # Errors
     ///
@@ -72,8 +72,10 @@ impl Store {
         change: &Committed,
         record: Option<&Record>,
         now: Timestamp,
+        trace_header: Option<&str>,
     ) -> Result<(), CommitError> {
-        let members = self.members(before, change, record, now).map_err(CommitError::Failed)?;
+        let members =
+            self.members(before, change, record, now, trace_header).map_err(CommitError::Failed)?;
         let (kinds, items): (Vec<_>, Vec<_>) = members.into_iter().unzip();
         let result =
             self.client.transact_write_items().set_transact_items(Some(items)).send().await;
@@ -124,6 +126,7 @@ impl Store {
         change: &Committed,
         record: Option<&Record>,
         now: Timestamp,
+        trace_header: Option<&str>,
     ) -> Result<Vec<(Member, TransactWriteItem)>, Error> {
         let user = &change.user;
         let mut members = Vec::new();
@@ -164,7 +167,7 @@ impl Store {
             put(Member::Role, item.build().map_err(unbuildable)?);
         }
 
-        let audit = self.put(write_item(AuditItem::from_entry(&change.entry))?);
+        let audit = self.put(write_item(AuditItem::from_entry(&change.entry, trace_header))?);
         let audit = audit.condition_expression("attribute_not_exists(pk)");
         put(Member::Audit, audit.build().map_err(unbuildable)?);
 

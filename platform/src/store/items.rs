@@ -210,6 +210,9 @@ pub(crate) struct AuditItem {
     changes: Vec<ChangeMap>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Leads the relay back to the trace of the request; no part of the entry that is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_header: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -258,7 +261,7 @@ impl From<ValueMap> for ChangeValue {
 }
 
 impl AuditItem {
-    pub(crate) fn from_entry(entry: &AuditEntry) -> Self {
+    pub(crate) fn from_entry(entry: &AuditEntry, trace_header: Option<&str>) -> Self {
         Self {
             pk: user_pk(entry.user_id),
             sk: audit_sk(entry.event_id),
@@ -284,6 +287,7 @@ impl AuditItem {
                 })
                 .collect(),
             reason: entry.reason.as_ref().map(|reason| reason.as_str().to_owned()),
+            trace_header: trace_header.map(str::to_owned),
         }
     }
 
@@ -316,13 +320,15 @@ impl AuditItem {
     }
 }
 
-/// The audit entry in an image of the table's stream.
+/// The audit entry in an image of the table's stream, and the tracing header that was left with it.
 ///
 /// # Errors
 ///
 /// [`Error::Internal`] with the name of the attribute that cannot be read.
-pub fn entry_from_image(image: serde_dynamo::Item) -> Result<AuditEntry, Error> {
-    serde_dynamo::from_item::<_, AuditItem>(image).map_err(|error| damaged(&error))?.into_entry()
+pub fn entry_from_image(image: serde_dynamo::Item) -> Result<(AuditEntry, Option<String>), Error> {
+    let mut item: AuditItem = serde_dynamo::from_item(image).map_err(|error| damaged(&error))?;
+    let trace_header = item.trace_header.take();
+    Ok((item.into_entry()?, trace_header))
 }
 
 /// A recorded success as it is stored.

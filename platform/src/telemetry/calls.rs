@@ -1,9 +1,10 @@
 //! What an invocation asks of AWS, recorded between the SDK and the network: how often, for how
-//! long, and the capacity that DynamoDB says it took.
+//! long, and the capacity that DynamoDB says it took; and what use cases count.
 //!
 //! The record belongs to the task of the invocation, so that whoever makes a call need not pass it
 //! along; the SDK runs its interceptors in the task that made the call.
 
+use super::{SERVICE, function_name};
 use aws_sdk_dynamodb::config::interceptors::{
     BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
     FinalizerInterceptorContextRef,
@@ -22,17 +23,15 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
+use users_contract::metric::Metric;
 
-/// What was asked of AWS.
+/// What was asked of AWS, and what was counted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calls {
     /// The calls, in the order in which they were begun.
     pub(crate) list: Vec<Call>,
-    /// Read capacity units.
-    pub(crate) read_units: f64,
-    /// Write capacity units. Those of a transaction that was cancelled are not told by DynamoDB, and
-    /// so not counted.
-    pub(crate) write_units: f64,
+    /// What was counted, each metric once.
+    pub(crate) measured: Vec<(Metric, f64)>,
 }
 
 /// One call, however often it was tried.
@@ -51,12 +50,69 @@ pub(crate) struct Call {
     pub(crate) status: Option<u16>,
     /// The id that AWS gave the last request.
     pub(crate) request_id: Option<String>,
+    /// Read capacity units.
+    pub(crate) read_units: f64,
+    /// Write capacity units. Those of a transaction that was cancelled are not told by DynamoDB, and
+    /// so not counted.
+    pub(crate) write_units: f64,
+}
+
+impl Call {
+    /// Requests that were sent again.
+    pub(crate) fn retries(&self) -> u32 {
+        self.attempts.saturating_sub(1)
+    }
 }
 
 impl Calls {
     /// Requests sent, in all.
     pub(crate) fn attempts(&self) -> u32 {
         self.list.iter().map(|call| call.attempts).sum()
+    }
+
+    /// Requests sent again, in all.
+    pub(crate) fn retries(&self) -> u32 {
+        self.list.iter().map(Call::retries).sum()
+    }
+
+    /// Read capacity units, in all.
+    pub(crate) fn read_units(&self) -> f64 {
+        self.list.iter().map(|call| call.read_units).sum()
+    }
+
+    /// Write capacity units, in all.
+    pub(crate) fn write_units(&self) -> f64 {
+        self.list.iter().map(|call| call.write_units).sum()
+    }
+
+    /// Adds to a metric.
+    pub(crate) fn measure(&mut self, metric: Metric, value: f64) {
+        match self.measured.iter_mut().find(|(known, _)| known.name == metric.name) {
+            Some((_, sum)) => *sum += value,
+            None => self.measured.push((metric, value)),
+        }
+    }
+
+    /// Writes a debug line for each call.
+    pub(crate) fn log(&self, function_request_id: &str, root: &str, correlation_id: Option<&str>) {
+        for call in &self.list {
+            tracing::debug!(
+                service = SERVICE,
+                function_name = function_name(),
+                function_request_id,
+                xray_trace_id = root,
+                correlation_id,
+                aws_service = call.service,
+                aws_operation = call.operation,
+                aws_request_id = call.request_id,
+                status = call.status,
+                duration_ms = call.took.as_micros() as f64 / 1000.0,
+                attempts = call.attempts,
+                read_units = call.read_units,
+                write_units = call.write_units,
+                "call of AWS"
+            );
+        }
     }
 }
 
@@ -72,6 +128,11 @@ pub(crate) async fn recorded<F: Future>(future: F) -> (F::Output, Calls) {
             (output, CALLS.with(RefCell::take))
         })
         .await
+}
+
+/// Adds to a metric of the invocation whose task this is.
+pub(crate) fn measure(metric: Metric, value: f64) {
+    record(|calls| calls.measure(metric, value));
 }
 
 /// Changes the record, when somebody wants one. The hooks below hold it for a moment each and never
@@ -94,9 +155,10 @@ fn record_call(bag: &ConfigBag, change: impl FnOnce(&mut Call)) {
     record(|calls| calls.list.get_mut(*place).map(change));
 }
 
-/// Records calls, and asks DynamoDB to say what each consumed.
-#[derive(Debug)]
-pub(crate) struct Recorder;
+/// Records calls, and asks DynamoDB to say what each consumed. An interceptor for a client of the
+/// SDK; outside an invocation it does nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorder;
 
 impl Intercept for Recorder {
     fn name(&self) -> &'static str {
@@ -128,6 +190,8 @@ impl Intercept for Recorder {
             attempts: 0,
             status: None,
             request_id: None,
+            read_units: 0.0,
+            write_units: 0.0,
         };
         let place = record(|calls| {
             calls.list.push(call);
@@ -182,9 +246,9 @@ impl Intercept for Recorder {
         } else if let Some(output) = output.downcast_ref::<TransactWriteItemsOutput>() {
             written = all(output.consumed_capacity());
         }
-        record(|calls| {
-            calls.read_units += read;
-            calls.write_units += written;
+        record_call(bag, |call| {
+            call.read_units = read;
+            call.write_units = written;
         });
         Ok(())
     }

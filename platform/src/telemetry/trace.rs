@@ -1,38 +1,60 @@
 //! Traces without a layer: the X-Ray daemon of Lambda takes documents by UDP, so an invocation
 //! sends it one, with what it did and each call of AWS within.
 //!
-//! Lambda makes the segment of the function; ours is a subsegment of it. The SDK passes the trace on
-//! to AWS by itself. Sending never waits and never fails an invocation: a trace that is lost is lost.
+//! Lambda makes the segment of the function; ours is a subsegment of it. The relay, which works for
+//! many requests at once, also sends a segment into the trace of each request whose event it
+//! carries. The SDK passes the trace on to AWS by itself. Sending never waits and never fails an
+//! invocation: a trace that is lost is lost.
 
-use super::calls::{Call, Calls};
+use super::Sink;
+use super::calls::Call;
 use crate::clock::{Clock, Entropy};
 use crate::config::{Environment, optional};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use std::net::UdpSocket;
-use std::sync::OnceLock;
 use std::time::Instant;
 use users_domain::Timestamp;
 
 /// What each packet begins with.
-const PACKET_HEADER: &str = "{\"format\": \"json\", \"version\": 1}\n";
+const PACKET_HEADER: &[u8] = b"{\"format\": \"json\", \"version\": 1}\n";
 
-/// The daemon, when there is one.
-static DAEMON: OnceLock<UdpSocket> = OnceLock::new();
+/// Sends documents.
+pub(super) struct Tracer(Sink);
 
-/// Finds the daemon by `AWS_XRAY_DAEMON_ADDRESS`, which Lambda sets.
-pub(super) fn init(env: Environment<'_>) {
-    let Some(address) = optional(env, "AWS_XRAY_DAEMON_ADDRESS") else { return };
-    let connected = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
-        socket.set_nonblocking(true)?;
-        socket.connect(&address)?;
-        Ok(socket)
-    });
-    match connected {
-        Ok(socket) => {
-            // A second call, as tests may make it, changes nothing.
-            let _ = DAEMON.set(socket);
+impl Tracer {
+    /// Sends packets to the daemon at `AWS_XRAY_DAEMON_ADDRESS`, which Lambda sets.
+    pub(super) fn from_env(env: Environment<'_>) -> Option<Self> {
+        let address = optional(env, "AWS_XRAY_DAEMON_ADDRESS")?;
+        let connected = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            socket.connect(&address)?;
+            Ok(socket)
+        });
+        match connected {
+            Ok(socket) => Some(Self::new(Box::new(move |packet| {
+                let _ = socket.send(packet);
+            }))),
+            Err(error) => {
+                tracing::warn!(cause = %error, "there will be no traces");
+                None
+            }
         }
-        Err(error) => tracing::warn!(cause = %error, "there will be no traces"),
+    }
+
+    /// Sends packets somewhere else.
+    pub(super) fn new(packets: Sink) -> Self {
+        Self(packets)
+    }
+
+    /// Sends a document.
+    pub(super) fn send(&self, span: &Span<'_>, clock: &dyn Clock, entropy: &dyn Entropy) {
+        let mut packet = Vec::with_capacity(1024);
+        packet.extend_from_slice(PACKET_HEADER);
+        let document = span.document(entropy, clock.now(), Instant::now());
+        // Texts and numbers only, which always can be written.
+        if serde_json::to_writer(&mut packet, &document).is_ok() {
+            (self.0)(&packet);
+        }
     }
 }
 
@@ -58,109 +80,196 @@ impl<'a> TraceHeader<'a> {
         }
         parsed
     }
+
+    /// Whether the trace is one that is kept.
+    pub(super) fn is_kept(&self) -> bool {
+        self.sampled && !self.root.is_empty()
+    }
+
+    /// The header for what happens because of the document `id` in this trace.
+    pub(crate) fn below(&self, id: &str) -> String {
+        let sampled = u8::from(self.sampled);
+        format!("Root={};Parent={id};Sampled={sampled}", self.root)
+    }
+}
+
+/// What a document stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind<'a> {
+    /// A part of the segment that Lambda makes of the function.
+    Subsegment,
+    /// A function at work in somebody else's trace.
+    Segment {
+        /// The function.
+        name: &'a str,
+    },
 }
 
 /// What an invocation did.
 #[derive(Debug)]
 pub(crate) struct Span<'a> {
+    pub(crate) kind: Kind<'a>,
+    /// The id of the document, from [`super::Telemetry::span_id`].
+    pub(crate) id: &'a str,
+    pub(crate) header: TraceHeader<'a>,
     pub(crate) operation: &'a str,
     pub(crate) outcome: &'a str,
     /// The status of the answer; a relay has none.
     pub(crate) status: Option<u16>,
     pub(crate) correlation_id: Option<&'a str>,
     pub(crate) begun: Instant,
-    pub(crate) calls: &'a Calls,
+    pub(crate) calls: &'a [Call],
 }
 
-impl Span<'_> {
-    /// Sends it to the daemon, when the trace is one that is kept.
-    pub(crate) fn send(&self, header: TraceHeader<'_>, clock: &dyn Clock, entropy: &dyn Entropy) {
-        let Some(daemon) = DAEMON.get().filter(|_| header.sampled && !header.root.is_empty())
-        else {
-            return;
-        };
-        let document = self.document(header, entropy, clock.now(), Instant::now());
-        let _ = daemon.send(format!("{PACKET_HEADER}{document}").as_bytes());
-    }
+/// A document, as X-Ray describes it.
+#[derive(Serialize)]
+struct Document<'a> {
+    name: &'a str,
+    id: &'a str,
+    trace_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    parent_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'static str>,
+    start_time: f64,
+    end_time: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    throttle: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<bool>,
+    annotations: Annotations<'a>,
+    subsegments: Vec<Subsegment<'a>>,
+}
 
-    /// The document, as X-Ray describes it; `wall` and `now` are the same moment.
-    fn document(
-        &self,
-        header: TraceHeader<'_>,
-        entropy: &dyn Entropy,
-        wall: Timestamp,
-        now: Instant,
-    ) -> Value {
+#[derive(Serialize)]
+struct Annotations<'a> {
+    operation: &'a str,
+    outcome: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<&'a str>,
+}
+
+/// A call of AWS.
+#[derive(Serialize)]
+struct Subsegment<'a> {
+    name: &'a str,
+    id: String,
+    namespace: &'static str,
+    start_time: f64,
+    end_time: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    throttle: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<bool>,
+    aws: Aws<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<Http>,
+}
+
+#[derive(Serialize)]
+struct Aws<'a> {
+    operation: &'a str,
+    retries: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Http {
+    response: HttpResponse,
+}
+
+#[derive(Serialize)]
+struct HttpResponse {
+    status: u16,
+}
+
+impl<'a> Span<'a> {
+    /// The document; `wall` and `now` are the same moment.
+    fn document(&self, entropy: &dyn Entropy, wall: Timestamp, now: Instant) -> Document<'a> {
         // Since 1970, with fractions; milliseconds fit a double many times over.
         let wall = wall.as_millis() as f64 / 1000.0;
         let seconds =
             |instant: Instant| wall - now.saturating_duration_since(instant).as_secs_f64();
-        let mut annotations = Map::new();
-        annotations.insert("operation".to_owned(), json!(self.operation));
-        annotations.insert("outcome".to_owned(), json!(self.outcome));
-        if let Some(id) = self.correlation_id {
-            annotations.insert("correlation_id".to_owned(), json!(id));
+        let failure = Failure::of(self.status);
+        let (name, r#type, origin) = match self.kind {
+            Kind::Subsegment => (self.operation, Some("subsegment"), None),
+            Kind::Segment { name } => (name, None, Some("AWS::Lambda::Function")),
+        };
+        Document {
+            name,
+            id: self.id,
+            trace_id: self.header.root,
+            parent_id: self.header.parent,
+            r#type,
+            origin,
+            start_time: seconds(self.begun),
+            end_time: seconds(now),
+            error: failure.error,
+            throttle: failure.throttle,
+            fault: failure.fault,
+            annotations: Annotations {
+                operation: self.operation,
+                outcome: self.outcome,
+                correlation_id: self.correlation_id,
+            },
+            subsegments: self.calls.iter().map(|call| subsegment(call, entropy, seconds)).collect(),
         }
-        let calls: Vec<_> =
-            self.calls.list.iter().map(|call| subsegment(call, entropy, seconds)).collect();
-        let mut document = json!({
-            "name": self.operation,
-            "id": id(entropy),
-            "trace_id": header.root,
-            "parent_id": header.parent,
-            "type": "subsegment",
-            "start_time": seconds(self.begun),
-            "end_time": seconds(now),
-            "annotations": annotations,
-            "subsegments": calls,
-        });
-        flag(&mut document, self.status);
-        document
     }
 }
 
-fn subsegment(call: &Call, entropy: &dyn Entropy, seconds: impl Fn(Instant) -> f64) -> Value {
-    let mut aws = json!({
-        "operation": call.operation,
-        "retries": call.attempts.saturating_sub(1),
-    });
-    if let Some(request_id) = &call.request_id {
-        aws["request_id"] = json!(request_id);
-    }
-    let mut segment = json!({
-        "name": call.service,
-        "id": id(entropy),
-        "namespace": "aws",
-        "start_time": seconds(call.begun),
-        "end_time": seconds(call.begun + call.took),
-        "aws": aws,
-    });
-    if let Some(status) = call.status {
-        segment["http"] = json!({"response": {"status": status}});
-    }
+fn subsegment<'a>(
+    call: &'a Call,
+    entropy: &dyn Entropy,
+    seconds: impl Fn(Instant) -> f64,
+) -> Subsegment<'a> {
     // Without an answer nobody knows what became of it.
-    flag(&mut segment, call.status.or(Some(500)));
-    segment
-}
-
-/// Marks what failed in the way that X-Ray counts it: by whose fault.
-fn flag(segment: &mut Value, status: Option<u16>) {
-    let Some(name) = (match status {
-        Some(429) => Some("throttle"),
-        Some(400..=499) => Some("error"),
-        Some(500..) => Some("fault"),
-        _ => None,
-    }) else {
-        return;
-    };
-    segment[name] = json!(true);
-    if name == "throttle" {
-        segment["error"] = json!(true);
+    let failure = Failure::of(call.status.or(Some(500)));
+    Subsegment {
+        name: &call.service,
+        id: span_id(entropy),
+        namespace: "aws",
+        start_time: seconds(call.begun),
+        end_time: seconds(call.begun + call.took),
+        error: failure.error,
+        throttle: failure.throttle,
+        fault: failure.fault,
+        aws: Aws {
+            operation: &call.operation,
+            retries: call.retries(),
+            request_id: call.request_id.as_deref(),
+        },
+        http: call.status.map(|status| Http { response: HttpResponse { status } }),
     }
 }
 
-/// 16 hexadecimal digits.
-fn id(entropy: &dyn Entropy) -> String {
+/// What failed, marked in the way that X-Ray counts it: by whose fault.
+#[derive(Default)]
+struct Failure {
+    error: Option<bool>,
+    throttle: Option<bool>,
+    fault: Option<bool>,
+}
+
+impl Failure {
+    fn of(status: Option<u16>) -> Self {
+        match status {
+            Some(429) => Self { error: Some(true), throttle: Some(true), fault: None },
+            Some(400..=499) => Self { error: Some(true), ..Self::default() },
+            Some(500..) => Self { fault: Some(true), ..Self::default() },
+            _ => Self::default(),
+        }
+    }
+}
+
+/// An id for a document: 16 hexadecimal digits.
+pub(super) fn span_id(entropy: &dyn Entropy) -> String {
     let bits = entropy.bits();
     // Whichever half is random.
     let folded = (bits >> 64) as u64 ^ bits as u64;
@@ -168,115 +277,4 @@ fn id(entropy: &dyn Entropy) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Span, TraceHeader};
-    use crate::clock::{Entropy, SystemEntropy};
-    use crate::telemetry::calls::{Call, Calls};
-    use serde_json::{Value, json};
-    use std::time::{Duration, Instant};
-    use users_domain::Timestamp;
-
-    const HEADER: &str =
-        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
-
-    /// A document of an invocation that took 40 ms, with one call of 10 ms in the middle.
-    fn document(status: Option<u16>, call_status: Option<u16>) -> Value {
-        let now = Instant::now();
-        let begun = now.checked_sub(Duration::from_millis(40)).expect("a clock that has run");
-        let call = Call {
-            service: "DynamoDB".to_owned(),
-            operation: "GetItem".to_owned(),
-            begun: begun + Duration::from_millis(20),
-            took: Duration::from_millis(10),
-            attempts: 2,
-            status: call_status,
-            request_id: Some("request-1".to_owned()),
-        };
-        let calls = Calls { list: vec![call], ..Calls::default() };
-        let span = Span {
-            operation: "getUser",
-            outcome: "success",
-            status,
-            correlation_id: Some("order-4711"),
-            begun,
-            calls: &calls,
-        };
-        let wall = Timestamp::from_millis(1_795_341_600_000);
-        span.document(TraceHeader::parse(Some(HEADER)), &SystemEntropy, wall, now)
-    }
-
-    fn near(value: &Value, expected: f64) -> bool {
-        value.as_f64().is_some_and(|value| (value - expected).abs() < 0.000_01)
-    }
-
-    #[test]
-    fn a_document_hangs_below_lambdas_segment_and_holds_the_calls() {
-        let document = document(Some(200), Some(200));
-        assert_eq!(document["trace_id"], "1-5759e988-bd862e3fe1be46a994272793");
-        assert_eq!(document["parent_id"], "53995c3f42cd8ad8");
-        assert_eq!(document["type"], "subsegment");
-        assert_eq!(
-            document["annotations"],
-            json!({"operation": "getUser", "outcome": "success", "correlation_id": "order-4711"})
-        );
-        assert!(near(&document["start_time"], 1_795_341_599.96), "{document}");
-        assert!(near(&document["end_time"], 1_795_341_600.0), "{document}");
-        let call = &document["subsegments"][0];
-        assert_eq!((&call["name"], &call["namespace"]), (&json!("DynamoDB"), &json!("aws")));
-        assert_eq!(
-            call["aws"],
-            json!({"operation": "GetItem", "retries": 1, "request_id": "request-1"})
-        );
-        assert_eq!(call["http"]["response"]["status"], 200);
-        assert!(near(&call["start_time"], 1_795_341_599.98), "{document}");
-        assert!(near(&call["end_time"], 1_795_341_599.99), "{document}");
-        for id in [&document["id"], &call["id"]] {
-            let id = id.as_str().expect("text");
-            assert!(id.len() == 16 && id.bytes().all(|it| it.is_ascii_hexdigit()), "{id}");
-        }
-        assert_ne!(document["id"], call["id"]);
-        for flag in ["error", "fault", "throttle"] {
-            assert_eq!((&document[flag], &call[flag]), (&Value::Null, &Value::Null));
-        }
-    }
-
-    #[test]
-    fn what_failed_is_marked_by_whose_fault_it_was() {
-        for (status, flags) in [
-            (Some(404), ["error", "error"]),
-            (Some(429), ["throttle", "error"]),
-            (Some(503), ["fault", "fault"]),
-        ] {
-            let document = document(status, Some(200));
-            assert!(flags.iter().all(|flag| document[flag] == true), "{document}");
-            assert_eq!(document["subsegments"][0]["fault"], Value::Null);
-        }
-        assert_eq!(document(Some(503), None)["subsegments"][0]["fault"], true);
-        assert_eq!(document(Some(409), Some(400))["subsegments"][0]["error"], true);
-    }
-
-    #[test]
-    fn a_header_is_read_in_any_order_and_whatever_it_lacks() {
-        let parsed = TraceHeader::parse(Some(HEADER));
-        assert_eq!(parsed.root, "1-5759e988-bd862e3fe1be46a994272793");
-        assert!(parsed.sampled && parsed.parent == "53995c3f42cd8ad8");
-        let other = TraceHeader::parse(Some("Self=1-0-0; Sampled=0; Root=1-a-b"));
-        assert_eq!((other.root, other.sampled), ("1-a-b", false));
-        for nothing in [None, Some(""), Some("Root"), Some(";;=")] {
-            assert_eq!(TraceHeader::parse(nothing), TraceHeader::default(), "{nothing:?}");
-        }
-    }
-
-    #[test]
-    fn ids_differ() {
-        assert_ne!(super::id(&SystemEntropy), super::id(&SystemEntropy));
-        #[derive(Debug)]
-        struct Low;
-        impl Entropy for Low {
-            fn bits(&self) -> u128 {
-                7
-            }
-        }
-        assert_eq!(super::id(&Low), "0000000000000007");
-    }
-}
+mod tests;

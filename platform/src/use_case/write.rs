@@ -11,11 +11,14 @@ use super::{Decided, Service, check_precondition};
 use crate::error::Error;
 use crate::idempotency::{Answer, Idempotency, Record};
 use crate::store::{CommitError, PutRecordError};
+use crate::telemetry::measure;
 use tokio::time::Instant;
 use ulid::Ulid;
+use users_contract::metric;
 use users_domain::request::RegisterUser;
 use users_domain::{
-    Actor, Committed, Context, CorrelationId, Decision, Precondition, Timestamp, User, UserId,
+    Action, Actor, Committed, Context, CorrelationId, Decision, Precondition, Status, Timestamp,
+    User, UserId,
 };
 
 /// What every write comes with.
@@ -24,6 +27,8 @@ pub struct WriteRequest<'a> {
     pub correlation_id: CorrelationId,
     /// Who calls.
     pub actor: Actor,
+    /// The tracing header that goes with the audit entry, for whoever carries it on.
+    pub trace_header: Option<&'a str>,
     /// `If-Match`.
     pub precondition: Option<Precondition>,
     /// The idempotency of the request, when it has a key.
@@ -131,8 +136,10 @@ impl Service {
     ) -> Result<Option<Written>, Error> {
         let answer = (write.answer)(&change.user);
         let record = self.record(write, &answer, now);
-        let error = match self.store.commit(before, change, record.as_ref(), now).await {
+        let commit = self.store.commit(before, change, record.as_ref(), now, write.trace_header);
+        let error = match commit.await {
             Ok(()) => {
+                count_change(change);
                 return Ok(Some(Written { answer, replayed: false, retries: *retries }));
             }
             Err(error) => error,
@@ -142,11 +149,18 @@ impl Service {
             CommitError::EmailTaken => {
                 self.refuse(Error::EmailAlreadyRegistered, write, *retries).await.map(Some)
             }
-            CommitError::Moved | CommitError::Conflict { on_record: false } => {
+            CommitError::Moved => {
+                measure(metric::VERSION_CONFLICTS, 1.0);
                 self.try_again(Error::ConcurrentModification, write, retries).await
             }
-            CommitError::Conflict { on_record: true } => {
-                self.try_again(Error::RequestInProgress, write, retries).await
+            CommitError::Conflict { on_record } => {
+                measure(metric::TRANSACTION_CONFLICTS, 1.0);
+                let error = if on_record {
+                    Error::RequestInProgress
+                } else {
+                    Error::ConcurrentModification
+                };
+                self.try_again(error, write, retries).await
             }
             CommitError::Failed(error) => Err(error),
         }
@@ -169,6 +183,7 @@ impl Service {
             Ok(()) => Ok(Some(unchanged)),
             Err(PutRecordError::Recorded(record)) => replay(*record, write, *retries).map(Some),
             Err(PutRecordError::Conflict) => {
+                measure(metric::TRANSACTION_CONFLICTS, 1.0);
                 self.try_again(Error::RequestInProgress, write, retries).await
             }
             Err(PutRecordError::Failed(error)) => Err(error),
@@ -225,6 +240,30 @@ impl Service {
             // Rounded up, so that a key is kept no shorter than was promised.
             expires_at: now.as_millis().div_euclid(1000).saturating_add(1).saturating_add(ttl),
         })
+    }
+}
+
+/// Counts what became of users.
+fn count_change(change: &Committed) {
+    match change.entry.action {
+        Action::UserRegistered => {
+            measure(metric::USERS_REGISTERED, 1.0);
+            let roles = change.user.roles.len();
+            if roles > 0 {
+                measure(metric::ROLES_ASSIGNED, roles as f64);
+            }
+        }
+        Action::UserProfileUpdated => {}
+        Action::UserStatusChanged => measure(
+            match change.user.status {
+                Status::Active => metric::USERS_ENABLED,
+                Status::Disabled => metric::USERS_DISABLED,
+                Status::Deleted => metric::USERS_DELETED,
+            },
+            1.0,
+        ),
+        Action::UserRoleAssigned => measure(metric::ROLES_ASSIGNED, 1.0),
+        Action::UserRoleRemoved => measure(metric::ROLES_REMOVED, 1.0),
     }
 }
 

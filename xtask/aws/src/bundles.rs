@@ -1,25 +1,9 @@
 //! The archives that `cargo xtask build` made, and what they are called in the bucket.
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use users_project::bundles::{self, Manifest};
 use users_template::Stage;
-
-/// The list of archives, `manifest.json` in their directory. `cargo xtask build` writes it.
-#[derive(Debug, Deserialize)]
-struct Manifest {
-    architecture: String,
-    functions: BTreeMap<String, Bundle>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Bundle {
-    file: String,
-    sha256: String,
-    sha256_hex: String,
-}
 
 /// One archive.
 #[derive(Clone, Debug)]
@@ -41,18 +25,13 @@ pub(crate) fn read(directory: Option<&Path>, stage: &Stage) -> Result<Vec<Archiv
     // `cargo xtask` builds them and says where they are.
     let directory =
         directory.context("say with --bundles where `cargo xtask build` put the archives")?;
-    let file = directory.join("manifest.json");
-    let text = std::fs::read_to_string(&file).with_context(|| {
-        format!("cannot read {}; build the archives with `cargo xtask build`", file.display())
-    })?;
-    let manifest: Manifest = serde_json::from_str(&text)
-        .with_context(|| format!("{} is not a list of archives", file.display()))?;
-    if manifest.architecture != stage.architecture.as_str() {
+    let manifest = Manifest::read(directory)?;
+    if manifest.architecture != stage.architecture {
         bail!(
             "the archives in {} are for {}, but stage `{}` runs on {}; build them with `cargo \
              xtask build --stage {}`",
             directory.display(),
-            manifest.architecture,
+            manifest.architecture.as_str(),
             stage.name,
             stage.architecture.as_str(),
             stage.name
@@ -61,7 +40,10 @@ pub(crate) fn read(directory: Option<&Path>, stage: &Stage) -> Result<Vec<Archiv
     let mut functions = manifest.functions;
     let archives = users_template::functions().map(|function| {
         let bundle = functions.remove(function).with_context(|| {
-            format!("{} has no archive of {function}; build them anew", file.display())
+            format!(
+                "{} has no archive of {function}; build them anew",
+                bundles::path(directory).display()
+            )
         })?;
         let path = directory.join(&bundle.file);
         if !path.is_file() {

@@ -5,7 +5,7 @@
 use crate::account;
 use crate::artifacts;
 use crate::explain::explain;
-use crate::session::{read_stage, stack_name};
+use crate::session::stack_name;
 use crate::stack::{Readiness, StackClient};
 use crate::ui;
 use anyhow::Result;
@@ -82,7 +82,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let stage = arguments
         .stage
         .as_deref()
-        .map(|name| read_stage(arguments.stages.as_deref(), name))
+        .map(|name| users_project::stage(arguments.stages.as_deref(), name))
         .transpose()?;
     let region = account::wanted_region(arguments.region.as_deref(), stage.as_ref())?;
     let config = account::load(region).await;

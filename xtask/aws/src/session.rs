@@ -4,7 +4,7 @@ use crate::account;
 use crate::explain::explain;
 use anyhow::{Context, Result, bail};
 use aws_config::SdkConfig;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use users_template::Stage;
 
 /// Which stage a command works on.
@@ -40,7 +40,7 @@ impl Session {
     /// When the stage is unknown, something is missing, or the account or Region is another than
     /// the stage is pinned to. Nothing was changed then.
     pub(crate) async fn open(arguments: &StageArguments) -> Result<Self> {
-        let stage = read_stage(arguments.stages.as_deref(), &arguments.stage)?;
+        let stage = users_project::stage(arguments.stages.as_deref(), &arguments.stage)?;
         let region = account::wanted_region(arguments.region.as_deref(), Some(&stage))?;
         Self::of(stage, account::load(region).await).await
     }
@@ -84,26 +84,6 @@ impl Session {
 /// The name of a stage's stack.
 pub(crate) fn stack_name(stage: &Stage) -> String {
     format!("users-{}", stage.name)
-}
-
-/// The root of the project: from cargo when it runs us, else from where we were compiled.
-pub(crate) fn root() -> PathBuf {
-    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    // This package lies two folders below the root.
-    manifest.ancestors().nth(2).map(Path::to_path_buf).unwrap_or(manifest)
-}
-
-/// One stage of a file of stages.
-pub(crate) fn read_stage(file: Option<&Path>, name: &str) -> Result<Stage> {
-    let path = file.map_or_else(|| root().join("stages.toml"), Path::to_path_buf);
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let mut stages = users_template::stages(&text)?;
-    let known = stages.keys().cloned().collect::<Vec<_>>().join(", ");
-    stages
-        .remove(name)
-        .with_context(|| format!("{} has no stage `{name}`; it has: {known}", path.display()))
 }
 
 #[cfg(test)]

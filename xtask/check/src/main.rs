@@ -85,8 +85,8 @@ fn checked(arguments: &Arguments) -> Result<Vec<Checked>> {
         return Ok(vec![check(path.display().to_string(), &text, stages.first())?]);
     }
     let stages = match &arguments.stage {
-        Some(name) => stages(name)?,
-        None => all_stages()?,
+        Some(name) => vec![users_project::stage(None, name)?],
+        None => users_project::stages(None)?.into_values().collect(),
     };
     stages
         .iter()
@@ -101,26 +101,6 @@ fn check(template: String, text: &str, stage: Option<&Stage>) -> Result<Checked>
     let report = users_check::check(&Subject { text, stage })
         .with_context(|| format!("cannot check {template}"))?;
     Ok(Checked { template, report })
-}
-
-fn all_stages() -> Result<Vec<Stage>> {
-    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    // This package lies two folders below the root.
-    let root = manifest.ancestors().nth(2).map(Path::to_path_buf).unwrap_or(manifest);
-    let path = root.join("stages.toml");
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(users_template::stages(&text)?.into_values().collect())
-}
-
-fn stages(name: &str) -> Result<Vec<Stage>> {
-    let all = all_stages()?;
-    let known: Vec<_> = all.iter().map(|stage| stage.name.clone()).collect();
-    let stage = all.into_iter().find(|stage| stage.name == name).with_context(|| {
-        format!("stages.toml has no stage `{name}`; it has: {}", known.join(", "))
-    })?;
-    Ok(vec![stage])
 }
 
 fn print(checked: &Checked) {

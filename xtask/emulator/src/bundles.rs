@@ -2,12 +2,10 @@
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-const MANIFEST: &str = "manifest.json";
+use users_project::bundles::{self, Manifest};
 
 /// What is done to one archive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,24 +16,14 @@ pub(crate) enum Change {
     NoArchive,
 }
 
-/// The instruction set of the archives in a directory.
-pub(crate) fn architecture(directory: &Path) -> Result<String> {
-    let manifest = manifest(directory)?;
-    let architecture = manifest["architecture"].as_str();
-    Ok(architecture.context("the manifest of the archives names no architecture")?.to_owned())
-}
-
 /// Copies the archives to a new directory and changes that of one function.
 pub(crate) fn changed(from: &Path, to: &Path, function: &str, change: Change) -> Result<PathBuf> {
-    let mut manifest = manifest(from)?;
+    let mut manifest = Manifest::read(from)?;
     fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
-    let functions = manifest["functions"].as_object_mut().context("the manifest is broken")?;
-    for (name, bundle) in functions.iter_mut() {
-        let file = bundle["file"].as_str().context("the manifest is broken")?.to_owned();
-        let path = from.join(&file);
+    for (name, bundle) in &mut manifest.functions {
+        let path = from.join(&bundle.file);
         let mut bytes =
             fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut file = file;
         if name == function {
             bytes = match change {
                 Change::Comment => with_comment(bytes, b"changed")?,
@@ -43,27 +31,18 @@ pub(crate) fn changed(from: &Path, to: &Path, function: &str, change: Change) ->
             };
             let digest = Sha256::digest(&bytes);
             let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            file = format!("{function}-{}.zip", &hex[..16]);
-            bundle["file"] = json!(file);
-            bundle["sha256"] = json!(base64::engine::general_purpose::STANDARD.encode(digest));
-            bundle["sha256Hex"] = json!(hex);
-            bundle["bytes"] = json!(bytes.len());
+            bundle.file = format!("{function}-{}.zip", &hex[..16]);
+            bundle.sha256 = base64::engine::general_purpose::STANDARD.encode(digest);
+            bundle.sha256_hex = hex;
+            bundle.bytes = bytes.len() as u64;
         }
-        let path = to.join(&file);
+        let path = to.join(&bundle.file);
         fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let path = to.join(MANIFEST);
-    fs::write(&path, serde_json::to_string_pretty(&manifest)?)
+    let path = bundles::path(to);
+    fs::write(&path, manifest.to_text()?)
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(to.to_path_buf())
-}
-
-fn manifest(directory: &Path) -> Result<Value> {
-    let path = directory.join(MANIFEST);
-    let text = fs::read_to_string(&path).with_context(|| {
-        format!("cannot read {}; build the archives with `cargo xtask build`", path.display())
-    })?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no manifest", path.display()))
 }
 
 /// Gives an archive without comment one: its last 22 bytes end with the comment's length.
@@ -81,9 +60,10 @@ fn with_comment(mut archive: Vec<u8>, comment: &[u8]) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, architecture, changed, manifest, with_comment};
-    use serde_json::json;
+    use super::{Change, changed, with_comment};
     use std::fs;
+    use users_project::bundles::{self, Bundle, Manifest};
+    use users_template::Architecture;
 
     /// An archive of no files.
     fn empty_archive() -> Vec<u8> {
@@ -104,35 +84,35 @@ mod tests {
     #[test]
     fn one_archive_changes_and_the_manifest_with_it() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let bundle =
-            |file: &str| json!({"file": file, "sha256": "s", "sha256Hex": "h", "bytes": 22});
-        let before = json!({
-            "architecture": "x86_64", "functions": {"a": bundle("a-0.zip"), "b": bundle("b-0.zip")}
-        });
-        fs::write(from.path().join("manifest.json"), before.to_string()).unwrap();
+        let bundle = |file: &str| Bundle {
+            file: file.to_owned(),
+            sha256: "s".to_owned(),
+            sha256_hex: "h".to_owned(),
+            bytes: 22,
+            program_bytes: 0,
+        };
+        let before = Manifest {
+            architecture: Architecture::X8664,
+            budget_bytes: 100,
+            functions: [("a", "a-0.zip"), ("b", "b-0.zip")]
+                .map(|(name, file)| (name.to_owned(), bundle(file)))
+                .into(),
+        };
+        fs::write(bundles::path(from.path()), before.to_text().unwrap()).unwrap();
         fs::write(from.path().join("a-0.zip"), empty_archive()).unwrap();
         fs::write(from.path().join("b-0.zip"), empty_archive()).unwrap();
-        assert_eq!(architecture(from.path()).unwrap(), "x86_64");
 
         for (change, content) in [
             (Change::Comment, with_comment(empty_archive(), b"changed").unwrap()),
             (Change::NoArchive, b"this is no archive".to_vec()),
         ] {
             changed(from.path(), to.path(), "a", change).unwrap();
-            let after = manifest(to.path()).unwrap();
-            assert_eq!(after["functions"]["b"], before["functions"]["b"]);
-            let bundle = &after["functions"]["a"];
-            let file = bundle["file"].as_str().unwrap();
-            assert_eq!(fs::read(to.path().join(file)).unwrap(), content);
-            assert!(file.contains(&bundle["sha256Hex"].as_str().unwrap()[..16]), "{file}");
-            assert_eq!(bundle["bytes"], content.len());
+            let after = Manifest::read(to.path()).unwrap();
+            assert_eq!(after.functions["b"], before.functions["b"]);
+            let bundle = &after.functions["a"];
+            assert_eq!(fs::read(to.path().join(&bundle.file)).unwrap(), content);
+            assert!(bundle.file.contains(&bundle.sha256_hex[..16]), "{}", bundle.file);
+            assert_eq!(bundle.bytes, content.len() as u64);
         }
-    }
-
-    #[test]
-    fn archives_that_are_not_there_are_named_with_what_to_do() {
-        let directory = tempfile::tempdir().unwrap();
-        let error = architecture(directory.path()).unwrap_err().to_string();
-        assert!(error.contains("cargo xtask build"), "{error}");
     }
 }

@@ -7,17 +7,6 @@ use std::process::{Output, Stdio};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
-/// Variables that cargo set for us. Left in place they would make it rebuild what depends on them.
-const OURS: [&str; 5] =
-    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CFG_", "CARGO_BIN_", "CARGO_CRATE_"];
-
-/// The root of the project.
-pub(crate) fn root() -> PathBuf {
-    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    manifest.ancestors().nth(2).map(Path::to_path_buf).unwrap_or(manifest)
-}
-
 /// Builds one program and gives its file: the only one of this name among what cargo says it built.
 /// What is run is then one and the same from the first step to the last, whatever is edited meanwhile.
 pub(crate) async fn build(name: &str, arguments: &[&str]) -> Result<PathBuf> {
@@ -43,20 +32,15 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
 
 /// The cargo that called us, in the project's root; ended when it is dropped.
 fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| OURS.iter().any(|prefix| name.starts_with(prefix))) {
-            command.env_remove(name);
-        }
-    }
-    command.current_dir(root()).stdin(Stdio::null()).kill_on_drop(true);
+    let mut command = Command::from(users_project::cargo());
+    command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
 /// A program that was built; ended when it is dropped.
 pub(crate) fn program(file: &Path) -> Command {
     let mut command = Command::new(file);
-    command.current_dir(root()).stdin(Stdio::null()).kill_on_drop(true);
+    command.current_dir(users_project::root()).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 

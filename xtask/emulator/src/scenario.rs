@@ -18,6 +18,7 @@ use users_emulator::aws::Aws;
 use users_emulator::facts::Skipped;
 use users_emulator::verify::{Missing, Verified, left, verify};
 use users_emulator::{Emulator, recognise, stack};
+use users_project::bundles::Manifest;
 
 /// The function whose code is changed, and the beginning of the logical ids that belong to it.
 const CHANGED: (&str, &str) = ("users-profile-get", "UsersProfileGet");
@@ -61,7 +62,7 @@ pub(crate) async fn run(endpoint: &str, bundles: &Path, keep: bool) -> Result<()
             &tool,
             endpoint,
             REGION,
-            &bundles::architecture(&bundles)?,
+            Manifest::read(&bundles)?.architecture,
             directory.path(),
         )?,
         bundles: &bundles,

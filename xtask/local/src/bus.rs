@@ -3,6 +3,7 @@
 use crate::data::DataDirectory;
 use crate::faults::{BusFault, Faults};
 use crate::names::{rfc3339, uuid};
+use crate::observe::{MetricKey, Observed, Series};
 use crate::server::{Answer, Stop, json as json_answer, read_body, serve as serve_http};
 use crate::template::BusPlan;
 use anyhow::Context;
@@ -32,6 +33,9 @@ const WINDOW: usize = 10_000;
 pub(crate) struct EventLog {
     buses: Vec<BusPlan>,
     path: PathBuf,
+    observed: Arc<Observed>,
+    /// Entries that were refused.
+    failed: Arc<Series>,
     state: Mutex<State>,
 }
 
@@ -55,11 +59,22 @@ pub(crate) struct EventPage {
 
 impl EventLog {
     /// Opens the events of a data directory.
-    pub(crate) fn open(buses: Vec<BusPlan>, data: &DataDirectory) -> anyhow::Result<Self> {
+    pub(crate) fn open(
+        buses: Vec<BusPlan>,
+        data: &DataDirectory,
+        observed: &Arc<Observed>,
+    ) -> anyhow::Result<Self> {
         let path = data.file("events.jsonl");
         let state = State::open(&path)
             .with_context(|| format!("cannot open the events in {}", path.display()))?;
-        Ok(Self { buses, path, state: Mutex::new(state) })
+        let failed = MetricKey::new("AWS/Events", "PutEventsFailedEntriesCount", &[]);
+        Ok(Self {
+            buses,
+            path,
+            failed: observed.metrics.series(failed),
+            observed: Arc::clone(observed),
+            state: Mutex::new(state),
+        })
     }
 
     /// Up to `limit` events that arrived after number `after`.
@@ -81,6 +96,15 @@ impl EventLog {
         };
         let next = items.last().and_then(|event| event["seq"].as_u64()).unwrap_or(after);
         Ok(EventPage { items, next })
+    }
+
+    /// The newest `limit` of the latest events that fit, in order of arrival.
+    pub(crate) fn latest(&self, limit: usize, fits: impl Fn(&Value) -> bool) -> EventPage {
+        let state = self.lock();
+        let parsed = state.window.iter().rev().filter_map(|line| serde_json::from_str(line).ok());
+        let mut items: Vec<Value> = parsed.filter(|event| fits(event)).take(limit).collect();
+        items.reverse();
+        EventPage { items, next: state.next - 1 }
     }
 
     /// Carries out a call and gives back the status and the body of the answer.
@@ -120,6 +144,7 @@ impl EventLog {
             });
         }
         let failed = results.len() - accepted.len();
+        self.failed.record(failed as f64);
         if self.append(accepted).is_err() {
             let text = "the events cannot be written";
             return refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalException", text);
@@ -181,6 +206,8 @@ impl EventLog {
         for line in numbered {
             state.keep(line);
         }
+        drop(state);
+        self.observed.activity.note();
         Ok(())
     }
 

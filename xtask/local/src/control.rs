@@ -1,29 +1,43 @@
-//! Control endpoints under `/_local/`: what tests and people look into, and the faults.
+//! Control endpoints under `/_local/`: what tests and people look into, the console, and the faults.
 
+mod guard;
+mod query;
+
+use self::query::{BadParameter, Query};
+use crate::alarms::Alarms;
 use crate::bus::EventLog;
-use crate::dynamo::Dynamo;
+use crate::calls;
+use crate::dynamo::{Dynamo, ItemQuery, plain};
 use crate::faults::{FaultSettings, Faults};
 use crate::lambda::Fleet;
-use crate::server::{Answer, json as json_answer, read_body};
+use crate::observe::{LogSelection, Observed, Page};
+use crate::page;
+use crate::server::{Answer, Stop, json as json_answer, read_body};
 use crate::stream::DeadLetters;
-use crate::xray::Traces;
 use anyhow::anyhow;
-use http::{Method, Request, StatusCode};
+use http::header::{CACHE_CONTROL, HeaderName};
+use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The first segment of control paths.
 pub(crate) const PREFIX: &str = "/_local/";
 
 const BODY_BYTES: usize = 64 * 1024;
-/// Events of a page when the caller names no number, and most.
-const EVENTS: (usize, usize) = (100, 1000);
-/// Items of a page of a table.
-const ITEMS: usize = 500;
+/// Entries of a page when the caller names no number, and most.
+const ENTRIES: (usize, usize) = (100, 1000);
+/// The longest that a caller may wait for something to happen.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+const ENDPOINTS: &str = "control endpoints: GET console/, health, activity?seen=N&wait=SECONDS, \
+    requests, logs, events, calls/{correlation id}, traces, alarms, dead-letters, functions, tables, \
+    tables/{LogicalId}/items, faults; POST faults";
 
 /// Everything there is to look into.
 #[derive(Debug)]
@@ -34,106 +48,215 @@ pub(crate) struct Control {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) events: Arc<EventLog>,
     pub(crate) dead_letters: Arc<DeadLetters>,
-    pub(crate) traces: Arc<Traces>,
+    pub(crate) observed: Arc<Observed>,
+    pub(crate) alarms: Alarms,
     pub(crate) faults: Arc<Faults>,
+    /// Ends the waiting of those who wait for something to happen.
+    pub(crate) stop: Stop,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum Failure {
+    /// The request cannot be understood.
+    Bad(String),
+    Unknown(String),
+    Broken(anyhow::Error),
+}
+
+impl From<BadParameter> for Failure {
+    fn from(error: BadParameter) -> Self {
+        Self::Bad(error.0)
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Broken(error.into())
+    }
 }
 
 impl Control {
     /// Answers a request whose path begins with [`PREFIX`].
     pub(crate) async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
-        if !peer.ip().is_loopback() {
-            return refusal(StatusCode::FORBIDDEN, "only this machine may use control endpoints");
+        if let Some(text) = guard::refusal(request.headers(), peer) {
+            return protected(refusal(StatusCode::FORBIDDEN, text));
         }
-        match self.answer(request).await {
-            Ok(answer) => answer,
-            Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}")),
+        if request.method() == Method::GET
+            && let Some(answer) = page::answer_to(request.uri().path())
+        {
+            return protected(answer);
         }
+        protected(match self.answer(request).await {
+            Ok(body) => json_answer(StatusCode::OK, &body),
+            Err(Failure::Bad(text)) => refusal(StatusCode::BAD_REQUEST, &text),
+            Err(Failure::Unknown(text)) => refusal(StatusCode::NOT_FOUND, &text),
+            Err(Failure::Broken(error)) => {
+                refusal(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}"))
+            }
+        })
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> anyhow::Result<Answer> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Value, Failure> {
         let path = request.uri().path().to_owned();
-        let query = request.uri().query().unwrap_or_default().to_owned();
+        let query = Query::new(request.uri().query().unwrap_or_default());
         let segments: Vec<_> = path.strip_prefix(PREFIX).unwrap_or_default().split('/').collect();
-        let body = match (request.method(), segments.as_slice()) {
+        Ok(match (request.method(), segments.as_slice()) {
             (&Method::GET, ["health"]) => json!({"status": "ok"}),
-            (&Method::GET, ["events"]) => {
-                let (default, most) = EVENTS;
-                let limit = number(&query, "limit")?.unwrap_or(default as u64);
-                let limit = usize::try_from(limit).unwrap_or(most).min(most);
-                let page = self.events.page(number(&query, "after")?.unwrap_or(0), limit)?;
-                json!({"items": page.items, "next": page.next})
+            (&Method::GET, ["activity"]) => self.activity(&query).await?,
+            (&Method::GET, ["requests"]) => {
+                let wanted = query.text("correlation-id");
+                let items = self.observed.requests.page(page_of(&query)?, |request| {
+                    wanted.as_deref().is_none_or(|id| request.has_correlation_id(id))
+                });
+                json!({"items": items, "next": self.observed.requests.newest()})
+            }
+            (&Method::GET, ["logs"]) => self.logs(&query).await?,
+            (&Method::GET, ["events"]) => self.events(&query)?,
+            (&Method::GET, ["calls", id]) => {
+                let id = percent_decode_str(id).decode_utf8_lossy();
+                let Self { observed, events, dynamo, tables, .. } = self;
+                calls::find(&id, observed, events, dynamo, tables).await?
             }
             (&Method::GET, ["dead-letters"]) => json!({"items": self.dead_letters.all()?}),
-            (&Method::GET, ["traces"]) => json!({"items": self.traces.all()}),
-            (&Method::GET, ["functions"]) => json!({"items": self.fleet.describe()}),
-            (&Method::GET, ["tables", table, "items"]) => {
-                let Some(name) = self.tables.get(*table) else {
-                    let known: Vec<_> = self.tables.keys().map(String::as_str).collect();
-                    let text = format!("there is no table {table}; there are {}", known.join(", "));
-                    return Ok(refusal(StatusCode::NOT_FOUND, &text));
-                };
-                self.items(name, parameter(&query, "start").as_deref()).await?
+            (&Method::GET, ["traces"]) => json!({"items": self.observed.traces.all()}),
+            (&Method::GET, ["alarms"]) => {
+                json!({"items": self.alarms.states(&self.observed.metrics, Timestamp::now())})
             }
+            (&Method::GET, ["functions"]) => json!({"items": self.fleet.describe()}),
+            (&Method::GET, ["tables"]) => {
+                let mut items = Vec::new();
+                for (logical_id, name) in &self.tables {
+                    let mut table = self.dynamo.describe(name).await?;
+                    table["name"] = json!(logical_id);
+                    items.push(table);
+                }
+                json!({"items": items})
+            }
+            (&Method::GET, ["tables", table, "items"]) => self.items(table, &query).await?,
             (&Method::GET, ["faults"]) => serde_json::to_value(self.faults.get())?,
             (&Method::POST, ["faults"]) => {
                 let body = read_body(request.into_body(), BODY_BYTES)
                     .await
                     .map_err(|_| anyhow!("the body cannot be read"))?;
-                match serde_json::from_slice::<FaultSettings>(&body) {
-                    Ok(settings) => {
-                        self.faults.set(settings);
-                        serde_json::to_value(self.faults.get())?
-                    }
-                    Err(error) => {
-                        return Ok(refusal(StatusCode::BAD_REQUEST, &error.to_string()));
-                    }
-                }
+                let settings = serde_json::from_slice::<FaultSettings>(&body)
+                    .map_err(|error| Failure::Bad(error.to_string()))?;
+                self.faults.set(settings);
+                serde_json::to_value(self.faults.get())?
             }
-            _ => {
-                return Ok(refusal(
-                    StatusCode::NOT_FOUND,
-                    "control endpoints: GET health, events?after=N&limit=M, dead-letters, traces, \
-                     functions, tables/{LogicalId}/items?start=..., faults; POST faults",
-                ));
-            }
+            _ => return Err(Failure::Unknown(ENDPOINTS.to_owned())),
+        })
+    }
+
+    /// Waits until something happens that the caller has not seen.
+    async fn activity(&self, query: &Query) -> Result<Value, Failure> {
+        let activity = &self.observed.activity;
+        let revision = match query.number("seen")? {
+            None => activity.revision(),
+            Some(seen) => activity.beyond(seen, wait(query)?, self.stop.clone()).await,
         };
-        Ok(json_answer(StatusCode::OK, &body))
+        Ok(json!({"revision": revision, "started": self.observed.started}))
+    }
+
+    /// A page of log lines; waits for the first if that is wanted and there is none.
+    async fn logs(&self, query: &Query) -> Result<Value, Failure> {
+        let page = page_of(query)?;
+        let selection = LogSelection {
+            sources: query.all("source"),
+            errors: query.is("errors"),
+            since: query.number("since")?.and_then(|since| i64::try_from(since).ok()).unwrap_or(0),
+            correlation_id: query.text("correlation-id"),
+        };
+        let deadline = tokio::time::Instant::now() + wait(query)?;
+        loop {
+            let seen = self.observed.activity.revision();
+            let newest = self.observed.logs.newest();
+            let traces = match &selection.correlation_id {
+                Some(id) => self.observed.traces_of(id),
+                None => BTreeSet::new(),
+            };
+            let items = self.observed.logs.page(page, &selection, &traces);
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            if !items.is_empty() || left.is_zero() || self.stop.is_set() {
+                let next = items.last().map_or(newest, |last| last.seq);
+                return Ok(json!({"items": items, "next": next, "started": self.observed.started}));
+            }
+            self.observed.activity.beyond(seen, left, self.stop.clone()).await;
+        }
+    }
+
+    fn events(&self, query: &Query) -> Result<Value, Failure> {
+        let page = match page_of(query)? {
+            Page::Last(limit) if query.text("last").is_some() => {
+                self.events.latest(limit, |_| true)
+            }
+            Page::Last(limit) => self.events.page(0, limit)?,
+            Page::After(after, limit) => self.events.page(after, limit)?,
+        };
+        Ok(json!({"items": page.items, "next": page.next}))
     }
 
     /// A page of a table's items; `start` is the `next` of the page before.
-    async fn items(&self, table: &str, start: Option<&str>) -> anyhow::Result<Value> {
-        let mut request = json!({"TableName": table, "Limit": ITEMS});
-        if let Some(start) = start {
-            request["ExclusiveStartKey"] =
-                serde_json::from_str(start).map_err(|_| anyhow!("start is not a next"))?;
-        }
-        let request = serde_json::from_value(request)?;
-        let database = self.dynamo.database.clone();
-        let page = tokio::task::spawn_blocking(move || database.scan(request))
-            .await?
-            .map_err(|error| anyhow!("{error}"))?;
-        let page = serde_json::to_value(&page)?;
-        let mut answer = json!({"items": page["Items"]});
-        if let Some(key) = page.get("LastEvaluatedKey") {
-            answer["next"] = json!(key.to_string());
+    async fn items(&self, table: &str, query: &Query) -> Result<Value, Failure> {
+        let Some(name) = self.tables.get(table) else {
+            let known: Vec<_> = self.tables.keys().map(String::as_str).collect();
+            return Err(Failure::Unknown(format!(
+                "there is no table {table}; there are {}",
+                known.join(", ")
+            )));
+        };
+        let page = ItemQuery {
+            partition: query.text("partition"),
+            sort_prefix: query.text("sort-prefix"),
+            start: query.text("start"),
+            limit: query.number("limit")?,
+            descending: query.is("descending"),
+        };
+        let page = self.dynamo.items(name, page).await?;
+        let items = match query.is("plain") {
+            true => page.items.iter().map(plain).collect(),
+            false => page.items,
+        };
+        let mut answer = json!({"items": items});
+        if let Some(next) = page.next {
+            answer["next"] = json!(next);
         }
         Ok(answer)
     }
 }
 
-fn parameter(query: &str, name: &str) -> Option<String> {
-    query.split('&').find_map(|pair| {
-        let (known, value) = pair.split_once('=')?;
-        (known == name).then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
+/// The page that is asked for: `after=N&limit=M` goes on, `last=M`, or nothing, begins at the end.
+fn page_of(query: &Query) -> Result<Page, BadParameter> {
+    let (default, most) = ENTRIES;
+    let number = |name| -> Result<_, BadParameter> {
+        let number = query.number(name)?;
+        Ok(number.map(|number| usize::try_from(number).unwrap_or(most).min(most)))
+    };
+    let limit = number("limit")?.unwrap_or(default);
+    Ok(match query.number("after")? {
+        Some(after) => Page::After(after, limit),
+        None => Page::Last(number("last")?.unwrap_or(limit)),
     })
 }
 
-fn number(query: &str, name: &str) -> anyhow::Result<Option<u64>> {
-    parameter(query, name)
-        .map(|text| text.parse().map_err(|_| anyhow!("{name} must be a whole number")))
-        .transpose()
+fn wait(query: &Query) -> Result<Duration, BadParameter> {
+    Ok(Duration::from_secs(query.number("wait")?.unwrap_or(0)).min(LONGEST_WAIT))
 }
 
 fn refusal(status: StatusCode, text: &str) -> Answer {
     json_answer(status, &json!({"error": text}))
+}
+
+/// Nothing of these answers is for other pages, and nothing of them is to be kept.
+fn protected(mut answer: Answer) -> Answer {
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in [
+        ("cross-origin-resource-policy", "same-origin"),
+        ("referrer-policy", "no-referrer"),
+        ("x-content-type-options", "nosniff"),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    answer
 }

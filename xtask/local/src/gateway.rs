@@ -4,6 +4,7 @@ mod context;
 mod errors;
 mod mock;
 mod model;
+mod observation;
 mod parameters;
 mod proxy;
 mod routes;
@@ -14,11 +15,13 @@ use self::context::{Caller, Context};
 use self::errors::{GatewayError, GatewayResponses};
 use self::mock::Mock;
 use self::model::BodyValidator;
+use self::observation::Observation;
 use self::routes::Routes;
 use self::throttle::Throttles;
 use crate::auth::{Refusal, SignedRequest, Verifier};
 use crate::console::Console;
 use crate::lambda::{Fleet, Function, InvokeError};
+use crate::observe::Observed;
 use crate::server::{Answer, BodyError, json, read_body};
 use crate::template::{ApiPlan, AuthorizationType, Integration, MethodPlan};
 use anyhow::Context as _;
@@ -47,6 +50,7 @@ pub(crate) struct Gateway {
     throttles: Throttles,
     verifier: Verifier,
     console: Console,
+    observation: Observation,
 }
 
 /// What the context says about the API.
@@ -84,7 +88,9 @@ impl Gateway {
         verifier: Verifier,
         fleet: &Fleet,
         console: &Console,
+        observed: &Arc<Observed>,
     ) -> anyhow::Result<Self> {
+        let observation = Observation::new(&plan, observed);
         let routes = Routes::new(&plan.resources)?;
         let mut methods = BTreeMap::new();
         for method in plan.methods {
@@ -107,6 +113,7 @@ impl Gateway {
             throttles: Throttles::new(plan.settings),
             verifier,
             console: console.clone(),
+            observation,
         })
     }
 
@@ -141,7 +148,12 @@ impl Gateway {
                 begun.elapsed().as_millis()
             ),
         );
-        with_gateway_headers(answer, &context)
+        let answer = with_gateway_headers(answer, &context);
+        // What is outside of the stage is no call of the API.
+        if self.below_stage(parts.uri.path()).is_some() {
+            self.observation.note(context.to_request(), &parts.headers, &answer, begun.elapsed());
+        }
+        answer
     }
 
     async fn answer(
@@ -177,6 +189,7 @@ impl Gateway {
             Target::Mock(mock) => mock.answer(context, parts, &body),
             Target::Function { function, timeout } => {
                 let event = proxy::event(context, parts, &route.parameters, &body);
+                context.set_function(function.binary());
                 let call = function.invoke(event, context.trace_header());
                 match tokio::time::timeout(*timeout, call).await {
                     Ok(Ok(response)) => proxy::answer(&response),

@@ -5,13 +5,16 @@
 //! Unlike on AWS, an idle instance is not frozen.
 
 mod instance;
+mod observation;
 mod process;
 mod runtime_api;
 
 pub(crate) use process::{Endpoints, LIMITS_MEMORY};
 
 use self::instance::{Instance, Run};
+use self::observation::Observation;
 use crate::console::Console;
+use crate::observe::{Observed, TraceHeader};
 use crate::server::Stop;
 use crate::template::FunctionPlan;
 use anyhow::Context;
@@ -77,6 +80,7 @@ pub(crate) struct Function {
     plan: FunctionPlan,
     launch: process::Launch,
     console: Console,
+    observation: Observation,
     stop: Stop,
     slots: Arc<Semaphore>,
     instances: Mutex<Instances>,
@@ -100,6 +104,7 @@ impl Fleet {
         directory: &Path,
         endpoints: Endpoints,
         console: &Console,
+        observed: &Arc<Observed>,
         stop: &Stop,
     ) -> anyhow::Result<Arc<Self>> {
         let listener = TcpListener::bind(("127.0.0.1", 0))
@@ -109,11 +114,13 @@ impl Fleet {
         let functions = plans
             .into_iter()
             .map(|plan| {
-                let launch = process::Launch::new(&plan, directory, &endpoints, runtime_api)?;
+                let launch =
+                    process::Launch::new(&plan, directory, &endpoints, runtime_api, observed)?;
                 Ok(Arc::new(Function {
                     slots: Arc::new(Semaphore::new(
                         plan.reserved_concurrency.unwrap_or(DEFAULT_CONCURRENCY),
                     )),
+                    observation: Observation::new(&plan, observed),
                     plan,
                     launch,
                     console: console.clone(),
@@ -177,17 +184,29 @@ impl Fleet {
 }
 
 impl Function {
+    /// The name of its binary, by which it goes here.
+    pub(crate) fn binary(&self) -> &str {
+        &self.plan.binary
+    }
+
+    /// Notes how old the last record was of those that a stream hands over.
+    pub(crate) fn note_iterator_age(&self, milliseconds: f64) {
+        self.observation.note_iterator_age(milliseconds);
+    }
+
     /// Invokes the function with an event and gives back its response.
     ///
     /// The invocation goes on when the caller stops waiting, as on AWS.
     pub(crate) async fn invoke(
         self: &Arc<Self>,
         event: Bytes,
-        trace: String,
+        trace: TraceHeader,
     ) -> Result<Bytes, InvokeError> {
         let function = Arc::clone(self);
         let invocation = tokio::spawn(async move {
-            let result = function.run(event, trace).await;
+            let mut noted = function.observation.begin(trace);
+            let result = function.run(event, &mut noted).await;
+            function.observation.end(noted, result.as_ref().err());
             if let Err(error) = &result {
                 function.console.line(&function.plan.binary, &format!("ERROR {error}"));
             }
@@ -196,7 +215,11 @@ impl Function {
         invocation.await.unwrap_or_else(|error| Err(InvokeError::Crashed(error.to_string())))
     }
 
-    async fn run(self: &Arc<Self>, event: Bytes, trace: String) -> Result<Bytes, InvokeError> {
+    async fn run(
+        self: &Arc<Self>,
+        event: Bytes,
+        noted: &mut observation::Begun,
+    ) -> Result<Bytes, InvokeError> {
         if event.len() > PAYLOAD_BYTES {
             return Err(InvokeError::TooLarge);
         }
@@ -206,12 +229,16 @@ impl Function {
             return Err(InvokeError::Throttled);
         };
         self.lock().invocations += 1;
+        noted.run(&self.observation);
         for _ in 0..DELIVERY_ATTEMPTS {
             let instance = match self.take_idle() {
                 Some(instance) => instance,
-                None => self.start_instance().await?,
+                None => {
+                    noted.cold = true;
+                    self.start_instance().await?
+                }
             };
-            match instance.run(event.clone(), &trace, &self.plan).await {
+            match instance.run(event.clone(), &noted.header(), &self.plan).await {
                 Run::NotTaken => {}
                 Run::Done(result) => {
                     if !matches!(result, Err(InvokeError::TimedOut(_) | InvokeError::Crashed(_))) {

@@ -2,12 +2,15 @@
 //!
 //! Each resource of the template gets a local counterpart: API Gateway (`gateway`), Lambda
 //! (`lambda`), DynamoDB and its streams (`dynamo`, `stream`), EventBridge (`bus`) and the X-Ray
-//! daemon (`xray`). What has none is listed, never silently dropped, and a resource type
+//! daemon (`xray`). What happens is kept for a while (`observe`) and shown by control endpoints and
+//! a page (`control`, `page`). What has none is listed, never silently dropped, and a resource type
 //! that is not known at all is an error. Nothing in here knows the service's routes or rules; they
 //! come from the template.
 
+mod alarms;
 mod auth;
 mod bus;
+mod calls;
 mod console;
 mod control;
 mod data;
@@ -16,6 +19,8 @@ mod faults;
 mod gateway;
 mod lambda;
 mod names;
+mod observe;
+mod page;
 mod server;
 mod stack;
 mod stream;

@@ -131,6 +131,7 @@ fn ready_line(stack: &Stack) -> String {
         "region": stack.region(),
         "data": stack.data(),
         "control": stack.control_url(),
+        "console": stack.console_url(),
     });
     format!("{ready}\n")
 }
@@ -155,6 +156,7 @@ fn ready_block(stack: &Stack, kept: bool) -> String {
             if kept { "kept" } else { "forgotten at the end" }
         ),
         format!("  control      {}", stack.control_url()),
+        format!("  console      {}", stack.console_url()),
     ];
     lines.extend(stack.left_out().iter().map(|left_out| format!("  left out     {left_out}")));
     if !stack.limits_memory() {

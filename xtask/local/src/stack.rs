@@ -1,5 +1,6 @@
 //! The stack: starts everything in order, and stops it.
 
+use crate::alarms::Alarms;
 use crate::auth::{Principal, Verifier};
 use crate::bus::{self, EventLog};
 use crate::console::Console;
@@ -9,10 +10,11 @@ use crate::dynamo;
 use crate::faults::Faults;
 use crate::gateway::Gateway;
 use crate::lambda::{Endpoints, Fleet};
+use crate::observe::Observed;
 use crate::server::{Stop, serve};
 use crate::stream::{DeadLetters, Mapping};
 use crate::template::{self, LeftOut, Surroundings};
-use crate::xray::{self, Traces};
+use crate::xray;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -112,27 +114,37 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let (back, back_stop) = Stop::new();
 
     let faults = Arc::new(Faults::default());
-    let traces = Arc::new(Traces::default());
-    let xray = xray::start(Arc::clone(&traces), back_stop.clone()).await?;
+    let observed = Arc::new(Observed::new());
+    let xray = xray::start(Arc::clone(&observed), back_stop.clone()).await?;
     let dynamo = dynamo::start(
         &data.file(DATABASE),
         &plan.tables,
         Arc::clone(&faults),
         &console,
+        &observed,
         &back_stop,
     )
     .await?;
-    let events = Arc::new(EventLog::open(plan.buses, &data)?);
+    let events = Arc::new(EventLog::open(plan.buses, &data, &observed)?);
     let eventbridge =
         bus::start(Arc::clone(&events), Arc::clone(&faults), back_stop.clone()).await?;
     let endpoints =
         Endpoints { region: plan.region.clone(), dynamodb: dynamo.address, eventbridge, xray };
-    let fleet =
-        Fleet::start(plan.functions, &options.functions, endpoints, &console, &back_stop).await?;
+    let fleet = Fleet::start(
+        plan.functions,
+        &options.functions,
+        endpoints,
+        &console,
+        &observed,
+        &back_stop,
+    )
+    .await?;
 
     let verifier = Verifier::new(&plan.region, options.principals);
-    let gateway = Gateway::new(plan.api, &plan.account, &plan.region, verifier, &fleet, &console)?;
-    let dead_letters = Arc::new(DeadLetters::new(&data));
+    let gateway =
+        Gateway::new(plan.api, &plan.account, &plan.region, verifier, &fleet, &console, &observed)?;
+    let dead_letters = Arc::new(DeadLetters::open(&data, &plan.queues, &observed)?);
+    tokio::spawn(Arc::clone(&dead_letters).measure(back_stop.clone()));
     let mut mappings = Vec::new();
     for mapping in plan.mappings {
         if let Some(target) = &mapping.on_failure
@@ -158,8 +170,17 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         mappings.push(tokio::spawn(mapping.run(front_stop.clone())));
     }
     let tables = plan.tables.into_iter().map(|table| (table.logical_id, table.name)).collect();
-    let control =
-        Control { dynamo, tables, fleet: Arc::clone(&fleet), events, dead_letters, traces, faults };
+    let control = Control {
+        dynamo,
+        tables,
+        fleet: Arc::clone(&fleet),
+        events,
+        dead_letters,
+        observed,
+        alarms: Alarms::new(plan.alarms),
+        faults,
+        stop: front_stop.clone(),
+    };
     let stage = gateway.stage().to_owned();
     let served = Arc::new((gateway, control));
     let front_server = tokio::spawn(serve(listener, front_stop, move |request, peer| {
@@ -208,6 +229,12 @@ impl Stack {
     #[must_use]
     pub fn control_url(&self) -> String {
         format!("http://{}{}", self.address, control::PREFIX.trim_end_matches('/'))
+    }
+
+    /// The page that shows what happens: `http://127.0.0.1:4510/_local/console/`.
+    #[must_use]
+    pub fn console_url(&self) -> String {
+        format!("http://{}{}", self.address, crate::page::PATH)
     }
 
     /// The AWS region that calls are signed for.

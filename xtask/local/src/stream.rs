@@ -5,8 +5,11 @@
 //! last run stopped. It is written after the function was done with a record: a crash in between
 //! delivers that record again.
 
+mod dead_letters;
 mod filter;
 mod retry;
+
+pub(crate) use self::dead_letters::DeadLetters;
 
 use self::filter::Filters;
 use self::retry::{Attempt, Outcome, next_attempts, outcome};
@@ -14,7 +17,8 @@ use crate::console::Console;
 use crate::data::{DataDirectory, write_atomically};
 use crate::dynamo::Dynamo;
 use crate::lambda::Function;
-use crate::names::{rfc3339, segment_id, trace_root, uuid};
+use crate::names::{rfc3339, trace_root, uuid};
+use crate::observe::TraceHeader;
 use crate::server::Stop;
 use crate::template::MappingPlan;
 use anyhow::{Context, anyhow};
@@ -23,10 +27,8 @@ use dynoxide::Database;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long to wait for news when nobody signals any: items that expire do not.
@@ -35,43 +37,6 @@ const IDLE: Duration = Duration::from_secs(1);
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Records read at once.
 const READ_AT_ONCE: usize = 1000;
-
-/// Records that were given up on, kept on file.
-#[derive(Debug)]
-pub(crate) struct DeadLetters {
-    path: PathBuf,
-    writing: Mutex<()>,
-}
-
-impl DeadLetters {
-    /// Those of a data directory.
-    pub(crate) fn new(data: &DataDirectory) -> Self {
-        Self { path: data.file("dead-letters.jsonl"), writing: Mutex::default() }
-    }
-
-    /// All of them, oldest first.
-    pub(crate) fn all(&self) -> anyhow::Result<Vec<Value>> {
-        match std::fs::read_to_string(&self.path) {
-            Ok(text) => {
-                Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error).context("cannot read the dead letters"),
-        }
-    }
-
-    fn add(&self, letter: &Value) -> anyhow::Result<()> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(&self.path)
-            .context("cannot write the dead letters")?;
-        file.write_all(format!("{letter}\n").as_bytes())?;
-        file.sync_data()?;
-        Ok(())
-    }
-}
 
 /// A record of the stream, as the function gets it.
 #[derive(Clone, Debug)]
@@ -236,7 +201,12 @@ impl Mapping {
     async fn invoke(&self, records: &[Record]) -> Outcome {
         let events: Vec<_> = records.iter().map(|record| &record.event).collect();
         let event = Bytes::from(json!({"Records": events}).to_string());
-        let trace = format!("Root={};Parent={};Sampled=1", trace_root(), segment_id());
+        if let Some(last) = records.last() {
+            // Records have whole seconds.
+            let age = Timestamp::now().as_second().saturating_sub(last.created).max(0);
+            self.function.note_iterator_age(age as f64 * 1000.0);
+        }
+        let trace = TraceHeader { root: trace_root(), parent: None };
         let Ok(response) = self.function.invoke(event, trace).await else {
             return Outcome::Failed;
         };

@@ -1,40 +1,18 @@
-//! The X-Ray daemon: takes segments by UDP and keeps the latest in memory.
+//! The X-Ray daemon: takes segments by UDP.
 
+use crate::observe::Observed;
 use crate::server::Stop;
 use anyhow::Context;
 use serde_json::Value;
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::net::UdpSocket;
 
-/// Segments kept.
-const KEPT: usize = 1000;
 /// Largest UDP packet.
 const PACKET_BYTES: usize = 65_536;
 
-/// The segments received, oldest first, as text: a tree of values would take ten times as much.
-#[derive(Debug, Default)]
-pub(crate) struct Traces(Mutex<VecDeque<Box<str>>>);
-
-impl Traces {
-    /// All that are kept, oldest first.
-    pub(crate) fn all(&self) -> Vec<Value> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().filter_map(|segment| serde_json::from_str(segment).ok()).collect()
-    }
-
-    fn push(&self, segment: &Value) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
-            kept.pop_front();
-        }
-        kept.push_back(segment.to_string().into_boxed_str());
-    }
-}
-
 /// Opens the socket and receives until `stop`.
-pub(crate) async fn start(traces: Arc<Traces>, mut stop: Stop) -> anyhow::Result<SocketAddr> {
+pub(crate) async fn start(observed: Arc<Observed>, mut stop: Stop) -> anyhow::Result<SocketAddr> {
     let socket = UdpSocket::bind(("127.0.0.1", 0)).await.context("cannot open the X-Ray socket")?;
     let address = socket.local_addr().context("cannot open the X-Ray socket")?;
     tokio::spawn(async move {
@@ -45,7 +23,7 @@ pub(crate) async fn start(traces: Arc<Traces>, mut stop: Stop) -> anyhow::Result
                 received = socket.recv(&mut buffer) => received,
             };
             if let Some(segment) = received.ok().and_then(|length| parse(&buffer[..length])) {
-                traces.push(&segment);
+                observed.traces.push(&segment);
             }
         }
     });
@@ -64,7 +42,7 @@ fn parse(packet: &[u8]) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT, Traces, parse};
+    use super::parse;
     use serde_json::json;
 
     #[test]
@@ -73,15 +51,5 @@ mod tests {
         assert_eq!(parse(packet), Some(json!({"name": "a"})));
         assert_eq!(parse(b"{\"name\":\"a\"}"), None);
         assert_eq!(parse(b"\xff\n\xff"), None);
-    }
-
-    #[test]
-    fn only_the_latest_segments_are_kept() {
-        let traces = Traces::default();
-        for number in 0..KEPT + 2 {
-            traces.push(&json!(number));
-        }
-        assert_eq!(traces.all().len(), KEPT);
-        assert_eq!(traces.all()[0], 2);
     }
 }

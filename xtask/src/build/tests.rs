@@ -1,8 +1,9 @@
 //! Packing, with programs that nobody had to compile.
 
-use super::{Arch, BUDGET_BYTES, MANIFEST, Manifest, over_budget, pack, table};
+use super::{Arch, BUDGET_BYTES, Manifest, over_budget, pack, table};
 use std::collections::BTreeSet;
 use std::path::Path;
+use users_project::bundles::MANIFEST;
 
 /// A directory as cargo-lambda leaves it.
 fn programs(directory: &Path) {
@@ -35,8 +36,7 @@ fn every_function_has_an_archive_that_is_named_after_its_content() {
         expected.insert(bundle.file.clone());
     }
     assert_eq!(files(&bundles), expected);
-    let written = std::fs::read_to_string(bundles.join(MANIFEST)).unwrap();
-    assert_eq!(serde_json::from_str::<Manifest>(&written).unwrap(), manifest);
+    assert_eq!(Manifest::read(&bundles).unwrap(), manifest);
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The project's own files.
 
-use super::{Check, State, places};
+use super::{Check, State};
 use users_template::Stage;
 
 /// The stages that count, and whether they can be read.
 pub(super) fn stages(wanted: Option<&str>) -> (Vec<Stage>, Vec<Check>) {
     let name = "stages.toml";
     let read = match wanted {
-        Some(wanted) => places::stage(wanted).map(|stage| vec![stage]),
-        None => places::stages().map(|stages| stages.into_values().collect()),
+        Some(wanted) => users_project::stage(None, wanted).map(|stage| vec![stage]),
+        None => users_project::stages(None).map(|stages| stages.into_values().collect()),
     };
     match read {
         Ok(stages) => {
@@ -28,8 +28,8 @@ pub(super) fn stages(wanted: Option<&str>) -> (Vec<Stage>, Vec<Check>) {
 /// which the check of the stages says.
 pub(super) fn templates() -> Option<Check> {
     let name = "templates/";
-    let stages = places::stages().ok()?;
-    let stale = users_template::check_outputs(&places::root().join("templates"), &stages);
+    let stages = users_project::stages(None).ok()?;
+    let stale = users_template::check_outputs(&users_project::root().join("templates"), &stages);
     Some(match stale {
         Ok(stale) if stale.is_empty() => Check::ok(name, "up to date"),
         Ok(stale) => {

@@ -68,7 +68,7 @@ fn build(stage: &Stage) -> Template {
     api::add(&mut template, stage);
     callers::add(&mut template, stage);
     alarms::add(&mut template, stage);
-    dashboards::add(&mut template);
+    dashboards::add(&mut template, stage);
     outputs::add(&mut template, stage);
     template
 }

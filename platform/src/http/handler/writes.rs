@@ -112,7 +112,7 @@ fn with_body<T: body_of::Decode>(
 }
 
 fn write<'a>(
-    request: &Request,
+    request: &'a Request,
     operation: &Operation,
     headers: WriteHeaders,
     canonical_body: &str,
@@ -122,6 +122,7 @@ fn write<'a>(
     WriteRequest {
         correlation_id: request.correlation_id.clone(),
         actor: request.actor.clone(),
+        trace_header: request.trace_header.as_deref(),
         idempotency: headers.idempotency(request, operation, canonical_body),
         precondition: headers.precondition,
         answer,

@@ -3,11 +3,13 @@
 use super::{EventLog, WINDOW};
 use crate::data::{DataDirectory, DataLocation};
 use crate::faults::BusFault;
+use crate::observe::Observed;
 use crate::template::BusPlan;
 use http::StatusCode;
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::io::Write;
+use std::sync::Arc;
 
 fn data() -> (tempfile::TempDir, DataDirectory) {
     let temporary = tempfile::tempdir().unwrap();
@@ -21,7 +23,7 @@ fn log(data: &DataDirectory) -> EventLog {
         name: "local-audit".to_owned(),
         arn: "arn:aws:events:us-east-1:000000000000:event-bus/local-audit".to_owned(),
     };
-    EventLog::open(vec![bus], data).unwrap()
+    EventLog::open(vec![bus], data, &Arc::new(Observed::new())).unwrap()
 }
 
 fn entry(number: usize) -> Value {

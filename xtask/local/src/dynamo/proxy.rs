@@ -1,7 +1,9 @@
 //! The DynamoDB endpoint that functions see: passes calls on to the database, tells when something
 //! was written, and is slow or in conflict when a test wants it.
 
+use super::observation;
 use crate::faults::Faults;
+use crate::observe::Observed;
 use crate::server::{Answer, BodyError, Stop, answer, read_body, serve as serve_http};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
@@ -51,6 +53,7 @@ pub(super) async fn serve(
     upstream: SocketAddr,
     faults: Arc<Faults>,
     changes: Changes,
+    observed: Arc<Observed>,
     stop: Stop,
 ) {
     let mut connector = HttpConnector::new();
@@ -58,7 +61,7 @@ pub(super) async fn serve(
     let client = Client::builder(TokioExecutor::new()).build(connector);
     let proxy = Arc::new(Proxy { client, upstream, faults, changes });
     serve_http(listener, stop, move |request, _| {
-        let proxy = Arc::clone(&proxy);
+        let (proxy, observed) = (Arc::clone(&proxy), Arc::clone(&observed));
         async move {
             let (parts, body) = request.into_parts();
             let body = match read_body(body, REQUEST_BYTES).await {
@@ -71,8 +74,12 @@ pub(super) async fn serve(
                 }
             };
             // A call that was sent is carried out, also when its caller dies meanwhile.
-            let call =
-                tokio::spawn(async move { proxy.call(parts.method, parts.headers, body).await });
+            let call = tokio::spawn(async move {
+                let (operation, request) = (operation_of(&parts.headers), body.clone());
+                let answer = proxy.call(parts.method, parts.headers, body).await;
+                observation::note(&observed, &operation, &request, &answer).await;
+                answer
+            });
             call.await.unwrap_or_else(|_| unavailable())
         }
     })
@@ -81,11 +88,7 @@ pub(super) async fn serve(
 
 impl Proxy {
     async fn call(&self, method: http::Method, mut headers: HeaderMap, body: Bytes) -> Answer {
-        let operation = headers
-            .get("x-amz-target")
-            .and_then(|target| target.to_str().ok()?.split_once('.').map(|(_, name)| name))
-            .unwrap_or_default()
-            .to_owned();
+        let operation = operation_of(&headers);
         let faults = self.faults.get().dynamodb;
         if operation == "TransactWriteItems" && self.faults.cancels_transaction() {
             return conflict(&body);
@@ -116,6 +119,13 @@ impl Proxy {
     }
 }
 
+/// The operation of a call, such as `GetItem`.
+fn operation_of(headers: &HeaderMap) -> String {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let name = target.and_then(|target| target.split_once('.')).map(|(_, name)| name);
+    name.unwrap_or_default().to_owned()
+}
+
 async fn hold(milliseconds: u64) {
     if milliseconds > 0 {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
@@ -130,7 +140,7 @@ async fn collect(response: Response<Incoming>) -> Answer {
     }
 }
 
-fn is_read(operation: &str) -> bool {
+pub(super) fn is_read(operation: &str) -> bool {
     matches!(
         operation,
         "BatchGetItem" | "DescribeTable" | "GetItem" | "Query" | "Scan" | "TransactGetItems"

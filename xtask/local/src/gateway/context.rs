@@ -2,6 +2,7 @@
 
 use super::ApiIdentity;
 use crate::names::{access_log_time, extended_request_id, segment_id, trace_root, uuid};
+use crate::observe::{Request, TraceHeader};
 use http::header::USER_AGENT;
 use http::request::Parts;
 use jiff::Timestamp;
@@ -59,8 +60,11 @@ pub(super) struct Context {
     source_ip: String,
     user_agent: Option<String>,
     trace_root: String,
+    /// The id of the gateway's own segment of the trace.
+    segment: String,
     resource: Option<(String, String)>,
     caller: Option<Caller>,
+    function: Option<String>,
 }
 
 impl Context {
@@ -87,8 +91,10 @@ impl Context {
                 .get(USER_AGENT)
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             trace_root: given_root.unwrap_or_else(trace_root),
+            segment: segment_id(),
             resource: None,
             caller: None,
+            function: None,
         }
     }
 
@@ -98,6 +104,10 @@ impl Context {
 
     pub(super) fn set_caller(&mut self, caller: Caller) {
         self.caller = Some(caller);
+    }
+
+    pub(super) fn set_function(&mut self, name: &str) {
+        self.function = Some(name.to_owned());
     }
 
     pub(super) fn request_id(&self) -> &str {
@@ -113,9 +123,26 @@ impl Context {
         format!("Root={}", self.trace_root)
     }
 
-    /// The trace header for a function: a segment of its own below the root, always sampled.
-    pub(super) fn trace_header(&self) -> String {
-        format!("Root={};Parent={};Sampled=1", self.trace_root, segment_id())
+    /// The trace header for a function, whose segment is below the gateway's.
+    pub(super) fn trace_header(&self) -> TraceHeader {
+        TraceHeader { root: self.trace_root.clone(), parent: Some(self.segment.clone()) }
+    }
+
+    /// The request as it is kept, but for its answer.
+    pub(super) fn to_request(&self) -> Request {
+        Request {
+            time: self.time.as_millisecond(),
+            method: self.http_method.clone(),
+            resource: self.resource.as_ref().map(|(_, path)| path.clone()),
+            status: 0,
+            duration_ms: 0.0,
+            correlation_id: None,
+            sent_correlation_id: None,
+            request_id: self.request_id.clone(),
+            trace_id: self.trace_root.clone(),
+            segment_id: self.segment.clone(),
+            function: self.function.clone(),
+        }
     }
 
     pub(super) fn source_ip(&self) -> &str {

@@ -2,6 +2,7 @@
 
 use super::InvokeError;
 use crate::names::uuid;
+use crate::observe::TraceHeader;
 use crate::template::FunctionPlan;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -50,6 +51,8 @@ pub(super) struct Instance {
     phase: watch::Sender<Phase>,
     kill: Notify,
     lines: Mutex<VecDeque<String>>,
+    /// The request id and the trace id of the latest invocation.
+    latest: Mutex<Option<(String, String)>>,
 }
 
 #[derive(Debug)]
@@ -70,6 +73,7 @@ impl Instance {
             phase: watch::Sender::new(Phase::Starting),
             kill: Notify::new(),
             lines: Mutex::default(),
+            latest: Mutex::default(),
         }
     }
 
@@ -110,7 +114,7 @@ impl Instance {
     }
 
     /// Gives the instance an invocation and waits for the end of it.
-    pub(super) async fn run(&self, event: Bytes, trace: &str, plan: &FunctionPlan) -> Run {
+    pub(super) async fn run(&self, event: Bytes, trace: &TraceHeader, plan: &FunctionPlan) -> Run {
         let timeout = Duration::from_secs(plan.timeout_seconds);
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let request_id = uuid();
@@ -120,6 +124,8 @@ impl Instance {
             if !self.is_alive() {
                 return Run::NotTaken;
             }
+            *self.latest.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some((request_id.clone(), trace.root.clone()));
             *current = Some(Current { request_id: request_id.clone(), taken: false, reply });
         }
         let work = Work {
@@ -127,7 +133,7 @@ impl Instance {
             event,
             deadline_ms: Timestamp::now().as_millisecond().saturating_add(timeout_ms),
             arn: plan.arn.clone(),
-            trace: trace.to_owned(),
+            trace: trace.to_string(),
         };
         // The other end lives in `self`, so this cannot fail.
         let _ = self.work.send(work);
@@ -177,6 +183,12 @@ impl Instance {
             lines.pop_front();
         }
         lines.push_back(line.to_owned());
+    }
+
+    /// The request id and the trace id that a line belongs to which does not say so itself: those of
+    /// the latest invocation, since a line is often read when its invocation is over.
+    pub(super) fn latest_invocation(&self) -> Option<(String, String)> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks for the end of the process.

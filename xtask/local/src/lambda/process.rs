@@ -3,9 +3,11 @@
 use super::instance::Instance;
 use super::runtime_api_address;
 use crate::console::Console;
+use crate::observe::{LogRecord, Observed};
 use crate::server::Stop;
 use crate::template::FunctionPlan;
 use anyhow::bail;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,8 @@ pub(crate) struct Endpoints {
 #[derive(Debug)]
 pub(super) struct Launch {
     binary: String,
+    log_group: String,
+    observed: Arc<Observed>,
     path: PathBuf,
     environment: BTreeMap<String, String>,
     runtime_api: SocketAddr,
@@ -44,6 +48,7 @@ impl Launch {
         directory: &Path,
         endpoints: &Endpoints,
         runtime_api: SocketAddr,
+        observed: &Arc<Observed>,
     ) -> anyhow::Result<Self> {
         let path = directory.join(&plan.binary);
         if !path.is_file() {
@@ -56,6 +61,8 @@ impl Launch {
         }
         Ok(Self {
             binary: plan.binary.clone(),
+            log_group: plan.log_group.clone(),
+            observed: Arc::clone(observed),
             path: std::path::absolute(path)?,
             environment: environment(plan, endpoints),
             runtime_api,
@@ -69,11 +76,12 @@ impl Launch {
         id: u64,
         console: &Console,
     ) -> Result<(Arc<Instance>, Running), String> {
+        let log_stream = format!("local/[$LATEST]{id}");
         let mut command = Command::new(&self.path);
         command
             .env_clear()
             .envs(&self.environment)
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", format!("local/[$LATEST]{id}"))
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", &log_stream)
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api_address(self.runtime_api, &self.binary, id))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -88,8 +96,8 @@ impl Launch {
         limit_memory(&child, self.memory_bytes);
         let instance = Arc::new(Instance::new(child.id()));
         let readers = [
-            child.stdout.take().map(|pipe| self.read(pipe, &instance, console)),
-            child.stderr.take().map(|pipe| self.read(pipe, &instance, console)),
+            child.stdout.take().map(|pipe| self.read(pipe, &instance, &log_stream, console)),
+            child.stderr.take().map(|pipe| self.read(pipe, &instance, &log_stream, console)),
         ];
         Ok((instance, Running { child, readers: readers.into_iter().flatten().collect() }))
     }
@@ -98,10 +106,12 @@ impl Launch {
         &self,
         pipe: impl AsyncRead + Send + Unpin + 'static,
         instance: &Arc<Instance>,
+        log_stream: &str,
         console: &Console,
     ) -> JoinHandle<()> {
         let (instance, console) = (Arc::clone(instance), console.clone());
-        let name = self.binary.clone();
+        let (name, group) = (self.binary.clone(), self.log_group.clone());
+        let (stream, observed) = (log_stream.to_owned(), Arc::clone(&self.observed));
         tokio::spawn(async move {
             let mut pipe = BufReader::new(pipe);
             let mut line = Vec::new();
@@ -110,6 +120,16 @@ impl Launch {
                 let text = text.trim_end();
                 instance.note(text);
                 console.function_line(&name, text);
+                let now = Timestamp::now();
+                observed.metrics.take_line(text, now);
+                observed.logs.push(LogRecord::of_function(
+                    now.as_millisecond(),
+                    &name,
+                    &group,
+                    &stream,
+                    instance.latest_invocation(),
+                    text,
+                ));
                 line.clear();
             }
         })

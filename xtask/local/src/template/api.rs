@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(crate) struct ApiPlan {
     pub(crate) id: String,
+    /// The name that its metrics have.
+    pub(crate) name: String,
     pub(crate) stage: String,
     /// The tree's nodes by id; the root is among them.
     pub(crate) resources: BTreeMap<String, ResourcePlan>,
@@ -156,6 +158,10 @@ impl ApiPlan {
             );
         }
         Ok(Self {
+            name: match template.property(api, "Name")? {
+                Value::Null => api.to_owned(),
+                name => text_of(&name),
+            },
             id: template.physical_id(api)?,
             stage: template.physical_id(stage)?,
             resources,

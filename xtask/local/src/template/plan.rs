@@ -1,6 +1,7 @@
 //! The plan: what the template asks to run, typed.
 
 use super::Template;
+use super::alarms::{self, AlarmPlan};
 use super::api::ApiPlan;
 use super::intrinsics::text_of;
 use super::resources::{PROPERTIES_LEFT_OUT, Treatment, treatment};
@@ -20,6 +21,7 @@ pub(crate) struct Plan {
     pub(crate) queues: Vec<QueuePlan>,
     pub(crate) mappings: Vec<MappingPlan>,
     pub(crate) api: ApiPlan,
+    pub(crate) alarms: Vec<AlarmPlan>,
     pub(crate) left_out: Vec<LeftOut>,
 }
 
@@ -78,6 +80,7 @@ pub(crate) struct BusPlan {
 /// An SQS queue, only as a destination of what a stream mapping gave up on.
 #[derive(Debug)]
 pub(crate) struct QueuePlan {
+    pub(crate) name: String,
     pub(crate) arn: String,
 }
 
@@ -121,7 +124,12 @@ impl Plan {
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let queues = plan_all("AWS::SQS::Queue")
-            .map(|id| Ok(QueuePlan { arn: template.attribute(id, "Arn")? }))
+            .map(|id| {
+                Ok(QueuePlan {
+                    name: template.attribute(id, "QueueName")?,
+                    arn: template.attribute(id, "Arn")?,
+                })
+            })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let mappings = plan_all("AWS::Lambda::EventSourceMapping")
             .map(|id| mapping(template, id, &tables, &functions))
@@ -136,6 +144,7 @@ impl Plan {
             queues,
             mappings,
             api,
+            alarms: alarms::of(template),
             left_out,
         })
     }
@@ -367,7 +376,7 @@ mod tests {
         for (kind, count, reason) in [
             ("Policy of AWS::ApiGateway::RestApi", 1, "resource policies are not evaluated"),
             ("AWS::CodeDeploy::Application", 1, "an alias always points at the binaries"),
-            ("AWS::CloudWatch::Dashboard", 2, "metrics go to the console"),
+            ("AWS::CloudWatch::Dashboard", 2, "the console shows alarms"),
         ] {
             let found = plan.left_out.iter().any(|left_out: &LeftOut| {
                 left_out.kind == kind

@@ -50,12 +50,13 @@ pub(crate) fn treatment(kind: &str) -> Treatment {
         "AWS::Logs::MetricFilter"
         | "AWS::Logs::QueryDefinition"
         | "AWS::Logs::LogAnomalyDetector"
-        | "AWS::CloudWatch::Alarm"
-        | "AWS::CloudWatch::CompositeAlarm"
         | "AWS::CloudWatch::Dashboard"
         | "AWS::CloudWatch::InsightRule"
         | "AWS::CloudWatch::AnomalyDetector" => {
-            Treatment::LeaveOut("metrics go to the console and are not watched")
+            Treatment::LeaveOut("the console shows alarms, requests and logs, and nothing else")
+        }
+        "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm" => {
+            Treatment::LeaveOut("only evaluated, for the console, and nobody is told")
         }
         "AWS::SNS::Topic" | "AWS::SNS::Subscription" => {
             Treatment::LeaveOut("there is nobody to notify")

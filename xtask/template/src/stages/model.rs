@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What tells one stage from another. Every key but the name may be left out.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -26,6 +26,11 @@ pub struct Stage {
     pub timeout_seconds: u16,
     /// Least severe log line that the functions write. Default: `info`.
     pub log_level: LogLevel,
+    /// Invocations of 100 that write debug lines whatever `log_level` says, 0-100. Default: 0.
+    pub debug_sample_percent: u16,
+    /// Whether the functions emit metrics of their own, which CloudWatch bills one by one; alarms
+    /// and graphs of them are only there with them. Default: true.
+    pub metrics: bool,
     /// Days that logs are kept, one of the periods that CloudWatch knows. Default: 30.
     pub log_retention_days: u16,
     /// Requests per second that a method of the API takes on average, 1-10000. Default: 1000.
@@ -84,7 +89,7 @@ pub struct Stage {
 }
 
 /// The instruction sets of Lambda.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Architecture {
     /// Graviton.
     #[default]
@@ -207,6 +212,16 @@ pub struct Alarms {
     pub event_delay_seconds: u16,
     /// Transactions that meet another within five minutes, for each table, 1-60000. Default: 100.
     pub transaction_conflicts: u16,
+    /// Audit entries within five minutes that the relay has to try again, 1-60000. Default: 20.
+    pub failed_events: u16,
+    /// Writes within five minutes that are answered with a recorded success, 1-60000. Default: 500.
+    pub idempotent_replays: u16,
+    /// Writes within five minutes that find their user at another version, 1-60000. Default: 500.
+    pub version_conflicts: u16,
+    /// Requests within five minutes that the SDK has to send to AWS again, 1-60000. Default: 100.
+    pub aws_retries: u16,
+    /// Read units that 99 of 100 pages of a list stay under, 1-60000. Default: 200.
+    pub page_read_units: u16,
 }
 
 impl Default for Stage {
@@ -220,6 +235,8 @@ impl Default for Stage {
             memory_mb: 256,
             timeout_seconds: 30,
             log_level: LogLevel::default(),
+            debug_sample_percent: 0,
+            metrics: true,
             log_retention_days: 30,
             throttle_rate: 1000,
             throttle_burst: 2000,
@@ -266,6 +283,11 @@ impl Default for Alarms {
             concurrency: 800,
             event_delay_seconds: 60,
             transaction_conflicts: 100,
+            failed_events: 20,
+            idempotent_replays: 500,
+            version_conflicts: 500,
+            aws_retries: 100,
+            page_read_units: 200,
         }
     }
 }

@@ -48,6 +48,7 @@ fn place(stage: &Stage) -> Option<Broken> {
 fn functions(stage: &Stage) -> Option<Broken> {
     within("memory_mb", stage.memory_mb, 128, 10_240)
         .or_else(|| within("timeout_seconds", stage.timeout_seconds, 1, 900))
+        .or_else(|| within("debug_sample_percent", stage.debug_sample_percent, 0, 100))
         .or_else(|| {
             let days: Vec<_> = RETENTION_DAYS.iter().map(ToString::to_string).collect();
             must(
@@ -194,6 +195,11 @@ fn alarms(stage: &Stage) -> Option<Broken> {
             ("alarms.concurrency", alarms.concurrency, 60_000),
             ("alarms.event_delay_seconds", alarms.event_delay_seconds, 21_600),
             ("alarms.transaction_conflicts", alarms.transaction_conflicts, 60_000),
+            ("alarms.failed_events", alarms.failed_events, 60_000),
+            ("alarms.idempotent_replays", alarms.idempotent_replays, 60_000),
+            ("alarms.version_conflicts", alarms.version_conflicts, 60_000),
+            ("alarms.aws_retries", alarms.aws_retries, 60_000),
+            ("alarms.page_read_units", alarms.page_read_units, 60_000),
         ]
         .into_iter()
         .find_map(|(key, value, max)| within(key, value, 1, max))

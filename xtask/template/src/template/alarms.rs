@@ -8,7 +8,8 @@ mod build;
 use serde_json::json;
 use stratosphere::services::aws::{cloudwatch, sns};
 use stratosphere::value::ToValue;
-use users_contract::{OPERATIONS, RELAY};
+use users_contract::metric::{self, Outcome};
+use users_contract::{OPERATIONS, Operation, OperationName, RELAY};
 
 use self::build::{Alarm, MINUTE, Measure};
 use super::envelope::{Resource, Template, reference, substitute, text};
@@ -45,6 +46,9 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
     }
     alarms.extend(events(stage));
     alarms.extend(tables(stage));
+    if stage.metrics {
+        alarms.extend(own(stage));
+    }
     for alarm in alarms {
         alarm.add(template, stage);
     }
@@ -323,6 +327,54 @@ fn tables(stage: &Stage) -> Vec<Alarm> {
                 FIVE_MINUTES,
             ),
         ]);
+    }
+    alarms
+}
+
+/// What only the functions themselves can tell.
+fn own(stage: &Stage) -> Vec<Alarm> {
+    let limits = &stage.alarms;
+    let count = |name, metric, threshold: u16, says: &str| Alarm {
+        says: says.replace("{}", &threshold.to_string()),
+        ..Alarm::new(name, Measure::One(Metric::of_stack(metric, "Sum")), threshold, FIVE_MINUTES)
+    };
+    let mut alarms = vec![
+        count(
+            "events-failed",
+            &metric::EVENTS_FAILED,
+            limits.failed_events,
+            "More than {} audit entries could not be put on the bus and are tried again.",
+        ),
+        count(
+            "idempotent-replays",
+            &metric::IDEMPOTENT_REPLAYS,
+            limits.idempotent_replays,
+            "More than {} writes were answered with what an earlier one was answered.",
+        ),
+        count(
+            "version-conflicts",
+            &metric::VERSION_CONFLICTS,
+            limits.version_conflicts,
+            "More than {} writes found their user at another version.",
+        ),
+        count(
+            "aws-retries",
+            &metric::AWS_RETRIES,
+            limits.aws_retries,
+            "More than {} requests to AWS had to be sent again.",
+        ),
+    ];
+    // The two operations that read more the more there is.
+    for name in [OperationName::ListUsers, OperationName::QueryAudit] {
+        let operation = Operation::of(name);
+        let units = Metric::of_outcome(&metric::READ_UNITS, operation.id, Outcome::Success, "p99");
+        alarms.push(Alarm {
+            id: format!("{}ReadUnitsAlarm", FunctionIds::of(operation.function).stem),
+            name: format!("{}-read-units", operation.function),
+            says: format!("One page of 100 took more than {} read units.", limits.page_read_units),
+            runbook: "page-read-units",
+            ..Alarm::new("", Measure::One(units), limits.page_read_units, FIVE_MINUTES)
+        });
     }
     alarms
 }

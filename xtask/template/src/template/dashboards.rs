@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 use stratosphere::services::aws::cloudwatch;
+use users_contract::metric::{self, Outcome};
 use users_contract::{OPERATIONS, RELAY};
 
 use super::envelope::{Resource, Template, substitute};
 use super::metrics::{Metric, table_calls};
 use super::names::{FunctionIds, in_stack};
+use crate::stages::Stage;
 
 /// Columns of a dashboard.
 const WIDTH: u16 = 24;
@@ -15,14 +17,20 @@ const WIDTH: u16 = 24;
 const HEIGHT: u16 = 6;
 
 /// Adds both dashboards. Alarms must be in the template already.
-pub(super) fn add(template: &mut Template) {
+pub(super) fn add(template: &mut Template, stage: &Stage) {
     let alarms: Vec<_> = template
         .resources()
         .filter(|(_, resource)| resource.is_a("AWS::CloudWatch::Alarm"))
         .map(|(id, _)| format!("${{{id}.Arn}}"))
         .collect();
-    add_dashboard(template, "ServiceDashboard", "service", service(&alarms));
-    add_dashboard(template, "ResourcesDashboard", "resources", resources());
+    let mut service = service(&alarms);
+    let mut resources = resources();
+    if stage.metrics {
+        service.extend(happened());
+        resources.extend(operations());
+    }
+    add_dashboard(template, "ServiceDashboard", "service", service);
+    add_dashboard(template, "ResourcesDashboard", "resources", resources);
 }
 
 fn add_dashboard(template: &mut Template, id: &str, name: &str, widgets: Vec<Value>) {
@@ -162,6 +170,72 @@ fn resources() -> Vec<Value> {
     ];
     widgets.push(graph("PutEvents of the account", &put_events));
     widgets
+}
+
+/// What the functions count for the whole stack.
+fn happened() -> Vec<Value> {
+    let sums = |title: &str, metrics: &[(&str, metric::Metric)]| {
+        let lines: Vec<_> = metrics
+            .iter()
+            .map(|(label, metric)| (*label, Metric::of_stack(metric, "Sum")))
+            .collect();
+        graph(title, &lines)
+    };
+    vec![
+        sums(
+            "Users",
+            &[
+                ("registered", metric::USERS_REGISTERED),
+                ("enabled", metric::USERS_ENABLED),
+                ("disabled", metric::USERS_DISABLED),
+                ("deleted", metric::USERS_DELETED),
+            ],
+        ),
+        sums("Roles", &[("assigned", metric::ROLES_ASSIGNED), ("removed", metric::ROLES_REMOVED)]),
+        sums(
+            "Events of the relay",
+            &[("published", metric::EVENTS_PUBLISHED), ("to try again", metric::EVENTS_FAILED)],
+        ),
+        graph(
+            "From change to event (ms)",
+            &[
+                ("p50", Metric::of_stack(&metric::EVENT_LAG, "p50")),
+                ("p99", Metric::of_stack(&metric::EVENT_LAG, "p99")),
+            ],
+        ),
+        sums(
+            "Writes that met others",
+            &[
+                ("another version", metric::VERSION_CONFLICTS),
+                ("another transaction", metric::TRANSACTION_CONFLICTS),
+                ("replays", metric::IDEMPOTENT_REPLAYS),
+            ],
+        ),
+        sums(
+            "Starts and retries",
+            &[("cold starts", metric::COLD_STARTS), ("AWS retries", metric::AWS_RETRIES)],
+        ),
+    ]
+}
+
+/// What the functions tell of each operation.
+fn operations() -> Vec<Value> {
+    let ids = || OPERATIONS.iter().map(|operation| operation.id);
+    let by_operation = |title: &str, metric: &metric::Metric, outcome, statistic, relay: bool| {
+        let lines: Vec<_> = ids()
+            .chain(relay.then_some(RELAY.id))
+            .map(|id| (id, Metric::of_outcome(metric, id, outcome, statistic)))
+            .collect();
+        graph(title, &lines)
+    };
+    vec![
+        by_operation("Successful calls", &metric::CALLS, Outcome::Success, "Sum", true),
+        by_operation("Refused calls", &metric::CALLS, Outcome::Refused, "Sum", false),
+        by_operation("Failed calls", &metric::CALLS, Outcome::Failed, "Sum", true),
+        by_operation("Latency, p99 (ms)", &metric::LATENCY, Outcome::Success, "p99", true),
+        by_operation("Read units", &metric::READ_UNITS, Outcome::Success, "Sum", false),
+        by_operation("Write units", &metric::WRITE_UNITS, Outcome::Success, "Sum", false),
+    ]
 }
 
 fn graph(title: &str, lines: &[(&str, Metric)]) -> Value {

@@ -49,10 +49,11 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
         &Function {
             name: RELAY.function,
             description: "Carry audit entries from the users table's stream to the audit bus.",
-            environment: text_map([
-                ("EVENT_BUS_NAME", reference(AUDIT_BUS)),
-                ("LOG_LEVEL", text(stage.log_level.as_str())),
-            ]),
+            environment: {
+                let mut environment = telemetry_environment(stage);
+                environment.extend(text_map([("EVENT_BUS_NAME", reference(AUDIT_BUS))]));
+                environment
+            },
             statements: iam::relay_statements(),
         },
     );
@@ -154,12 +155,26 @@ fn lambda_function(stage: &Stage, ids: &FunctionIds, function: &Function) -> lam
     resource
 }
 
+/// What a function tells of itself.
+fn telemetry_environment(stage: &Stage) -> BTreeMap<String, ExpString> {
+    let mut environment = text_map([("LOG_LEVEL", text(stage.log_level.as_str()))]);
+    if stage.metrics {
+        environment.extend(text_map([("METRICS_STACK", reference("AWS::StackName"))]));
+    }
+    if stage.debug_sample_percent > 0 {
+        let share = f64::from(stage.debug_sample_percent) / 100.0;
+        let rate = ("POWERTOOLS_LOGGER_SAMPLE_RATE", text(share.to_string()));
+        environment.extend(text_map([rate]));
+    }
+    environment
+}
+
 fn operation_environment(operation: &Operation, stage: &Stage) -> BTreeMap<String, ExpString> {
-    let mut environment = text_map([
+    let mut environment = telemetry_environment(stage);
+    environment.extend(text_map([
         ("CORS_ALLOW_ORIGIN", text(&stage.cors_allow_origin)),
-        ("LOG_LEVEL", text(stage.log_level.as_str())),
         ("USERS_TABLE", reference(USERS_TABLE)),
-    ]);
+    ]));
     if operation.is_write() {
         environment.extend(text_map([
             ("IDEMPOTENCY_TABLE", reference(IDEMPOTENCY_TABLE)),

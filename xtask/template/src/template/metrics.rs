@@ -1,6 +1,8 @@
-//! The metrics of AWS that alarms watch and dashboards draw, each spelt in one place.
+//! The metrics that alarms watch and dashboards draw, each spelt in one place: those of AWS here,
+//! the functions' own in `users_contract::metric`, which the functions emit by.
 
 use stratosphere::value::ExpString;
+use users_contract::metric::{self, Outcome};
 use users_contract::{OPERATIONS, Table};
 
 use super::envelope::{reference, substitute, text};
@@ -21,6 +23,31 @@ pub(super) struct Metric {
 }
 
 impl Metric {
+    /// Of the functions' own, for the whole stack.
+    pub(super) fn of_stack(metric: &metric::Metric, statistic: &'static str) -> Self {
+        Self {
+            namespace: metric::NAMESPACE,
+            name: metric.name,
+            dimensions: vec![(metric::STACK, "${AWS::StackName}".to_owned())],
+            statistic,
+        }
+    }
+
+    /// Of the functions' own, of one operation as far as it ended so.
+    pub(super) fn of_outcome(
+        metric: &metric::Metric,
+        operation: &str,
+        outcome: Outcome,
+        statistic: &'static str,
+    ) -> Self {
+        let mut of_outcome = Self::of_stack(metric, statistic);
+        of_outcome.dimensions.extend([
+            (metric::OPERATION, operation.to_owned()),
+            (metric::OUTCOME, outcome.as_str().to_owned()),
+        ]);
+        of_outcome
+    }
+
     /// Of the API's stage.
     pub(super) fn api(name: &'static str, statistic: &'static str) -> Self {
         // The metric has the API's name, not its id.
@@ -105,7 +132,7 @@ impl Metric {
 pub(super) fn dimension_value(pattern: &str) -> ExpString {
     let Some(rest) = pattern.split_once("${").map(|(_, rest)| rest) else { return text(pattern) };
     match pattern.strip_prefix("${").and_then(|inner| inner.strip_suffix('}')) {
-        Some(id) if !rest.contains("${") && !id.contains(['.', ':', '}']) => reference(id),
+        Some(id) if !rest.contains("${") && !id.contains(['.', '}']) => reference(id),
         _ => substitute(pattern),
     }
 }
@@ -147,6 +174,7 @@ mod tests {
         for (pattern, expected) in [
             ("Query", json!("Query")),
             ("${UsersTable}", json!({"Ref": "UsersTable"})),
+            ("${AWS::StackName}", json!({"Ref": "AWS::StackName"})),
             ("${AWS::StackName}-api", json!({"Fn::Sub": "${AWS::StackName}-api"})),
             ("${Queue.QueueName}", json!({"Fn::Sub": "${Queue.QueueName}"})),
             ("${A}${B}", json!({"Fn::Sub": "${A}${B}"})),

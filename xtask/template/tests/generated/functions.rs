@@ -173,6 +173,7 @@ fn a_function_is_told_only_what_it_uses() {
     let mut reading = json!({
         "CORS_ALLOW_ORIGIN": "*",
         "LOG_LEVEL": "info",
+        "METRICS_STACK": {"Ref": "AWS::StackName"},
         "USERS_TABLE": {"Ref": "UsersTable"},
     });
     let of = |name: &str| function(&template, name).1["Environment"]["Variables"].clone();
@@ -186,7 +187,11 @@ fn a_function_is_told_only_what_it_uses() {
     }
     assert_eq!(
         of(RELAY.function),
-        json!({"EVENT_BUS_NAME": {"Ref": "AuditBus"}, "LOG_LEVEL": "info"})
+        json!({
+            "EVENT_BUS_NAME": {"Ref": "AuditBus"},
+            "LOG_LEVEL": "info",
+            "METRICS_STACK": {"Ref": "AWS::StackName"},
+        })
     );
 }
 
@@ -242,6 +247,8 @@ fn the_settings_of_a_stage_reach_its_resources() {
         memory_mb: 512,
         timeout_seconds: 10,
         log_level: users_template::LogLevel::Debug,
+        debug_sample_percent: 5,
+        metrics: false,
         log_retention_days: 90,
         throttle_rate: 50,
         throttle_burst: 75,
@@ -258,6 +265,8 @@ fn the_settings_of_a_stage_reach_its_resources() {
     assert_eq!(properties["Timeout"], 10);
     let variables = &properties["Environment"]["Variables"];
     assert_eq!(variables["LOG_LEVEL"], "debug");
+    assert_eq!(variables["POWERTOOLS_LOGGER_SAMPLE_RATE"], "0.05");
+    assert_eq!(variables["METRICS_STACK"], Value::Null);
     assert_eq!(variables["CORS_ALLOW_ORIGIN"], "https://app.example.com");
     assert_eq!(variables["IDEMPOTENCY_TTL_HOURS"], "48");
     assert_permission(&template, operation, &alias(id), "v1");

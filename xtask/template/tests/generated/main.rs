@@ -7,6 +7,7 @@ mod committed;
 mod deployment;
 mod functions;
 mod gateway;
+mod metrics;
 mod openapi;
 mod options;
 mod publication;

@@ -1,0 +1,177 @@
+//! How calls of AWS reach the network: HTTP/1.1 over TLS with `ring`, nothing else.
+//!
+//! The SDK's own transport (`aws-smithy-http-client`) also speaks HTTP/2 and to proxies, which
+//! DynamoDB and EventBridge are never asked for, and which cannot be left out of it: linked into
+//! every function it is a seventh of the archive. `docs/performance.md` has the figures.
+
+use super::CONNECT_TIMEOUT;
+use crate::config::{Environment, optional};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::ErrorKind;
+use http_body_util::BodyExt;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{
+    CaptureConnection, HttpConnector as TcpConnector, capture_connection,
+};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use std::error::Error as StdError;
+
+/// Where systems keep their trusted certificates in one file: Amazon Linux, which functions run on,
+/// then Debian, SUSE and Alpine.
+const BUNDLES: &[&str] = &[
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// A pool of connections; clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    client: Client<HttpsConnector<TcpConnector>, SdkBody>,
+}
+
+impl Transport {
+    /// A transport to an endpoint; trusted certificates are read only when it is one of TLS.
+    pub(super) fn new(env: Environment<'_>, endpoint: &str) -> Result<Self, rustls::Error> {
+        let roots =
+            if endpoint.starts_with("https:") { trust_roots(env) } else { RootCertStore::empty() };
+        // `ring`, because aws-lc-rs gathers CPU jitter as entropy at the first handshake: tens of
+        // milliseconds, and over a hundred at the CPU share of a small function.
+        let tls = ClientConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut tcp = TcpConnector::new();
+        // An address of TLS is none that it would accept otherwise.
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build::<_, SdkBody>(connector);
+        Ok(Self { client })
+    }
+
+    /// The transport as the SDK takes it.
+    pub(super) fn for_sdk(&self) -> SharedHttpClient {
+        let connector = SharedHttpConnector::new(self.clone());
+        http_client_fn(move |_, _| connector.clone())
+    }
+
+    /// Opens a connection and leaves it in the pool, where the first call finds it.
+    ///
+    /// The request is unsigned, has no effect and costs nothing: the root of DynamoDB's endpoint is
+    /// what load balancers ask whether it is healthy. Whatever the answer is, the connection is
+    /// open then; and if there is none, the first call opens its own and fails by its own rules.
+    pub(super) async fn open(&self, endpoint: &str) {
+        let request = http::Request::get(endpoint).body(SdkBody::empty());
+        let Ok(request) = request else { return };
+        let opening = async {
+            let response = self.client.request(request).await?;
+            // A connection is free for the next call when its answer has been read.
+            response.into_body().collect().await?;
+            Ok::<_, BoxError>(())
+        };
+        if let Ok(Err(_)) | Err(_) = tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
+            tracing::debug!("no connection was opened in advance");
+        }
+    }
+}
+
+/// The certificates to trust, from one file: reading a directory with a file for each of them takes
+/// longer than a handshake. `SSL_CERT_FILE` names another one.
+fn trust_roots(env: Environment<'_>) -> RootCertStore {
+    let named = optional(env, "SSL_CERT_FILE");
+    let places: Vec<&str> = match &named {
+        Some(named) => vec![named],
+        None => BUNDLES.to_vec(),
+    };
+    let mut roots = RootCertStore::empty();
+    for place in places {
+        if let Ok(certificates) = CertificateDer::pem_file_iter(place) {
+            // What cannot be understood cannot be trusted either, and the others still can.
+            roots.add_parsable_certificates(certificates.flatten());
+        }
+        if !roots.is_empty() {
+            return roots;
+        }
+    }
+    tracing::warn!("no trusted certificates were found; set SSL_CERT_FILE to a file of them");
+    roots
+}
+
+impl HttpConnector for Transport {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut request = match request.try_into_http1x() {
+            Ok(request) => request,
+            Err(error) => {
+                return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
+            }
+        };
+        let connection = capture_connection(&mut request);
+        if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
+            capture.set_connection_retriever(move || metadata(&connection));
+        }
+        let response = self.client.request(request);
+        HttpConnectorFuture::new(async move {
+            let response = response.await.map_err(classified)?;
+            HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// What the SDK needs to leave a connection alone after an error that may be its fault.
+fn metadata(captured: &CaptureConnection) -> Option<ConnectionMetadata> {
+    captured.connection_metadata().as_ref()?;
+    let captured = captured.clone();
+    let poison = move || {
+        if let Some(connection) = captured.connection_metadata().as_ref() {
+            connection.poison();
+        }
+    };
+    Some(ConnectionMetadata::builder().proxied(false).poison_fn(poison).build())
+}
+
+/// An error in the kinds that the SDK's retries are decided by.
+fn classified(error: hyper_util::client::legacy::Error) -> ConnectorError {
+    let is_connect = error.is_connect();
+    let (mut io, mut timeout, mut user, mut incomplete) = (is_connect, false, false, false);
+    let mut source: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let Some(cause) = source {
+        if let Some(cause) = cause.downcast_ref::<hyper::Error>() {
+            timeout |= cause.is_timeout();
+            user |= cause.is_user();
+            io |= cause.is_closed() || cause.is_canceled();
+            incomplete |= cause.is_incomplete_message();
+        }
+        io |= cause.is::<std::io::Error>();
+        source = cause.source();
+    }
+    match () {
+        () if timeout => ConnectorError::timeout(error.into()),
+        () if user => ConnectorError::user(error.into()),
+        () if io => ConnectorError::io(error.into()),
+        // The other side hung up in the middle of its answer.
+        () if incomplete => ConnectorError::other(error.into(), Some(ErrorKind::TransientError)),
+        () => ConnectorError::other(error.into(), None),
+    }
+}

@@ -1,0 +1,168 @@
+//! The test: a call is made, seen, opened and followed to its event, by keyboard alone.
+
+use crate::accessibility::{check, check_focus_is_visible, check_self_contained};
+use crate::browser::Browser;
+use crate::stack::Stack;
+use anyhow::{Context, Result, ensure};
+use fantoccini::key::Key;
+use http::Method;
+use serde_json::{Value, json};
+
+const VIEWS: &[&str] = &["calls", "events", "users", "tables", "logs", "alarms"];
+
+/// A name that would be a script, were it ever taken for markup.
+const HOSTILE: &str = "<img src=x onerror=\"document.title='broken'\"><b>Ada</b>";
+
+pub(crate) async fn run(browser: &Browser, stack: Stack, axe: Option<&str>) -> Result<()> {
+    done("the stack and the browser are up");
+    browser.open(&stack.console).await?;
+    browser.until_text("#live", "Live").await?;
+    browser.until_text("main", "No call yet").await?;
+    check(browser, "the empty console", axe).await?;
+
+    let user = register(browser, &stack, "browser-register").await?;
+    done("a call appears by itself");
+    open_by_keyboard(browser, "browser-register").await?;
+    done("its trace is opened by keyboard");
+    find_event_by_keyboard(browser, "browser-register").await?;
+    done("its event, log line and audit entry are found");
+    follow_to_history(browser, &user).await?;
+    done("the user's history is found, and data stay text");
+    find_by_id(browser, &stack, &user).await?;
+    done("a call is found by its correlation id, failures included");
+    pause(browser, &stack, &user).await?;
+    done("pausing holds the page still");
+
+    for view in VIEWS {
+        browser.open(&format!("{}#/{view}", stack.console)).await?;
+        browser.until("the view is filled", "document.querySelector('main .card')").await?;
+        check(browser, view, axe).await?;
+    }
+    look_at_tables_and_alarms(browser, &stack).await?;
+    check_self_contained(browser).await?;
+    done("every view is accessible, and loads nothing from elsewhere");
+
+    stack.stop().await?;
+    browser.until_text("#live", "does not answer").await?;
+    done("the end of the stack is noticed");
+    Ok(())
+}
+
+fn done(step: &str) {
+    eprintln!("ok: {step}");
+}
+
+/// Registers a user while the page is open, and gives the user's id.
+async fn register(browser: &Browser, stack: &Stack, id: &str) -> Result<String> {
+    // Gone when the page is loaded anew.
+    browser.evaluate("window.sameDocument = true; return true").await?;
+    let body = json!({"email": "ada@example.com", "displayName": HOSTILE});
+    let user = stack.call(Method::POST, "/users", id, Some(body), 201).await?;
+    browser.until_text(".calls tbody", id).await?;
+    browser.until("the row is complete", &format!("{}.includes('POST/users')", row(id))).await?;
+    browser.until("no page was loaded", "window.sameDocument").await?;
+    browser.until_text("#news", "1 new call").await?;
+    user["userId"].as_str().map(str::to_owned).context("a user has no id")
+}
+
+/// The text of the row of a call, an expression.
+fn row(id: &str) -> String {
+    format!(
+        "(document.querySelector('tr[data-id=\"{id}\"]')?.textContent ?? '').replaceAll(' ', '')"
+    )
+}
+
+async fn open_by_keyboard(browser: &Browser, id: &str) -> Result<()> {
+    browser.press(Key::Tab).await?;
+    browser.until("the first stop skips to the content", "document.activeElement.className === 'skip'").await?;
+    check_focus_is_visible(browser).await?;
+    browser.press(Key::Enter).await?;
+    let link = format!("it.closest('tr')?.dataset.id === '{id}'");
+    browser.tab_to("the link of the call", &link).await?;
+    check_focus_is_visible(browser).await?;
+    browser.press(Key::Enter).await?;
+    for span in ["POST /users", "users-register-create", "registerUser", "DynamoDB TransactWriteItems"] {
+        browser.until_text(".waterfall tbody", span).await?;
+    }
+    let bars = "[...document.querySelectorAll('.span-bar')]";
+    browser.until("each span has a bar", &format!("{bars}.length >= 4")).await?;
+    let within = format!(
+        "{bars}.every((bar) => {{
+           const [own, track] = [bar, bar.parentElement].map((it) => it.getBoundingClientRect());
+           return own.width >= 3 && own.left >= track.left - 1 && own.right <= track.right + 4;
+         }})"
+    );
+    browser.until("each bar is on its line", &within).await
+}
+
+async fn find_event_by_keyboard(browser: &Browser, id: &str) -> Result<()> {
+    browser.until_text("#logs", "operation=registerUser").await?;
+    browser.until_text("#logs", "resourcePath=/users").await?;
+    browser.until_text("#events", "UserRegistered").await?;
+    browser.until_text("#items", "user.registered").await?;
+    browser.tab_to("the event", "it.tagName === 'SUMMARY' && it.closest('#events')").await?;
+    browser.press(Key::Enter).await?;
+    browser.until("the event is unfolded", "document.querySelector('#events details').open").await?;
+    browser.until_text("#events pre", &format!("\"correlationId\": \"{id}\"")).await?;
+    // News do not take away the focus, nor fold it up.
+    browser.until("the focus stays", "document.activeElement.closest('#events')").await
+}
+
+async fn follow_to_history(browser: &Browser, user: &str) -> Result<()> {
+    let link = format!("it.getAttribute('href') === '#/users/{user}'");
+    browser.tab_to("the link to the user", &link).await?;
+    browser.press(Key::Enter).await?;
+    browser.until_text("h1", "History of a user").await?;
+    browser.until_text("main table", "user.registered").await?;
+    browser.until_text("main table", HOSTILE).await?;
+    let markup = browser.evaluate("return document.querySelectorAll('main img, main b').length").await?;
+    ensure!(markup == 0, "data became markup");
+    Ok(())
+}
+
+async fn find_by_id(browser: &Browser, stack: &Stack, user: &str) -> Result<()> {
+    let path = format!("/users/{user}");
+    let change = json!({"locale": "en-GB"});
+    stack.call(Method::PATCH, &path, "browser-update", Some(change), 200).await?;
+    stack.call(Method::GET, "/users/nobody", "browser-missing", None, 404).await?;
+    for (id, expected) in [("browser-update", "updateUser"), ("browser-missing", "user-not-found")] {
+        browser.tab_to("the field for a correlation id", "it.id === 'correlation-id'").await?;
+        browser.evaluate("document.activeElement.value = ''; return true").await?;
+        browser.write(id).await?;
+        browser.press(Key::Enter).await?;
+        browser.until_text(".detail h2", id).await?;
+        browser.until_text(".waterfall tbody", expected).await?;
+    }
+    let failed = "tr.chosen .pill.warn";
+    browser.until_text(failed, "404").await
+}
+
+async fn pause(browser: &Browser, stack: &Stack, user: &str) -> Result<()> {
+    let path = format!("/users/{user}");
+    browser.tab_to("the button that pauses", "it.id === 'pause'").await?;
+    browser.press(Key::Enter).await?;
+    browser.until_text("#live", "Paused").await?;
+    stack.call(Method::GET, &path, "browser-paused", None, 200).await?;
+    // It is there for whoever asks, and not on the page.
+    let asked = "fetch('/_local/requests?correlation-id=browser-paused').then((it) => it.json())
+         .then((it) => arguments[0](it.items.length))";
+    let kept = browser.evaluate_async(asked).await?;
+    ensure!(kept == 1, "the stack has kept {kept} requests");
+    let text = browser.evaluate(&format!("return {}", row("browser-paused"))).await?;
+    ensure!(text == Value::from(""), "a paused page goes on");
+    browser.press(Key::Enter).await?;
+    browser.until_text(".calls tbody", "browser-paused").await
+}
+
+async fn look_at_tables_and_alarms(browser: &Browser, stack: &Stack) -> Result<()> {
+    browser.open(&format!("{}#/tables/UsersTable", stack.console)).await?;
+    for text in ["PROFILE", "AUDIT#", "EMAIL#ada@example.com"] {
+        browser.until_text(".items", text).await?;
+    }
+    browser.open(&format!("{}#/alarms", stack.console)).await?;
+    for text in ["service-unhealthy", "Off", "No data", "Not evaluated here"] {
+        browser.until_text("main table", text).await?;
+    }
+    browser.open(&format!("{}#/logs", stack.console)).await?;
+    browser.until_text("main .lines", "browser-paused").await
+}

@@ -1,0 +1,50 @@
+//! Everything that a correlation id leads to: requests, traces, log lines, events and items.
+
+mod spans;
+
+use crate::bus::EventLog;
+use crate::dynamo::{Dynamo, Found};
+use crate::observe::{LogSelection, Observed, Page};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Most of a kind that are handed out; a correlation id is meant for one call or a few.
+const MOST: usize = 500;
+/// The attribute of an item, and the member of an event's detail, that holds a correlation id.
+const ATTRIBUTE: &str = "correlationId";
+
+/// Collects what there is about a correlation id.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(crate) async fn find(
+    id: &str,
+    observed: &Observed,
+    events: &EventLog,
+    dynamo: &Dynamo,
+    tables: &BTreeMap<String, String>,
+) -> anyhow::Result<Value> {
+    let traces = observed.traces_of(id);
+    let selection = LogSelection { correlation_id: Some(id.to_owned()), ..LogSelection::default() };
+    let logs = observed.logs.page(Page::Last(MOST), &selection, &traces);
+    let requests = observed.requests.page(Page::Last(MOST), |it| it.has_correlation_id(id));
+    let events = events.latest(MOST, |event| event["detail"][ATTRIBUTE] == id).items;
+    let mut items = Vec::new();
+    let mut searched_all = true;
+    for (logical_id, name) in tables {
+        let Found { items: found, complete } = dynamo.items_with(name, ATTRIBUTE, id).await?;
+        searched_all &= complete;
+        items.extend(found.into_iter().map(|item| json!({"table": logical_id, "item": item})));
+    }
+    let traces: Vec<_> =
+        traces.iter().take(MOST).map(|trace| spans::waterfall(trace, observed)).collect();
+    Ok(json!({
+        "correlationId": id,
+        "requests": requests,
+        "traces": traces,
+        "logs": logs,
+        "events": events,
+        "items": items,
+        "searchedAllItems": searched_all,
+    }))
+}
