@@ -44,8 +44,8 @@ struct State {
     file: File,
     /// Number of the next event, from 1.
     next: u64,
-    /// The latest events.
-    window: VecDeque<Value>,
+    /// The latest events, as they stand in the file: a tree of values would take ten times as much.
+    window: VecDeque<Box<str>>,
 }
 
 /// A page of events.
@@ -80,8 +80,8 @@ impl EventLog {
     /// Up to `limit` events that arrived after number `after`.
     pub(crate) fn page(&self, after: u64, limit: usize) -> anyhow::Result<EventPage> {
         let state = self.lock();
-        let first_kept = state.window.front().and_then(|event| event["seq"].as_u64());
-        let items: Vec<Value> = if first_kept.is_some_and(|first| first > after + 1) {
+        let first_kept = state.next - state.window.len() as u64;
+        let items: Vec<Value> = if first_kept > after.saturating_add(1) {
             let text = std::fs::read_to_string(&self.path).context("cannot read the events")?;
             let skipped = usize::try_from(after).unwrap_or(usize::MAX);
             text.lines()
@@ -90,8 +90,9 @@ impl EventLog {
                 .filter_map(|line| serde_json::from_str(line).ok())
                 .collect()
         } else {
-            let newer = |event: &&Value| event["seq"].as_u64().is_some_and(|seq| seq > after);
-            state.window.iter().filter(newer).take(limit).cloned().collect()
+            let skipped = after.saturating_add(1).saturating_sub(first_kept);
+            let newer = state.window.iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX));
+            newer.take(limit).filter_map(|line| serde_json::from_str(line).ok()).collect()
         };
         let next = items.last().and_then(|event| event["seq"].as_u64()).unwrap_or(after);
         Ok(EventPage { items, next })
@@ -100,8 +101,8 @@ impl EventLog {
     /// The newest `limit` of the latest events that fit, in order of arrival.
     pub(crate) fn latest(&self, limit: usize, fits: impl Fn(&Value) -> bool) -> EventPage {
         let state = self.lock();
-        let newest = state.window.iter().rev().filter(|event| fits(event)).take(limit);
-        let mut items: Vec<Value> = newest.cloned().collect();
+        let parsed = state.window.iter().rev().filter_map(|line| serde_json::from_str(line).ok());
+        let mut items: Vec<Value> = parsed.filter(|event| fits(event)).take(limit).collect();
         items.reverse();
         EventPage { items, next: state.next - 1 }
     }
@@ -189,9 +190,10 @@ impl EventLog {
         let mut numbered = Vec::new();
         for (next, mut event) in (state.next..).zip(events) {
             event["seq"] = json!(next);
-            lines.push_str(&event.to_string());
+            let line = event.to_string();
+            lines.push_str(&line);
             lines.push('\n');
-            numbered.push(event);
+            numbered.push(line.into_boxed_str());
         }
         let length = state.file.stream_position()?;
         let written = state.file.write_all(lines.as_bytes()).and_then(|()| state.file.sync_data());
@@ -201,12 +203,8 @@ impl EventLog {
             let _ = state.file.seek(SeekFrom::Start(length));
             return Err(error);
         }
-        for event in numbered {
-            state.next += 1;
-            if state.window.len() == WINDOW {
-                state.window.pop_front();
-            }
-            state.window.push_back(event);
+        for line in numbered {
+            state.keep(line);
         }
         drop(state);
         self.observed.activity.note();
@@ -228,19 +226,23 @@ impl State {
         let complete = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         file.set_len(complete as u64)?;
         file.seek(SeekFrom::End(0))?;
-        let mut window = VecDeque::new();
-        let mut next = 1;
+        let mut state = Self { file, next: 1, window: VecDeque::new() };
         for line in content[..complete].split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
         {
             let event: Value =
                 serde_json::from_slice(line).context("a line of it is not an event")?;
-            if window.len() == WINDOW {
-                window.pop_front();
-            }
-            window.push_back(event);
-            next += 1;
+            state.keep(event.to_string().into_boxed_str());
         }
-        Ok(Self { file, next, window })
+        Ok(state)
+    }
+
+    /// Takes the next event into the window.
+    fn keep(&mut self, line: Box<str>) {
+        self.next += 1;
+        if self.window.len() == WINDOW {
+            self.window.pop_front();
+        }
+        self.window.push_back(line);
     }
 }
 

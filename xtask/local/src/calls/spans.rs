@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn spans_stand_below_their_parents_in_the_order_of_time() {
         let observed = observed();
-        observed.traces.push(json!({
+        observed.traces.push(&json!({
             "name": "updateUser", "id": "function", "trace_id": "1-a", "parent_id": "lambda",
             "start_time": 1000.002, "end_time": 1000.028, "fault": true,
             "annotations": {"outcome": "service-unavailable"},
@@ -256,7 +256,7 @@ mod tests {
             ]
         }));
         // What the relay does later hangs below a span of the request that caused it.
-        observed.traces.push(json!({
+        observed.traces.push(&json!({
             "name": "publishAudit", "id": "relay", "trace_id": "1-a", "parent_id": "function",
             "start_time": 1000.5, "end_time": 1000.6
         }));
@@ -290,7 +290,7 @@ mod tests {
     fn a_span_whose_parent_is_unknown_stands_by_itself_and_a_circle_ends() {
         let observed = observed();
         for (id, parent) in [("lost", "nobody"), ("a", "b"), ("b", "a"), ("own", "own")] {
-            observed.traces.push(json!({
+            observed.traces.push(&json!({
                 "name": id, "id": id, "trace_id": "1-a", "parent_id": parent,
                 "start_time": 1001, "end_time": 1002
             }));
