@@ -1,5 +1,6 @@
 //! Commands that are programs of their own, because of what has to be compiled for them: `users-aws`
-//! for the SDK of AWS, `users-check` for what evaluates the policy rules. Here their names are
+//! for the SDK of AWS, `users-check` for what evaluates the policy rules, `users-cost` and
+//! `users-bench` because few need them. Here their names are
 //! known, and what has to be built before; options, help and exit status are the program's.
 
 use crate::{build, cargo, project};
@@ -13,19 +14,26 @@ use std::process::{Command, ExitCode, Stdio};
 pub(crate) struct Arguments {
     /// As `cargo xtask <command> --help` says.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
-    arguments: Vec<OsString>,
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// Holds the templates to the policy rules.
 pub(crate) fn check(arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-check");
+    let mut command = command("users-check", &[]);
+    command.args(&arguments.arguments);
+    finish(command)
+}
+
+/// Works out what a month costs.
+pub(crate) fn cost(arguments: &Arguments) -> Result<ExitCode> {
+    let mut command = command("users-cost", &[]);
     command.args(&arguments.arguments);
     finish(command)
 }
 
 /// Runs a command of `users-aws` as it is.
 pub(crate) fn aws(name: &str, arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-aws");
+    let mut command = command("users-aws", &[]);
     command.arg(name).args(&arguments.arguments);
     finish(command)
 }
@@ -33,7 +41,7 @@ pub(crate) fn aws(name: &str, arguments: &Arguments) -> Result<ExitCode> {
 /// Runs a command of `users-aws` that needs the archives of the functions, which are built before
 /// unless `--bundles` says where they are.
 pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-aws");
+    let mut command = command("users-aws", &[]);
     command.arg(name).args(&arguments.arguments);
     if let Some(stage) = stage_to_build(&arguments.arguments) {
         let file = value_of(&arguments.arguments, "--stages");
@@ -46,28 +54,29 @@ pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<Exit
     finish(command)
 }
 
-fn command(package: &str) -> Command {
+/// How to run the program of a package, built with these options.
+pub(crate) fn command(package: &str, options: &[&str]) -> Command {
     let mut command = cargo::cargo();
     // Options can name files as seen from where the user is.
     if let Ok(directory) = std::env::current_dir() {
         command.current_dir(directory);
     }
     let manifest = project::root().join("Cargo.toml");
-    command.args(["run", "--quiet", "--package", package, "--manifest-path"]);
+    command.args(["run", "--quiet", "--package", package]).args(options).arg("--manifest-path");
     command.arg(manifest).arg("--");
     command
 }
 
 /// Becomes the program, so that Ctrl-C and the exit status are its own.
 #[cfg(unix)]
-fn finish(mut command: Command) -> Result<ExitCode> {
+pub(crate) fn finish(mut command: Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
 
     Err(command.stdin(Stdio::inherit()).exec()).context("cannot run cargo")
 }
 
 #[cfg(not(unix))]
-fn finish(mut command: Command) -> Result<ExitCode> {
+pub(crate) fn finish(mut command: Command) -> Result<ExitCode> {
     let status = command.stdin(Stdio::inherit()).status().context("cannot run cargo")?;
     Ok(match status.code().and_then(|code| u8::try_from(code).ok()) {
         Some(code) => ExitCode::from(code),
@@ -86,7 +95,7 @@ fn stage_to_build(arguments: &[OsString]) -> Option<String> {
 }
 
 /// The value of an option, as `--name value` or `--name=value`.
-fn value_of(arguments: &[OsString], name: &str) -> Option<String> {
+pub(crate) fn value_of(arguments: &[OsString], name: &str) -> Option<String> {
     let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
     while let Some(argument) = arguments.next() {
         match argument.strip_prefix(name) {
