@@ -22,22 +22,27 @@ pub(crate) struct Instructions {
     pub(crate) warm: u64,
 }
 
-/// Counts for every function.
+/// Counts for every function, and keeps the profiles when there is a folder for them.
 ///
 /// # Errors
 /// When valgrind is missing, or a function fails.
-pub(crate) async fn count(lab: &mut Lab) -> Result<BTreeMap<String, Instructions>> {
+pub(crate) async fn count(
+    lab: &mut Lab,
+    keep: Option<&Path>,
+) -> Result<BTreeMap<String, Instructions>> {
     let found = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
     ensure!(
         found.is_ok_and(|status| status.success()),
         "valgrind counts the instructions and is missing: install it (`apt-get install valgrind`)"
     );
-    let folder = tempfile::tempdir().context("cannot make a folder for the profiles")?;
+    let temporary = tempfile::tempdir().context("cannot make a folder for the profiles")?;
+    let folder = keep.unwrap_or_else(|| temporary.path());
+    std::fs::create_dir_all(folder).context("cannot make a folder for the profiles")?;
     let mut counted = BTreeMap::new();
     for case in CASES.iter().filter(|it| it.is_timed()) {
         eprintln!("counting instructions of {}", case.function);
-        let start = run(lab, case, 1, folder.path()).await?;
-        let more = run(lab, case, 1 + WARM, folder.path()).await?;
+        let start = run(lab, case, 1, folder).await?;
+        let more = run(lab, case, 1 + WARM, folder).await?;
         let warm = more.saturating_sub(start) / WARM;
         counted.insert(case.function.to_owned(), Instructions { start, warm });
     }

@@ -56,6 +56,9 @@ struct Arguments {
     /// With --budgets: take what is measured for the budgets from now on.
     #[arg(long, requires = "budgets")]
     accept: bool,
+    /// With --budgets: keep callgrind's profiles in this folder.
+    #[arg(long, value_name = "DIR", requires = "budgets")]
+    profiles: Option<PathBuf>,
     /// Also measure pages among a million users.
     #[arg(long)]
     large: bool,
@@ -106,9 +109,10 @@ async fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let roots = folder.path().join("roots.pem");
     let endpoint = Endpoint::start(&roots).await?;
-    let mut lab = Lab::new(programs, endpoint, roots, &template).await?;
+    let effort = Effort { rounds: arguments.rounds, warm: arguments.warm };
+    let mut lab = Lab::new(programs, endpoint, roots, &template, effort).await?;
     if arguments.budgets {
-        return hold(&mut lab, arguments.accept).await;
+        return hold(&mut lab, arguments).await;
     }
 
     let mut report = Report {
@@ -117,7 +121,6 @@ async fn run(arguments: &Arguments) -> Result<ExitCode> {
         asks: lab.asked().await?,
         ..Report::default()
     };
-    let effort = Effort { rounds: arguments.rounds, warm: arguments.warm };
     report.times.insert(Cpu::Full, lab.times(Cpu::Full, effort).await?);
     match lab.times(Cpu::Share256, effort).await {
         Ok(times) => {
@@ -142,7 +145,7 @@ async fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Compares with the budgets, or writes them.
-async fn hold(lab: &mut Lab, accept: bool) -> Result<ExitCode> {
+async fn hold(lab: &mut Lab, arguments: &Arguments) -> Result<ExitCode> {
     let path = root().join("xtask").join("bench").join("budgets.toml");
     let known = Budgets::read(&path);
     let mut archive_bytes = lab.programs.sizes();
@@ -151,9 +154,9 @@ async fn hold(lab: &mut Lab, accept: bool) -> Result<ExitCode> {
         tolerance: known.as_ref().map_or_else(|_| Tolerance::default(), |known| known.tolerance),
         archive_bytes,
         asks: lab.asked().await?,
-        instructions: callgrind::count(lab).await?,
+        instructions: callgrind::count(lab, arguments.profiles.as_deref()).await?,
     };
-    if accept {
+    if arguments.accept {
         measured.write(&path)?;
         println!("{} says what was measured; commit it with the reason", path.display());
         return Ok(ExitCode::SUCCESS);

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Users that there are while time is measured.
+/// Users that there are at least while time is measured.
 const USERS: usize = 6_000;
 /// How long answers are held back while round trips are counted; longer than any function needs to
 /// send the requests that do not wait for each other.
@@ -48,11 +48,15 @@ impl Lab {
         endpoint: Endpoint,
         roots: PathBuf,
         template: &serde_json::Value,
+        effort: Effort,
     ) -> Result<Self> {
         let engine = Engine::new(None, template)?;
         let mut lab =
             Self { programs, endpoint, roots, world: World::default(), used: BTreeMap::new() };
-        lab.world = World::new(&engine, &lab.launch("users-register-create")?, USERS).await?;
+        // A role is taken from each user once, of half of the users, at both CPU settings; the rest
+        // is room for what else is measured.
+        let users = USERS.max(4 * effort.rounds * (effort.warm + 1) + USERS / 2);
+        lab.world = World::new(&engine, &lab.launch("users-register-create")?, users).await?;
         Ok(lab)
     }
 
