@@ -1,11 +1,13 @@
-//! `cargo xtask bench`: builds functions and floors for this machine, packs them as for a deployment,
-//! and has `users-bench` measure them.
+//! `cargo xtask bench`: builds functions and floors, packs them, and has `users-bench` measure them.
+//!
+//! Both are built for this machine in the same way, which takes no other tool than cargo. Budgets are
+//! of what is deployed, and so need the archives of `cargo xtask build`.
 
 use crate::build::{self, Arch};
 use crate::{cargo, delegate, project};
 use anyhow::{Result, bail};
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The programs that the functions are measured against.
@@ -17,20 +19,27 @@ pub(crate) fn run(arguments: &delegate::Arguments) -> Result<ExitCode> {
     let mut command = delegate::command("users-bench", &["--release"]);
     command.args(given);
     let helps = |argument: &OsString| argument == "--help" || argument == "-h";
-    if !given.iter().any(helps) {
-        let directory = project::target()?.join("bench");
-        if delegate::value_of(given, "--bundles").is_none() {
+    if given.iter().any(helps) {
+        return delegate::finish(command);
+    }
+    let arch = this_machine(std::env::consts::ARCH)?;
+    let holds_budgets = given.iter().any(|it| it == "--budgets");
+    let target = project::target()?;
+    if delegate::value_of(given, "--bundles").is_none() {
+        let bundles = if holds_budgets {
+            build::build(arch)?;
+            target.join("bundles").join(arch.as_str())
+        } else {
             let functions = programs("users-functions", users_template::functions())?;
-            let bundles = packed(functions, &directory.join("functions"))?;
-            command.arg("--bundles").arg(bundles);
-        }
-        // Budgets are held without a floor.
-        let needs_floors = !given.iter().any(|it| it == "--budgets");
-        if needs_floors && delegate::value_of(given, "--floors").is_none() {
-            let floors = programs("users-floor", FLOORS.iter().copied())?;
-            let floors = packed(floors, &directory.join("floors"))?;
-            command.arg("--floors").arg(floors);
-        }
+            packed(arch, functions, target.join("bench").join("functions"))?
+        };
+        command.arg("--bundles").arg(bundles);
+    }
+    // Budgets are held without a floor.
+    if !holds_budgets && delegate::value_of(given, "--floors").is_none() {
+        let floors = programs("users-floor", FLOORS.iter().copied())?;
+        let floors = packed(arch, floors, target.join("bench").join("floors"))?;
+        command.arg("--floors").arg(floors);
     }
     delegate::finish(command)
 }
@@ -46,19 +55,21 @@ fn programs(
 }
 
 /// Packs programs as those of a deployment are packed.
-fn packed(programs: Vec<(&'static str, PathBuf)>, directory: &Path) -> Result<OsString> {
-    let Some(arch) = this_machine(std::env::consts::ARCH) else {
-        bail!("functions run on x86_64 and arm64, and this machine is neither");
-    };
-    build::pack(arch, programs.into_iter(), directory)?;
-    Ok(OsStr::new(directory).to_owned())
+fn packed(
+    arch: Arch,
+    programs: Vec<(&'static str, PathBuf)>,
+    directory: PathBuf,
+) -> Result<PathBuf> {
+    build::pack(arch, programs.into_iter(), &directory)?;
+    Ok(directory)
 }
 
-fn this_machine(architecture: &str) -> Option<Arch> {
+/// What programs of this machine are built for.
+fn this_machine(architecture: &str) -> Result<Arch> {
     match architecture {
-        "aarch64" => Some(Arch::Arm64),
-        "x86_64" => Some(Arch::X8664),
-        _ => None,
+        "aarch64" => Ok(Arch::Arm64),
+        "x86_64" => Ok(Arch::X8664),
+        other => bail!("functions run on x86_64 and arm64, and this machine is {other}"),
     }
 }
 
@@ -69,8 +80,11 @@ mod tests {
 
     #[test]
     fn machines_are_named_as_lambda_names_them() {
-        assert_eq!(this_machine("aarch64"), Some(Arch::Arm64));
-        assert_eq!(this_machine("x86_64"), Some(Arch::X8664));
-        assert_eq!(this_machine("riscv64"), None);
+        assert_eq!(this_machine("aarch64").unwrap(), Arch::Arm64);
+        assert_eq!(this_machine("x86_64").unwrap(), Arch::X8664);
+        assert_eq!(
+            this_machine("riscv64").unwrap_err().to_string(),
+            "functions run on x86_64 and arm64, and this machine is riscv64"
+        );
     }
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// What the file begins with.
 const HEADER: &str = "\
-# What the functions may cost, in figures that are the same on every machine.
+# What the functions may cost, in figures that are the same on every machine of x86_64.
 # `cargo xtask bench --budgets` compares; `--accept` writes what was measured.
 ";
 

@@ -19,7 +19,7 @@ mod scenario;
 mod stack;
 mod stats;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use budgets::{Budgets, Tolerance};
 use bundles::Programs;
 use clap::Parser;
@@ -44,7 +44,8 @@ Exit status: 0 measured (and within the budgets), 1 a failure or over a budget, 
 line that cannot be understood."
 )]
 struct Arguments {
-    /// The folder of the functions' archives. Default: they are built for this machine.
+    /// The folder of the functions' archives. Default: they are built for this machine, with
+    /// --budgets as by `cargo xtask build`.
     #[arg(long, value_name = "DIR")]
     bundles: PathBuf,
     /// The folder of the floors' archives. Default: they are built for this machine.
@@ -144,8 +145,10 @@ async fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compares with the budgets, or writes them.
+/// Compares with the budgets, or writes them. They are those of one architecture, since sizes and
+/// instructions of another differ.
 async fn hold(lab: &mut Lab, arguments: &Arguments) -> Result<ExitCode> {
+    ensure!(std::env::consts::ARCH == "x86_64", "the budgets are those of x86_64");
     let path = root().join("xtask").join("bench").join("budgets.toml");
     let known = Budgets::read(&path);
     let mut archive_bytes = lab.programs.sizes();
