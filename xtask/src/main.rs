@@ -4,6 +4,7 @@
 //! 0 success, 1 failure, 2 a command line that cannot be understood; `call` has more.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
+mod bench;
 mod build;
 mod call;
 mod cargo;
@@ -45,6 +46,10 @@ enum Command {
     TestLoad(delegate::Arguments),
     /// Compile the functions for Lambda and pack them, the same bytes for the same source.
     Build(build::Arguments),
+    /// Measure the functions against floor binaries, or hold them to their budgets.
+    Bench(delegate::Arguments),
+    /// Work out what a month costs, from measured units, memory and times.
+    Cost(delegate::Arguments),
     /// Hold the templates to the project's policy rules.
     Check(delegate::Arguments),
     /// Show what a deployment would change.
@@ -80,6 +85,8 @@ fn main() -> ExitCode {
         Command::TestLocal(arguments) => test_local::run(&arguments),
         Command::TestLoad(arguments) => delegate::load(&arguments),
         Command::Build(arguments) => build::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Cost(arguments) => delegate::cost(&arguments),
         Command::Check(arguments) => delegate::check(&arguments),
         Command::Diff(arguments) => delegate::aws_with_bundles("diff", &arguments),
         Command::Deploy(arguments) => delegate::aws_with_bundles("deploy", &arguments),
