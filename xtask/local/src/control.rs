@@ -2,10 +2,10 @@
 
 use crate::bus::EventLog;
 use crate::dynamo::Dynamo;
-use crate::faults::{FaultSettings, Faults};
+use crate::faults::{FaultSettings, Faults, Placement};
 use crate::lambda::Fleet;
 use crate::server::{Answer, json as json_answer, read_body};
-use crate::stream::DeadLetters;
+use crate::stream::{DeadLetters, Progress};
 use crate::xray::Traces;
 use anyhow::anyhow;
 use http::{Method, Request, StatusCode};
@@ -33,6 +33,7 @@ pub(crate) struct Control {
     pub(crate) tables: BTreeMap<String, String>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) events: Arc<EventLog>,
+    pub(crate) streams: Vec<Arc<Progress>>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) traces: Arc<Traces>,
     pub(crate) faults: Arc<Faults>,
@@ -76,10 +77,7 @@ impl Control {
             }
             (&Method::GET, ["faults"]) => serde_json::to_value(self.faults.get())?,
             (&Method::POST, ["faults"]) => {
-                let body = read_body(request.into_body(), BODY_BYTES)
-                    .await
-                    .map_err(|_| anyhow!("the body cannot be read"))?;
-                match serde_json::from_slice::<FaultSettings>(&body) {
+                match serde_json::from_slice::<FaultSettings>(&body_of(request).await?) {
                     Ok(settings) => {
                         self.faults.set(settings);
                         serde_json::to_value(self.faults.get())?
@@ -89,11 +87,36 @@ impl Control {
                     }
                 }
             }
+            (&Method::GET, ["faults", "report"]) => self.faults.report(),
+            (&Method::POST, ["faults", "placed"]) => {
+                match serde_json::from_slice::<Placement>(&body_of(request).await?) {
+                    Ok(placement) => {
+                        self.faults.place(placement);
+                        json!({})
+                    }
+                    Err(error) => {
+                        return Ok(refusal(StatusCode::BAD_REQUEST, &error.to_string()));
+                    }
+                }
+            }
+            (&Method::GET, ["faults", "placed", id]) => match self.faults.placement(id) {
+                Some(placed) => placed,
+                None => {
+                    return Ok(refusal(StatusCode::NOT_FOUND, "no fault is placed by this id"));
+                }
+            },
+            (&Method::GET, ["streams"]) => {
+                // Whoever asks waits for the end of it.
+                self.dynamo.changes.signal();
+                let streams: Vec<_> = self.streams.iter().map(|it| it.describe()).collect();
+                json!({"items": streams})
+            }
             _ => {
                 return Ok(refusal(
                     StatusCode::NOT_FOUND,
                     "control endpoints: GET health, events?after=N&limit=M, dead-letters, traces, \
-                     functions, tables/{LogicalId}/items?start=..., faults; POST faults",
+                     functions, streams, tables/{LogicalId}/items?start=..., faults, \
+                     faults/report, faults/placed/{id}; POST faults, faults/placed",
                 ));
             }
         };
@@ -119,6 +142,12 @@ impl Control {
         }
         Ok(answer)
     }
+}
+
+async fn body_of(request: Request<Incoming>) -> anyhow::Result<bytes::Bytes> {
+    read_body(request.into_body(), BODY_BYTES)
+        .await
+        .map_err(|_| anyhow!("the body cannot be read"))
 }
 
 fn parameter(query: &str, name: &str) -> Option<String> {

@@ -128,12 +128,13 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let endpoints =
         Endpoints { region: plan.region.clone(), dynamodb: dynamo.address, eventbridge, xray };
     let fleet =
-        Fleet::start(plan.functions, &options.functions, endpoints, &console, &back_stop).await?;
+        Fleet::start(plan.functions, &options.functions, endpoints, &faults, &console, &back_stop)
+            .await?;
 
     let verifier = Verifier::new(&plan.region, options.principals);
     let gateway = Gateway::new(plan.api, &plan.account, &plan.region, verifier, &fleet, &console)?;
     let dead_letters = Arc::new(DeadLetters::new(&data));
-    let mut mappings = Vec::new();
+    let (mut mappings, mut streams) = (Vec::new(), Vec::new());
     for mapping in plan.mappings {
         if let Some(target) = &mapping.on_failure
             && !plan.queues.iter().any(|queue| queue.arn == *target)
@@ -153,13 +154,23 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
             Arc::clone(function),
             &data,
             Arc::clone(&dead_letters),
+            Arc::clone(&faults),
             &console,
         )?;
+        streams.push(mapping.progress());
         mappings.push(tokio::spawn(mapping.run(front_stop.clone())));
     }
     let tables = plan.tables.into_iter().map(|table| (table.logical_id, table.name)).collect();
-    let control =
-        Control { dynamo, tables, fleet: Arc::clone(&fleet), events, dead_letters, traces, faults };
+    let control = Control {
+        dynamo,
+        tables,
+        fleet: Arc::clone(&fleet),
+        events,
+        streams,
+        dead_letters,
+        traces,
+        faults,
+    };
     let stage = gateway.stage().to_owned();
     let served = Arc::new((gateway, control));
     let front_server = tokio::spawn(serve(listener, front_stop, move |request, peer| {
@@ -167,7 +178,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         async move {
             let (gateway, control) = &*served;
             if request.uri().path().starts_with(control::PREFIX) {
-                control.handle(request, peer).await
+                control.handle(request, peer).await.into()
             } else {
                 gateway.handle(request, peer).await
             }

@@ -13,6 +13,7 @@ use self::retry::{Attempt, Outcome, next_attempts, outcome};
 use crate::console::Console;
 use crate::data::{DataDirectory, write_atomically};
 use crate::dynamo::Dynamo;
+use crate::faults::{Fault, Faults};
 use crate::lambda::Function;
 use crate::names::{rfc3339, segment_id, trace_root, uuid};
 use crate::server::Stop;
@@ -26,11 +27,16 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long to wait for news when nobody signals any: items that expire do not.
 const IDLE: Duration = Duration::from_secs(1);
+/// How often to look whether a stream that is held may go on.
+const HELD: Duration = Duration::from_millis(10);
+/// How much later a late batch is delivered.
+const LATE: Duration = Duration::from_millis(400);
 /// Shortest and longest wait after a failure.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Records read at once.
@@ -92,7 +98,24 @@ pub(crate) struct Mapping {
     function: Arc<Function>,
     checkpoint: Checkpoint,
     dead_letters: Arc<DeadLetters>,
+    faults: Arc<Faults>,
+    progress: Arc<Progress>,
     console: Console,
+}
+
+/// How far a mapping is, for the control endpoint.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    name: String,
+    caught_up: AtomicU64,
+}
+
+impl Progress {
+    /// Counts how often the end of the stream was reached with everything before it done or given
+    /// up on: when it has risen by two, everything from before the first look is.
+    pub(crate) fn describe(&self) -> Value {
+        json!({"name": self.name, "caughtUp": self.caught_up.load(Ordering::SeqCst)})
+    }
 }
 
 /// Where the last record that is done is noted.
@@ -111,10 +134,12 @@ impl Mapping {
         function: Arc<Function>,
         data: &DataDirectory,
         dead_letters: Arc<DeadLetters>,
+        faults: Arc<Faults>,
         console: &Console,
     ) -> anyhow::Result<Self> {
         let filters = Filters::new(&plan.filters)
             .with_context(|| format!("in the filters of {}", plan.logical_id))?;
+        let progress = Progress { name: plan.logical_id.clone(), caught_up: AtomicU64::new(0) };
         let checkpoint = Checkpoint::open(&data.file(&format!("{}.json", plan.logical_id)))?;
         Ok(Self {
             plan,
@@ -124,14 +149,27 @@ impl Mapping {
             function,
             checkpoint,
             dead_letters,
+            faults,
+            progress: Arc::new(progress),
             console: console.clone(),
         })
+    }
+
+    /// How far it is, also while it runs.
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Carries records until `stop`.
     pub(crate) async fn run(mut self, mut stop: Stop) {
         let mut failures = 0;
         while !stop.is_set() {
+            if self.faults.holds_streams() {
+                tokio::select! {
+                    () = stop.wait() => break,
+                    () = tokio::time::sleep(HELD) => continue,
+                }
+            }
             let wait = match self.step(&mut stop).await {
                 // There may be more at once.
                 Ok(true) => {
@@ -140,6 +178,7 @@ impl Mapping {
                 }
                 Ok(false) => {
                     failures = 0;
+                    self.progress.caught_up.fetch_add(1, Ordering::SeqCst);
                     IDLE
                 }
                 Err(error) => {
@@ -190,7 +229,7 @@ impl Mapping {
                 self.checkpoint.set(&last)?;
                 continue;
             }
-            let outcome = self.invoke(&attempt.records).await;
+            let outcome = self.deliver(&attempt.records).await;
             match outcome {
                 Outcome::Done => self.checkpoint.set(&last)?,
                 Outcome::DoneBefore(index) if index > 0 => {
@@ -233,9 +272,30 @@ impl Mapping {
         Ok(())
     }
 
-    async fn invoke(&self, records: &[Record]) -> Outcome {
-        let events: Vec<_> = records.iter().map(|record| &record.event).collect();
-        let event = Bytes::from(json!({"Records": events}).to_string());
+    /// Gives records to the function, as they come or as a fault wants it.
+    async fn deliver(&self, records: &[Record]) -> Outcome {
+        let event = event_of(records);
+        match self.faults.at_delivery(self.function.name(), &event, records.len()) {
+            Some(Fault::Repeat) => {
+                let _ = self.invoke(records, event.clone()).await;
+                self.invoke(records, event).await
+            }
+            Some(Fault::Split) => {
+                let first = &records[..records.len() / 2];
+                match self.invoke(first, event_of(first)).await {
+                    Outcome::Done => Outcome::DoneBefore(first.len()),
+                    other => other,
+                }
+            }
+            Some(Fault::Late) => {
+                tokio::time::sleep(LATE).await;
+                self.invoke(records, event).await
+            }
+            _ => self.invoke(records, event).await,
+        }
+    }
+
+    async fn invoke(&self, records: &[Record], event: Bytes) -> Outcome {
         let trace = format!("Root={};Parent={};Sampled=1", trace_root(), segment_id());
         let Ok(response) = self.function.invoke(event, trace).await else {
             return Outcome::Failed;
@@ -310,6 +370,12 @@ impl Mapping {
             event,
         })
     }
+}
+
+/// The event that a function gets for records.
+fn event_of(records: &[Record]) -> Bytes {
+    let events: Vec<_> = records.iter().map(|record| &record.event).collect();
+    Bytes::from(json!({"Records": events}).to_string())
 }
 
 struct Page {
