@@ -8,7 +8,7 @@ use crate::config::{ConfigError, Environment, optional, required};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::Client,
         .retry_config(retry())
         .timeout_config(timeout())
         .interceptor(crate::telemetry::Recorder)
-        .http_client(http_client());
+        .http_client(http_client(env)?);
     if let Some(url) = endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB") {
         config = config.endpoint_url(url);
     }
@@ -51,7 +51,7 @@ pub(crate) fn eventbridge(
         .retry_config(retry())
         .timeout_config(timeout())
         .interceptor(crate::telemetry::Recorder)
-        .http_client(http_client());
+        .http_client(http_client(env)?);
     if let Some(url) = endpoint(env, "AWS_ENDPOINT_URL_EVENTBRIDGE") {
         config = config.endpoint_url(url);
     }
@@ -77,7 +77,19 @@ fn endpoint(env: Environment<'_>, variable: &'static str) -> Option<String> {
     optional(env, variable).or_else(|| optional(env, "AWS_ENDPOINT_URL"))
 }
 
-fn http_client() -> aws_sdk_dynamodb::config::SharedHttpClient {
+#[cfg(not(feature = "deliberate-bugs"))]
+#[expect(clippy::unnecessary_wraps, reason = "the one with bugs can refuse the name of the bug")]
+fn http_client(_env: Environment<'_>) -> Result<SharedHttpClient, ConfigError> {
+    Ok(sound_http_client())
+}
+
+#[cfg(feature = "deliberate-bugs")]
+fn http_client(env: Environment<'_>) -> Result<SharedHttpClient, ConfigError> {
+    crate::bugs::check(env)?;
+    Ok(SharedHttpClient::new(crate::bugs::BuggyHttpClient(sound_http_client())))
+}
+
+fn sound_http_client() -> SharedHttpClient {
     // `ring`, because aws-lc-rs gathers CPU jitter as entropy at the first handshake: tens of
     // milliseconds, and over a hundred at the CPU share of a small function.
     aws_smithy_http_client::Builder::new()

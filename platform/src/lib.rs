@@ -6,6 +6,7 @@
 //! are in `users-domain`, the promises to callers in `users-contract`.
 
 mod aws;
+mod bugs;
 mod clock;
 mod config;
 mod cursor;

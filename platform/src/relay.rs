@@ -5,6 +5,7 @@
 //! two entries of the same user, since it may take the second and refuse the first; and after a
 //! failure nothing more is sent.
 
+use crate::bugs::{self, Bug};
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::{RelayConfig, process_environment};
 use crate::error::Error;
@@ -200,7 +201,8 @@ impl Call {
         self.entries.is_empty()
             || (self.entries.len() < CALL_MAX_ENTRIES
                 && self.bytes + size(outgoing) <= CALL_MAX_BYTES
-                && !self.users.contains(&outgoing.entry.user_id))
+                && (!self.users.contains(&outgoing.entry.user_id)
+                    || bugs::on(Bug::RelayMixesEntries)))
     }
 
     fn add(&mut self, outgoing: Outgoing) {

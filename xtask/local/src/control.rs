@@ -87,6 +87,7 @@ impl Control {
                     }
                 }
             }
+            (&Method::GET, ["faults", "kinds"]) => Faults::kinds(),
             (&Method::GET, ["faults", "report"]) => self.faults.report(),
             (&Method::POST, ["faults", "placed"]) => {
                 match serde_json::from_slice::<Placement>(&body_of(request).await?) {
@@ -116,7 +117,7 @@ impl Control {
                     StatusCode::NOT_FOUND,
                     "control endpoints: GET health, events?after=N&limit=M, dead-letters, traces, \
                      functions, streams, tables/{LogicalId}/items?start=..., faults, \
-                     faults/report, faults/placed/{id}; POST faults, faults/placed",
+                     faults/kinds, faults/report, faults/placed/{id}; POST faults, faults/placed",
                 ));
             }
         };
@@ -145,9 +146,7 @@ impl Control {
 }
 
 async fn body_of(request: Request<Incoming>) -> anyhow::Result<bytes::Bytes> {
-    read_body(request.into_body(), BODY_BYTES)
-        .await
-        .map_err(|_| anyhow!("the body cannot be read"))
+    read_body(request.into_body(), BODY_BYTES).await.map_err(|_| anyhow!("the body cannot be read"))
 }
 
 fn parameter(query: &str, name: &str) -> Option<String> {

@@ -142,14 +142,28 @@ impl Faults {
         self.armed.store(true, Ordering::Relaxed);
     }
 
-    /// What became of a placement: how often it happened, and the calls of AWS of its invocation.
+    /// What became of a placement: how often it happened, and the calls of AWS of its invocation,
+    /// each with the faults that are possible there.
     pub(crate) fn placement(&self, id: &str) -> Option<Value> {
         let placed = lock(&self.placed);
         let found = placed.iter().find(|placed| placed.placement.id == id)?;
-        Some(json!({
-            "fired": found.fired.load(Ordering::Relaxed),
-            "calls": *lock(&found.calls),
-        }))
+        let calls: Vec<_> = lock(&found.calls)
+            .iter()
+            .map(|operation| {
+                json!({"operation": operation, "faults": Fault::all_at(Place::Call(1), operation)})
+            })
+            .collect();
+        Some(json!({"fired": found.fired.load(Ordering::Relaxed), "calls": calls}))
+    }
+
+    /// The faults that are possible at places other than calls.
+    pub(crate) fn kinds() -> Value {
+        let at = |place| Fault::all_at(place, "");
+        json!({
+            "start": at(Place::Start),
+            "response": at(Place::Response),
+            "delivery": at(Place::Delivery),
+        })
     }
 
     /// How many faults of each kind have happened, and how many calls are still to be done.
@@ -240,9 +254,7 @@ impl Faults {
         let number = lock(&self.begun).get(function).copied().unwrap_or_default();
         let fault = match &placed {
             Some(placed) => placed.placement.fault,
-            None => {
-                self.by_chance(function, number, Place::Delivery, "", |it| it.deliveries)?
-            }
+            None => self.by_chance(function, number, Place::Delivery, "", |it| it.deliveries)?,
         };
         // There are no two halves of one record.
         if fault == Fault::Split && records < 2 {

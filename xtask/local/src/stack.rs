@@ -50,6 +50,8 @@ pub struct Options {
     pub account: String,
     /// Values of the template's parameters, by name; the others have their defaults.
     pub parameters: BTreeMap<String, String>,
+    /// Variables that every function gets besides the template's.
+    pub variables: BTreeMap<String, String>,
     /// Whether to keep requests and logs of functions off stderr.
     pub quiet: bool,
 }
@@ -68,6 +70,7 @@ impl Options {
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
             parameters: BTreeMap::new(),
+            variables: BTreeMap::new(),
             quiet: false,
         }
     }
@@ -100,7 +103,10 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         stack_name: STACK_NAME.to_owned(),
         parameters: options.parameters,
     };
-    let plan = template::load(&options.template, surroundings)?;
+    let mut plan = template::load(&options.template, surroundings)?;
+    for function in &mut plan.functions {
+        function.environment.extend(options.variables.clone());
+    }
     // Before anything else is started, so that a port in use is said at once.
     let listener = listen(options.port).await?;
     let address = listener.local_addr().context("cannot open the port")?;

@@ -1,8 +1,8 @@
 //! Carries a fault out around a call of AWS, for the endpoints of DynamoDB and EventBridge alike.
 
+use super::Faults;
 use super::invocation::Invocation;
 use super::kind::{Fault, Place};
-use super::Faults;
 use crate::server::{Answer, HangUp, Reply};
 use http::HeaderMap;
 use std::sync::Arc;
@@ -175,10 +175,8 @@ pub(crate) fn kill_the_stack() {
     #[cfg(unix)]
     {
         // Should it not be possible, the run that wanted it notices that nothing has happened.
-        let _ = rustix::process::kill_process(
-            rustix::process::getpid(),
-            rustix::process::Signal::KILL,
-        );
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }
 
