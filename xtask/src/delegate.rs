@@ -16,11 +16,28 @@ pub(crate) struct Arguments {
     arguments: Vec<OsString>,
 }
 
-/// Holds the templates to the policy rules.
-pub(crate) fn check(arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-check");
+impl Arguments {
+    /// Whether only the help is wanted.
+    pub(crate) fn ask_for_help(&self) -> bool {
+        asks_for_help(&self.arguments)
+    }
+
+    /// What was given, to be handed on.
+    pub(crate) fn as_given(&self) -> &[OsString] {
+        &self.arguments
+    }
+}
+
+/// Runs a program with all that was given.
+pub(crate) fn run(package: &str, arguments: &Arguments) -> Result<ExitCode> {
+    let mut command = command(package);
     command.args(&arguments.arguments);
     finish(command)
+}
+
+/// Holds the templates to the policy rules.
+pub(crate) fn check(arguments: &Arguments) -> Result<ExitCode> {
+    run("users-check", arguments)
 }
 
 /// Runs a command of `users-aws` as it is.
@@ -60,15 +77,15 @@ fn command(package: &str) -> Command {
 
 /// Becomes the program, so that Ctrl-C and the exit status are its own.
 #[cfg(unix)]
-fn finish(mut command: Command) -> Result<ExitCode> {
+pub(crate) fn finish(mut command: Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
 
-    Err(command.stdin(Stdio::inherit()).exec()).context("cannot run cargo")
+    Err(command.stdin(Stdio::inherit()).exec()).context("cannot run the program")
 }
 
 #[cfg(not(unix))]
-fn finish(mut command: Command) -> Result<ExitCode> {
-    let status = command.stdin(Stdio::inherit()).status().context("cannot run cargo")?;
+pub(crate) fn finish(mut command: Command) -> Result<ExitCode> {
+    let status = command.stdin(Stdio::inherit()).status().context("cannot run the program")?;
     Ok(match status.code().and_then(|code| u8::try_from(code).ok()) {
         Some(code) => ExitCode::from(code),
         None => ExitCode::FAILURE,
@@ -78,11 +95,14 @@ fn finish(mut command: Command) -> Result<ExitCode> {
 /// The stage to build for; none when the archives are named, or when the command will not get as
 /// far as to need them.
 fn stage_to_build(arguments: &[OsString]) -> Option<String> {
-    let helps = |argument: &OsString| argument == "--help" || argument == "-h";
-    if arguments.iter().any(helps) || value_of(arguments, "--bundles").is_some() {
+    if asks_for_help(arguments) || value_of(arguments, "--bundles").is_some() {
         return None;
     }
     value_of(arguments, "--stage")
+}
+
+fn asks_for_help(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|argument| argument == "--help" || argument == "-h")
 }
 
 /// The value of an option, as `--name value` or `--name=value`.

@@ -13,6 +13,7 @@ mod local;
 mod project;
 mod synth;
 mod test;
+mod test_faults;
 mod test_local;
 mod tools;
 
@@ -37,6 +38,8 @@ enum Command {
     Test(test::Arguments),
     /// Run the black-box tests at a local stack of their own, or deploy to an emulator and test it.
     TestLocal(test_local::Arguments),
+    /// Prove by faults that requests take effect once and nothing is lost.
+    TestFaults(delegate::Arguments),
     /// Compile the functions for Lambda and pack them, the same bytes for the same source.
     Build(build::Arguments),
     /// Hold the templates to the project's policy rules.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Call(arguments) => call::run(&arguments),
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::TestLocal(arguments) => test_local::run(&arguments),
+        Command::TestFaults(arguments) => test_faults::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Check(arguments) => delegate::check(&arguments),
         Command::Diff(arguments) => delegate::aws_with_bundles("diff", &arguments),

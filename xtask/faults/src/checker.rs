@@ -83,16 +83,15 @@ struct Sights<'a> {
 
 impl<'a> Sights<'a> {
     fn new(sights: &'a [Sight]) -> Self {
-        let by_correlation = sights
-            .iter()
-            .flat_map(|sight| {
-                sight
-                    .attempts
-                    .iter()
-                    .enumerate()
-                    .map(move |(index, attempt)| (attempt.correlation_id.as_str(), (sight, index)))
-            })
-            .collect();
+        let by_correlation =
+            sights
+                .iter()
+                .flat_map(|sight| {
+                    sight.attempts.iter().enumerate().map(move |(index, attempt)| {
+                        (attempt.correlation_id.as_str(), (sight, index))
+                    })
+                })
+                .collect();
         Self { by_correlation }
     }
 }

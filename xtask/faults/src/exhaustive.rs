@@ -70,7 +70,12 @@ impl Fault {
     pub(crate) fn all(kinds: &Value, places: &[&str], placed: &Value) -> Vec<Self> {
         let mut all = Vec::new();
         let names = |list: &Value| -> Vec<String> {
-            list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+            list.as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect()
         };
         for place in places {
             for kind in names(&kinds[*place]) {
@@ -139,7 +144,6 @@ pub(crate) async fn operations(programs: &Programs, plan: &Plan) -> Result<(usiz
             }
         }
     }
-    let count = cases.len();
     let turns = Arc::new(Semaphore::new(plan.at_once));
     let mut tasks = JoinSet::new();
     for case in cases {
@@ -150,10 +154,12 @@ pub(crate) async fn operations(programs: &Programs, plan: &Plan) -> Result<(usiz
             case.run(&control, &caller.part_of(&name)).await.context(name)
         });
     }
+    let mut count = 0;
     let mut failures = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        if let Err(error) = done.context("a case broke down")? {
-            failures.push(format!("{error:#}"));
+        match done.context("a case broke down")? {
+            Ok(placed) => count += usize::from(placed["fired"] != 0),
+            Err(error) => failures.push(format!("{error:#}")),
         }
     }
     let world = conclude(&control, &caller).await?;
@@ -171,11 +177,7 @@ pub(crate) async fn operations(programs: &Programs, plan: &Plan) -> Result<(usiz
 }
 
 /// Goes through the situations without faults, and learns what their invocations do.
-async fn watch(
-    control: &Control,
-    caller: &Caller,
-    plan: &Plan,
-) -> Result<Vec<(Scenario, Value)>> {
+async fn watch(control: &Control, caller: &Caller, plan: &Plan) -> Result<Vec<(Scenario, Value)>> {
     let turns = Arc::new(Semaphore::new(plan.at_once));
     let mut tasks = JoinSet::new();
     for scenario in Scenario::all() {
@@ -216,8 +218,11 @@ impl Case {
         self.fault.place(control, &id, function, &id).await?;
         let sight = caller.send_as(&ticket, prepared.request).await?;
         let placed = control.get(&format!("/faults/placed/{id}")).await?;
-        if self.fault.kind != "none" && placed["fired"] == 0 {
-            bail!("the fault has not happened: {placed}");
+        let calls = placed["calls"].as_array().map_or(0, Vec::len) as u64;
+        // How often a list asks depends on who is there, so the last calls may not exist.
+        let is_there = self.fault.at["call"].as_u64().is_none_or(|nth| nth <= calls);
+        if self.fault.kind != "none" && placed["fired"] == 0 && is_there {
+            bail!("the fault has not happened, after {calls} calls of AWS");
         }
         let came = sight.last_answer().map(|answer| answer.status);
         if prepared.is_repeated && came != Some(prepared.status) {

@@ -84,8 +84,17 @@ const WRITES: [Kind; 25] = [
     RemoveDeleted,
 ];
 /// Writes that succeed, and so can be replayed.
-const SUCCESSES: [Kind; 9] =
-    [Register, Update, UpdateAddress, UpdateNothing, Delete, SameStatus, Assign, AssignAgain, Remove];
+const SUCCESSES: [Kind; 9] = [
+    Register,
+    Update,
+    UpdateAddress,
+    UpdateNothing,
+    Delete,
+    SameStatus,
+    Assign,
+    AssignAgain,
+    Remove,
+];
 const READS: [Kind; 11] = [
     Profile,
     ProfileUnchanged,
@@ -235,9 +244,7 @@ impl Stage<'_> {
             }
             Delete => (Request::set_status(&self.user("one").await?, "deleted", None), 200),
             SameStatus => (Request::set_status(&self.user("one").await?, "active", None), 200),
-            StatusOfDeleted => {
-                (Request::set_status(&self.deleted().await?, "active", None), 409)
-            }
+            StatusOfDeleted => (Request::set_status(&self.deleted().await?, "active", None), 409),
             StatusOfUnknown => (Request::set_status(NOBODY, "active", None), 404),
             StatusStale => {
                 let user = self.user("one").await?;
@@ -246,21 +253,15 @@ impl Stage<'_> {
             Assign => (Request::assign_role(&self.user("one").await?, "new:role"), 200),
             AssignAgain => (Request::assign_role(&self.user("one").await?, "old"), 200),
             AssignUnknown => (Request::assign_role(NOBODY, "new"), 404),
-            AssignStale => {
-                (Request::assign_role(&self.user("one").await?, "new").if_match(7), 412)
-            }
+            AssignStale => (Request::assign_role(&self.user("one").await?, "new").if_match(7), 412),
             AssignDeleted => (Request::assign_role(&self.deleted().await?, "new"), 409),
             Remove => (Request::remove_role(&self.user("one").await?, "old"), 200),
             RemoveAbsent => (Request::remove_role(&self.user("one").await?, "new"), 404),
             RemoveUnknown => (Request::remove_role(NOBODY, "old"), 404),
-            RemoveStale => {
-                (Request::remove_role(&self.user("one").await?, "old").if_match(7), 412)
-            }
+            RemoveStale => (Request::remove_role(&self.user("one").await?, "old").if_match(7), 412),
             RemoveDeleted => (Request::remove_role(&self.deleted().await?, "old"), 409),
             Profile => (Request::profile(&self.user("one").await?), 200),
-            ProfileUnchanged => {
-                (Request::profile(&self.user("one").await?).if_none_match(1), 304)
-            }
+            ProfileUnchanged => (Request::profile(&self.user("one").await?).if_none_match(1), 304),
             ProfileUnknown => (Request::profile(NOBODY), 404),
             List => (Request::list(&[("limit", "5")]), 200),
             ListByStatus => (Request::list(&[("status", "disabled"), ("limit", "5")]), 200),

@@ -106,6 +106,15 @@ impl Control {
                     return Ok(refusal(StatusCode::NOT_FOUND, "no fault is placed by this id"));
                 }
             },
+            (&Method::POST, ["streams"]) => {
+                let wanted: Value = serde_json::from_slice(&body_of(request).await?)?;
+                let Some(hold) = wanted["hold"].as_bool() else {
+                    let text = "hold must be true or false";
+                    return Ok(refusal(StatusCode::BAD_REQUEST, text));
+                };
+                self.faults.hold_streams(hold);
+                wanted
+            }
             (&Method::GET, ["streams"]) => {
                 // Whoever asks waits for the end of it.
                 self.dynamo.changes.signal();
@@ -117,7 +126,8 @@ impl Control {
                     StatusCode::NOT_FOUND,
                     "control endpoints: GET health, events?after=N&limit=M, dead-letters, traces, \
                      functions, streams, tables/{LogicalId}/items?start=..., faults, \
-                     faults/kinds, faults/report, faults/placed/{id}; POST faults, faults/placed",
+                     faults/kinds, faults/report, faults/placed/{id}; POST faults, faults/placed, \
+                     streams",
                 ));
             }
         };

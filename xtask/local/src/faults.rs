@@ -31,8 +31,6 @@ pub(crate) struct FaultSettings {
     pub(crate) bus: BusFault,
     /// What the database does.
     pub(crate) dynamodb: DynamoFaults,
-    /// What streams do.
-    pub(crate) stream: StreamFaults,
     /// What comes by chance.
     pub(crate) random: Option<RandomFaults>,
 }
@@ -64,14 +62,6 @@ pub(crate) struct DynamoFaults {
     pub(crate) reply_delay_ms: u64,
 }
 
-/// What streams do.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct StreamFaults {
-    /// Deliver nothing until this is taken back, so that records gather in one batch.
-    pub(crate) hold: bool,
-}
-
 /// Faults by chance. Whether and which one happens at a place depends on the seed, the function,
 /// the number of its invocation and the place, and on nothing else.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -94,6 +84,8 @@ pub(crate) struct RandomFaults {
 pub(crate) struct Faults {
     settings: Mutex<FaultSettings>,
     transactions: AtomicU64,
+    /// Whether streams deliver nothing for now.
+    streams_held: AtomicBool,
     /// Whether invocations are watched.
     armed: AtomicBool,
     placed: Mutex<Vec<Arc<Placed>>>,
@@ -133,7 +125,12 @@ impl Faults {
 
     /// Whether streams deliver nothing for now.
     pub(crate) fn holds_streams(&self) -> bool {
-        lock(&self.settings).stream.hold
+        self.streams_held.load(Ordering::Relaxed)
+    }
+
+    /// Lets streams deliver nothing, so that records gather in one batch, or go on.
+    pub(crate) fn hold_streams(&self, hold: bool) {
+        self.streams_held.store(hold, Ordering::Relaxed);
     }
 
     /// Places a fault in an invocation that is still to come.

@@ -53,6 +53,18 @@ pub(super) fn check(
     }
     records.check_asked_for(&groups, people, found);
     check_refusals(world, people, found);
+    check_settled(world, found);
+}
+
+/// Whoever asks again and again is answered at last.
+fn check_settled(world: &World, found: &mut Vec<Violation>) {
+    for sight in &world.sights {
+        let is_repeated = sight.request.key.is_some() || !sight.request.operation.is_write();
+        if is_repeated && !sight.last_answer().is_some_and(Answer::is_final) {
+            let text = format!("{} attempts, and no answer", sight.attempts.len());
+            found.push(Violation::new("a request comes to its end", text).of(sight));
+        }
+    }
 }
 
 /// Every change with the request that it is of. It must be what was asked for.
@@ -237,8 +249,7 @@ struct Records<'a> {
 
 impl<'a> Records<'a> {
     fn new(world: &'a World) -> Self {
-        let bodies: BTreeSet<_> =
-            world.records.iter().map(|record| text(record, "body")).collect();
+        let bodies: BTreeSet<_> = world.records.iter().map(|record| text(record, "body")).collect();
         let states = bodies
             .iter()
             .map(|body| {

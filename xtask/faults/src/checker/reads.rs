@@ -47,7 +47,9 @@ fn shown(sight: &Sight, answer: &Answer) -> Vec<(String, u64)> {
     };
     let body = answer.json();
     match (answer.status, &body["items"]) {
-        (304, _) => sight.request.user.clone().zip(sight.request.if_none_match).into_iter().collect(),
+        (304, _) => {
+            sight.request.user.clone().zip(sight.request.if_none_match).into_iter().collect()
+        }
         (_, Value::Array(items)) => items.iter().filter_map(of).collect(),
         _ => of(&body).into_iter().collect(),
     }
@@ -95,7 +97,8 @@ impl Read<'_> {
 
     /// A user as it is shown was so at that version.
     fn is_true(&self, shown: &Value) -> Result<u64, (&'static str, String)> {
-        let (user, version) = (text(shown, "userId"), shown["version"].as_u64().unwrap_or_default());
+        let (user, version) =
+            (text(shown, "userId"), shown["version"].as_u64().unwrap_or_default());
         let state = self.people.by_id.get(user).and_then(|person| person.at(version));
         match state == Some(shown) {
             true => Ok(version),
@@ -141,7 +144,8 @@ impl Read<'_> {
         }
         let is_whole = request.query.iter().all(|(name, _)| name == "limit");
         if is_whole {
-            let latest = items.first().and_then(|item| item["version"].as_u64()).unwrap_or_default();
+            let latest =
+                items.first().and_then(|item| item["version"].as_u64()).unwrap_or_default();
             let versions = items.iter().map(|item| item["version"].as_u64().unwrap_or_default());
             let expected = (1..=latest).rev();
             if !expected.zip(versions).all(|(one, other)| one == other) {
