@@ -20,7 +20,7 @@ use exhaustive::{Plan, operations, relay, stack_kill};
 use random::Weather;
 use report::{Figures, tell};
 use stack::Programs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -94,9 +94,9 @@ impl Arguments {
         }
     }
 
-    fn programs(&self, functions: &PathBuf) -> Programs {
+    fn programs(&self, functions: &Path) -> Programs {
         let (stack, template) = (self.stack.clone(), self.template.clone());
-        Programs { stack, functions: functions.clone(), template }
+        Programs { stack, functions: functions.to_owned(), template }
     }
 }
 

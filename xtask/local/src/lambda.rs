@@ -291,8 +291,13 @@ impl Function {
     }
 
     /// The name of the function's binary.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn binary(&self) -> &str {
         &self.plan.binary
+    }
+
+    /// The faults that its invocations are subject to.
+    pub(crate) fn faults(&self) -> &Arc<Faults> {
+        &self.faults
     }
 
     fn describe(&self) -> Value {

@@ -160,7 +160,6 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
             Arc::clone(function),
             &data,
             Arc::clone(&dead_letters),
-            Arc::clone(&faults),
             &console,
         )?;
         streams.push(mapping.progress());

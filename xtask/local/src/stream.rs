@@ -13,7 +13,7 @@ use self::retry::{Attempt, Outcome, next_attempts, outcome};
 use crate::console::Console;
 use crate::data::{DataDirectory, write_atomically};
 use crate::dynamo::Dynamo;
-use crate::faults::{Fault, Faults};
+use crate::faults::Fault;
 use crate::lambda::Function;
 use crate::names::{rfc3339, segment_id, trace_root, uuid};
 use crate::server::Stop;
@@ -98,7 +98,6 @@ pub(crate) struct Mapping {
     function: Arc<Function>,
     checkpoint: Checkpoint,
     dead_letters: Arc<DeadLetters>,
-    faults: Arc<Faults>,
     progress: Arc<Progress>,
     console: Console,
 }
@@ -134,7 +133,6 @@ impl Mapping {
         function: Arc<Function>,
         data: &DataDirectory,
         dead_letters: Arc<DeadLetters>,
-        faults: Arc<Faults>,
         console: &Console,
     ) -> anyhow::Result<Self> {
         let filters = Filters::new(&plan.filters)
@@ -149,7 +147,6 @@ impl Mapping {
             function,
             checkpoint,
             dead_letters,
-            faults,
             progress: Arc::new(progress),
             console: console.clone(),
         })
@@ -164,7 +161,7 @@ impl Mapping {
     pub(crate) async fn run(mut self, mut stop: Stop) {
         let mut failures = 0;
         while !stop.is_set() {
-            if self.faults.holds_streams() {
+            if self.function.faults().holds_streams() {
                 tokio::select! {
                     () = stop.wait() => break,
                     () = tokio::time::sleep(HELD) => continue,
@@ -201,6 +198,10 @@ impl Mapping {
         let Some(last_read) = records.last().map(|record| record.sequence_number.clone()) else {
             return Ok(false);
         };
+        // What was written since the stream is held stays for a later batch.
+        if self.function.faults().holds_streams() {
+            return Ok(true);
+        }
         let passing: Vec<_> =
             records.into_iter().filter(|record| self.filters.pass(&record.event)).collect();
         for batch in passing.chunks(self.plan.batch_size) {
@@ -275,7 +276,7 @@ impl Mapping {
     /// Gives records to the function, as they come or as a fault wants it.
     async fn deliver(&self, records: &[Record]) -> Outcome {
         let event = event_of(records);
-        match self.faults.at_delivery(self.function.name(), &event, records.len()) {
+        match self.function.faults().at_delivery(self.function.binary(), &event, records.len()) {
             Some(Fault::Repeat) => {
                 let _ = self.invoke(records, event.clone()).await;
                 self.invoke(records, event).await

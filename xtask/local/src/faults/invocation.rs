@@ -157,10 +157,10 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::{Invocation, Placed, Placement};
     use crate::faults::kind::{Fault, Place};
-    use serde_json::json;
+    use serde_json::{Value, json};
     use std::sync::Arc;
 
-    fn placed(at: serde_json::Value, times: u32) -> Arc<Placed> {
+    fn placed(at: &Value, times: u32) -> Arc<Placed> {
         let placement: Placement = serde_json::from_value(json!({
             "id": "1", "function": "f", "marker": "m", "at": at, "fault": "reset", "times": times
         }))
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_placed_fault_hits_its_calls_and_no_other() {
-        let invocation = Invocation::new("f", 1, vec![placed(json!({"call": 2}), 2)]);
+        let invocation = Invocation::new("f", 1, vec![placed(&json!({"call": 2}), 2)]);
         let hit: Vec<_> =
             (1..=4).map(|nth| invocation.placed_at(Place::Call(nth)).is_some()).collect();
         assert_eq!(hit, [false, true, true, false]);
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_happened_is_told() {
-        let placed = placed(json!("response"), 1);
+        let placed = placed(&json!("response"), 1);
         let invocation = Invocation::new("f", 1, vec![Arc::clone(&placed)]);
         assert_eq!(invocation.count_call("GetItem"), 1);
         assert_eq!(invocation.placed_at(Place::Response), Some(Fault::Reset));

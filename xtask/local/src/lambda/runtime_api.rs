@@ -73,30 +73,12 @@ async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Reply {
                     return refusal(StatusCode::BAD_REQUEST, "InvalidRequest").into();
                 }
             };
-            let end = end(faults, &instance);
-            if end == End::Refuse {
-                return gone().await;
-            }
-            let accepted = instance.finish(request_id, result);
-            match end {
-                End::AcceptAndKill => {
-                    instance.kill();
-                    return gone().await;
-                }
-                End::AcceptAndKillStack => kill_the_stack(),
-                End::Accept | End::Refuse => {}
-            }
-            match accepted {
-                true => json(status, &json!({"status": "OK"})),
-                false => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
-            }
+            return finish(faults, &instance, request_id, status, result).await;
         }
         (&Method::POST, ["invocation", request_id, "error"]) => {
             let error = reported_error(request).await;
-            match instance.finish(request_id, Err(InvokeError::Function(error))) {
-                true => json(StatusCode::ACCEPTED, &json!({"status": "OK"})),
-                false => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
-            }
+            let result = Err(InvokeError::Function(error));
+            return finish(faults, &instance, request_id, StatusCode::ACCEPTED, result).await;
         }
         (&Method::POST, ["init", "error"]) => {
             let error = reported_error(request).await;
@@ -105,6 +87,34 @@ async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Reply {
             json(StatusCode::ACCEPTED, &json!({"status": "OK"}))
         }
         _ => refusal(StatusCode::NOT_FOUND, "InvalidPath"),
+    }
+    .into()
+}
+
+/// Takes the result of an invocation, as far as a fault lets it.
+async fn finish(
+    faults: &Faults,
+    instance: &Instance,
+    request_id: &str,
+    status: StatusCode,
+    result: Result<Bytes, InvokeError>,
+) -> Reply {
+    let end = end(faults, instance);
+    if end == End::Refuse {
+        return gone().await;
+    }
+    let accepted = instance.finish(request_id, result);
+    match end {
+        End::AcceptAndKill => {
+            instance.kill();
+            return gone().await;
+        }
+        End::AcceptAndKillStack => kill_the_stack(),
+        End::Accept | End::Refuse => {}
+    }
+    match accepted {
+        true => json(status, &json!({"status": "OK"})),
+        false => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
     }
     .into()
 }
