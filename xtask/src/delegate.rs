@@ -1,7 +1,8 @@
 //! Commands that are programs of their own, because of what has to be compiled for them: `users-aws`
-//! for the SDK of AWS, `users-check` for what evaluates the policy rules, `users-load` for what makes
-//! a load, `users-cost` and `users-bench` because few need them. Here their names are known, and
-//! what has to be built before; options, help and exit status are the program's.
+//! for the SDK of AWS, `users-check` for what evaluates the policy rules, `users-load` and
+//! `users-faults` for what makes load and faults, `users-cost` and `users-bench` because few need
+//! them. Here their names are known, and what has to be built before; options, help and exit status
+//! are the program's.
 
 use crate::{build, cargo, local, project};
 use anyhow::{Context, Result};
@@ -35,16 +36,9 @@ impl Arguments {
     }
 }
 
-/// Holds the templates to the policy rules.
-pub(crate) fn check(arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-check", &[]);
-    command.args(&arguments.arguments);
-    finish(command)
-}
-
-/// Works out what a month costs.
-pub(crate) fn cost(arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-cost", &[]);
+/// Runs a program with all that was given.
+pub(crate) fn run(package: &str, arguments: &Arguments) -> Result<ExitCode> {
+    let mut command = command(package, &[]);
     command.args(&arguments.arguments);
     finish(command)
 }
@@ -107,7 +101,7 @@ pub(crate) fn command(package: &str, options: &[&str]) -> Command {
 pub(crate) fn finish(mut command: Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
 
-    Err(command.stdin(Stdio::inherit()).exec()).context("cannot run cargo")
+    Err(command.stdin(Stdio::inherit()).exec()).context("cannot run the program")
 }
 
 #[cfg(not(unix))]

@@ -17,6 +17,7 @@ mod running;
 mod screen;
 mod synth;
 mod test;
+mod test_faults;
 mod test_local;
 mod tools;
 mod trace;
@@ -44,6 +45,8 @@ enum Command {
     TestLocal(test_local::Arguments),
     /// Hold a mixed load on a local stack of its own, and check what must be true afterwards.
     TestLoad(delegate::Arguments),
+    /// Prove by faults that requests take effect once and nothing is lost.
+    TestFaults(delegate::Arguments),
     /// Compile the functions for Lambda and pack them, the same bytes for the same source.
     Build(build::Arguments),
     /// Measure the functions against floor binaries, or hold them to their budgets.
@@ -84,10 +87,11 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::TestLocal(arguments) => test_local::run(&arguments),
         Command::TestLoad(arguments) => delegate::load(&arguments),
+        Command::TestFaults(arguments) => test_faults::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Cost(arguments) => delegate::cost(&arguments),
-        Command::Check(arguments) => delegate::check(&arguments),
+        Command::Cost(arguments) => delegate::run("users-cost", &arguments),
+        Command::Check(arguments) => delegate::run("users-check", &arguments),
         Command::Diff(arguments) => delegate::aws_with_bundles("diff", &arguments),
         Command::Deploy(arguments) => delegate::aws_with_bundles("deploy", &arguments),
         Command::Destroy(arguments) => delegate::aws("destroy", &arguments),

@@ -1,12 +1,13 @@
 //! EventBridge: takes `PutEvents` and keeps the events, on file and readable in order.
 
 use crate::data::DataDirectory;
-use crate::faults::{BusFault, Faults};
+use crate::faults::{BusFault, Fault, Faults, around};
 use crate::names::{rfc3339, uuid};
 use crate::observe::{MetricKey, Observed, Series};
-use crate::server::{Answer, Stop, json as json_answer, read_body, serve as serve_http};
+use crate::server::{Answer, Reply, Stop, json as json_answer, read_body, serve as serve_http};
 use crate::template::BusPlan;
 use anyhow::Context;
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -108,7 +109,12 @@ impl EventLog {
     }
 
     /// Carries out a call and gives back the status and the body of the answer.
-    fn put_events(&self, request: &[u8], fault: BusFault) -> (StatusCode, Value) {
+    fn put_events(
+        &self,
+        request: &[u8],
+        fault: BusFault,
+        refuses: impl Fn(usize) -> bool,
+    ) -> (StatusCode, Value) {
         if fault == BusFault::Unavailable {
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "InternalException", "Unavailable");
         }
@@ -129,7 +135,8 @@ impl EventLog {
         let now = Timestamp::now();
         for (index, entry) in entries.iter().enumerate() {
             let refused = fault == BusFault::RefuseAll
-                || (fault == BusFault::RefuseSome && index.is_multiple_of(2));
+                || (fault == BusFault::RefuseSome && index.is_multiple_of(2))
+                || refuses(index);
             let judged = match refused {
                 true => Err(("ThrottlingException", "Rate exceeded".to_owned())),
                 false => self.judge(entry, now),
@@ -263,23 +270,49 @@ pub(crate) async fn start(
     Ok(address)
 }
 
-async fn handle(log: Arc<EventLog>, faults: Arc<Faults>, request: Request<Incoming>) -> Answer {
+async fn handle(log: Arc<EventLog>, faults: Arc<Faults>, request: Request<Incoming>) -> Reply {
     let target = request.headers().get("x-amz-target").cloned();
     if target.is_none_or(|target| target != "AWSEvents.PutEvents") {
         let (status, body) =
             refusal(StatusCode::BAD_REQUEST, "UnknownOperationException", "only PutEvents is here");
-        return json_answer(status, &body);
+        return json_answer(status, &body).into();
     }
+    let call = faults.at_call(request.headers(), "PutEvents");
     let Ok(body) = read_body(request.into_body(), REQUEST_BYTES).await else {
         let (status, body) =
             refusal(StatusCode::PAYLOAD_TOO_LARGE, "ValidationException", "too large");
-        return json_answer(status, &body);
+        return json_answer(status, &body).into();
     };
-    let fault = faults.get().bus;
-    let done = tokio::task::spawn_blocking(move || log.put_events(&body, fault)).await;
+    // A call that was sent is carried out, also when its caller dies meanwhile.
+    let done = tokio::spawn(async move {
+        let apply = |refused| put(Arc::clone(&log), faults.get().bus, refused, body.clone());
+        around(&faults, call, apply, injected).await
+    });
+    done.await.unwrap_or_else(|_| injected(Fault::InternalError).into())
+}
+
+/// Carries out a call, with some entries refused when a fault wants it.
+async fn put(log: Arc<EventLog>, bus: BusFault, refused: Option<Fault>, body: Bytes) -> Answer {
+    let refuses = move |index: usize| match refused {
+        Some(Fault::RefuseFirst) => index == 0,
+        Some(Fault::RefuseSome) => index % 2 == 1,
+        Some(Fault::RefuseAll) => true,
+        _ => false,
+    };
+    let done = tokio::task::spawn_blocking(move || log.put_events(&body, bus, refuses)).await;
     let (status, body) = done.unwrap_or_else(|_| {
         refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalException", "interrupted")
     });
+    json_answer(status, &body)
+}
+
+/// The answer of a fault that is an answer.
+fn injected(fault: Fault) -> Answer {
+    let (status, kind) = match fault {
+        Fault::Throttle => (StatusCode::BAD_REQUEST, "ThrottlingException"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "InternalException"),
+    };
+    let (status, body) = refusal(status, kind, "The call could not be carried out");
     json_answer(status, &body)
 }
 
