@@ -168,11 +168,11 @@ fn arrange(trace_id: &str, spans: Vec<Span>) -> Waterfall {
         children.entry(parent).or_default().push(span.id.clone());
     }
     let mut rows = Vec::new();
-    let mut waiting = below(&children, None, 0);
+    let mut waiting = below(&children, &None, 0);
     // Spans are taken out as they are shown, so that a circle of parents comes to an end.
     while let Some((id, depth)) = waiting.pop() {
         let Some(span) = by_id.remove(&id) else { continue };
-        waiting.extend(below(&children, Some(id), depth + 1));
+        waiting.extend(below(&children, &Some(id), depth + 1));
         rows.push(Row {
             depth,
             offset_ms: span.start - start,
@@ -188,10 +188,10 @@ fn arrange(trace_id: &str, spans: Vec<Span>) -> Waterfall {
 /// What is right below a span, the last first, with its depth.
 fn below(
     children: &BTreeMap<Option<String>, Vec<String>>,
-    parent: Option<String>,
+    parent: &Option<String>,
     depth: usize,
 ) -> Vec<(String, usize)> {
-    let ids = children.get(&parent).into_iter().flatten();
+    let ids = children.get(parent).into_iter().flatten();
     ids.rev().map(|id| (id.clone(), depth)).collect()
 }
 

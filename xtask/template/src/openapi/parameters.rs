@@ -19,7 +19,7 @@ pub(super) fn components() -> Map<String, Value> {
                 "X-Correlation-Id",
                 "Names this call in logs, audit entries, events and the response. One that does not \
 look as it should is not refused but replaced.",
-                json!({"type": "string", "examples": ["checkout-42"]}),
+                &json!({"type": "string", "examples": ["checkout-42"]}),
             ),
         ),
         (
@@ -28,7 +28,7 @@ look as it should is not refused but replaced.",
                 "Idempotency-Key",
                 "Makes the write safe to retry. Two such headers, or a key that breaks its rule, are \
 400.",
-                json!({
+                &json!({
                     "type": "string",
                     "minLength": 1,
                     "pattern": IDEMPOTENCY_KEY_PATTERN,
@@ -41,7 +41,7 @@ look as it should is not refused but replaced.",
             header(
                 "If-Match",
                 "Write only when the user is at one of these versions.",
-                entity_tags(),
+                &entity_tags(),
             ),
         ),
         (
@@ -49,7 +49,7 @@ look as it should is not refused but replaced.",
             header(
                 "If-None-Match",
                 "Answer 304 when the user is at one of these versions.",
-                entity_tags(),
+                &entity_tags(),
             ),
         ),
     ]
@@ -94,7 +94,7 @@ fn component(header: RequestHeader) -> &'static str {
     }
 }
 
-fn header(name: &str, description: &str, schema: Value) -> Value {
+fn header(name: &str, description: &str, schema: &Value) -> Value {
     json!({"in": "header", "name": name, "description": description, "schema": schema})
 }
 
