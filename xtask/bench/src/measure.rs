@@ -115,6 +115,7 @@ impl Lab {
         samples.initialisation.push(initialisation);
         samples.first.push(first.own_ms());
         samples.start.push(initialisation + first.own_ms());
+        samples.connections.push(f64::from(first.asked.connections));
         let before = function.cpu_time()?;
         for _ in 0..warm {
             let invoked = function.invoke(&self.event(case)).await?;
@@ -180,6 +181,7 @@ struct Samples {
     initialisation: Vec<f64>,
     first: Vec<f64>,
     start: Vec<f64>,
+    connections: Vec<f64>,
     warm: Vec<f64>,
     backend: Vec<f64>,
     cpu: Vec<f64>,
@@ -192,6 +194,7 @@ impl Samples {
             initialisation_ms: Summary::of(&self.initialisation),
             first_ms: Summary::of(&self.first),
             start_ms: Summary::of(&self.start),
+            first_connections: median(&self.connections),
             warm_ms: Summary::of(&self.warm),
             backend_ms: Summary::of(&self.backend),
             cpu_ms: median(&self.cpu),

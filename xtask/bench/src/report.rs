@@ -52,6 +52,9 @@ pub(crate) struct Timed {
     pub(crate) first_ms: Summary,
     /// Both together, in each process.
     pub(crate) start_ms: Summary,
+    /// Connections that the first invocation opened besides the one of the initialisation.
+    #[serde(default)]
+    pub(crate) first_connections: f64,
     /// Later invocations.
     pub(crate) warm_ms: Summary,
     /// What the backend took of a later invocation.
