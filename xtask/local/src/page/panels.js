@@ -145,9 +145,8 @@ function lines(records) {
 
 function event(it) {
   const id = it.detail?.correlationId;
-  return el("li", {}, json(it.id, el("span", { class: "head" },
-    el("span", { class: "time" }, clock(Date.parse(it.time))), el("strong", {}, it.detailType),
-    el("span", { class: "faint" }, it.source), id ? callLink(id) : null), it));
+  return json(it.id, [el("span", { class: "time" }, clock(Date.parse(it.time))),
+    el("strong", {}, it.detailType), el("span", { class: "faint" }, it.source)], it, id ? callLink(id) : null);
 }
 
 function events(found) {
@@ -158,9 +157,9 @@ function events(found) {
 
 function items([found, searchedAll]) {
   const note = searchedAll ? plural(found.length, "item") : "only a part of the tables was searched";
-  const entry = ({ table: name, item }) => el("li", {}, json(`${item.pk}${item.sk}`,
-    el("span", { class: "head" }, el("strong", {}, item.action ?? name), el("span", { class: "faint" }, name),
-      item.userId ? el("a", { class: "id", href: `#/users/${encodeURIComponent(item.userId)}` }, item.userId) : null), item));
+  const entry = ({ table: name, item }) => json(`${item.pk}${item.sk}`,
+    [el("strong", {}, item.action ?? name), el("span", { class: "faint" }, name)], item,
+    item.userId ? el("a", { class: "id", href: `#/users/${encodeURIComponent(item.userId)}` }, item.userId) : null);
   return card("Audit entries in the tables", note,
     found.length ? el("ol", { class: "lines" }, found.map(entry)) : empty("No item has this correlation id."));
 }
@@ -233,7 +232,7 @@ export function tables(main, name) {
     const keys = known.find((it) => it.name === name)?.keys ?? [];
     shown.append(...found.items.map((item) => {
       const key = keys.map((it) => item[it]).join("  ");
-      return el("li", {}, json(key, el("span", { class: "id wide" }, key), item));
+      return json(key, el("span", { class: "id wide" }, key), item);
     }));
     next = found.next ?? null;
     more.hidden = next === null;

@@ -79,11 +79,16 @@ export function table(className, caption, columns, rows) {
     el("tbody", {}, rows));
 }
 
-/** Something that unfolds to its JSON. `key` tells it from its siblings, so that it stays open. */
-export function json(key, summary, value) {
-  return el("details", { "data-key": key },
-    el("summary", {}, summary),
-    el("pre", { tabindex: 0, role: "group", "aria-label": "JSON" }, JSON.stringify(value, null, 2)));
+/**
+ * An entry that unfolds to its JSON, with a link beside it. `key` tells it from its siblings, so that
+ * it stays open.
+ */
+export function json(key, summary, value, link = null) {
+  return el("li", { class: "foldable" },
+    el("details", { "data-key": key },
+      el("summary", {}, el("span", { class: "head" }, summary)),
+      el("pre", { tabindex: 0, role: "group", "aria-label": "JSON" }, JSON.stringify(value, null, 2))),
+    link ? el("p", { class: "beside" }, link) : null);
 }
 
 /** The fields of a log line: JSON taken apart, anything else as it is. */
