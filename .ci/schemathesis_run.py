@@ -14,6 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 def main(program):
+    program = pathlib.Path(program).absolute()
     with tempfile.TemporaryDirectory(prefix="users-schemathesis-") as folder:
         environment = os.environ | {"USERS_LOCAL_READY_FILE": f"{folder}/ready.json"}
         log = open(HERE.parent / "target" / "schemathesis-stack.log", "w", encoding="utf-8")
@@ -21,6 +22,7 @@ def main(program):
             ["cargo", "xtask", "local", "--port", "0", "--data", f"{folder}/data", "--output", "json"],
             stdout=subprocess.PIPE,
             stderr=log,
+            cwd=HERE.parent,
             env=environment,
         )
         try:
@@ -30,16 +32,17 @@ def main(program):
             ready = json.loads(line)
             return subprocess.call(
                 [
-                    program,
+                    str(program),
                     "--config-file",
                     str(HERE / "schemathesis.toml"),
                     "run",
-                    "templates/openapi.json",
+                    str(HERE.parent / "templates" / "openapi.json"),
                     "--url",
                     ready["url"],
                     *sys.argv[2:],
                 ],
-                cwd=HERE.parent,
+                # It keeps what failed where it runs, and tries that first the next time.
+                cwd=folder,
                 env=environment
                 | {
                     "SCHEMATHESIS_HOOKS": "schemathesis_hooks",

@@ -10,7 +10,7 @@ use crate::config::{ConfigError, Environment, optional, required};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_smithy_runtime_api::box_error::BoxError;
 use std::time::Duration;
 use transport::Transport;
@@ -52,7 +52,7 @@ pub(crate) async fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::C
         }
     };
     let transport = Transport::new(env, &url)?;
-    let config = config.region(region).http_client(transport.for_sdk()).build();
+    let config = config.region(region).http_client(http_client(env, transport.for_sdk())?).build();
     transport.open(&url).await;
     Ok(aws_sdk_dynamodb::Client::from_conf(config))
 }
@@ -85,7 +85,7 @@ pub(crate) async fn eventbridge(
         }
     };
     let transport = Transport::new(env, &url)?;
-    let config = config.region(region).http_client(transport.for_sdk()).build();
+    let config = config.region(region).http_client(http_client(env, transport.for_sdk())?).build();
     transport.open(&url).await;
     Ok(aws_sdk_eventbridge::Client::from_conf(config))
 }
@@ -107,6 +107,25 @@ fn credentials(env: Environment<'_>) -> Result<Credentials, ConfigError> {
 /// The service's own variable, or the one for all services: as the SDKs of AWS do it.
 fn endpoint(env: Environment<'_>, variable: &'static str) -> Option<String> {
     optional(env, variable).or_else(|| optional(env, "AWS_ENDPOINT_URL"))
+}
+
+/// The transport as it is; with the feature for them, with the bug that is wanted.
+#[cfg(not(feature = "deliberate-bugs"))]
+#[expect(clippy::unnecessary_wraps, reason = "the one with bugs can refuse the name of the bug")]
+fn http_client(
+    _env: Environment<'_>,
+    sound: SharedHttpClient,
+) -> Result<SharedHttpClient, ConfigError> {
+    Ok(sound)
+}
+
+#[cfg(feature = "deliberate-bugs")]
+fn http_client(
+    env: Environment<'_>,
+    sound: SharedHttpClient,
+) -> Result<SharedHttpClient, ConfigError> {
+    crate::bugs::check(env)?;
+    Ok(SharedHttpClient::new(crate::bugs::BuggyHttpClient(sound)))
 }
 
 fn retry() -> RetryConfig {

@@ -74,6 +74,11 @@ pub(crate) fn system_sources() -> (SystemClock, SystemEntropy) {
     (SystemClock, SystemEntropy)
 }
 
+#[cfg(feature = "deliberate-bugs")]
+pub(crate) fn rejected(variable: &'static str, rule: &'static str) -> ConfigError {
+    ConfigError { variable, rule }
+}
+
 pub(crate) fn optional(env: Environment<'_>, variable: &'static str) -> Option<String> {
     env(variable).filter(|value| !value.is_empty())
 }

@@ -7,6 +7,7 @@
 //! itself is in [`telemetry`].
 
 mod aws;
+mod bugs;
 mod clock;
 mod config;
 mod cursor;

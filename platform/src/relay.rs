@@ -8,6 +8,7 @@
 //! A record brings along the trace of the request that made the change, and the relay goes on with
 //! it: by a segment of its own there, and by the header that goes with the event.
 
+use crate::bugs::{self, Bug};
 use crate::clock::{Clock, Entropy};
 use crate::config::{RelayConfig, process_environment, system_sources};
 use crate::error::Error;
@@ -216,7 +217,7 @@ impl Relay {
             calls: &calls.list,
         };
         if let Some(id) = &self.telemetry.span_id(trace, entropy) {
-            self.telemetry.trace(&Span { id, ..span }, clock, entropy);
+            self.telemetry.trace(&Span { id, ..span }, clock);
         }
         for (number, sent) in published.sent.iter().enumerate() {
             for Sent { cause, taken } in sent {
@@ -231,7 +232,7 @@ impl Relay {
                     calls: calls.list.get(number..=number).unwrap_or_default(),
                     ..span
                 };
-                self.telemetry.trace(&span, clock, entropy);
+                self.telemetry.trace(&span, clock);
             }
         }
     }
@@ -347,7 +348,8 @@ impl Call {
         self.entries.is_empty()
             || (self.entries.len() < CALL_MAX_ENTRIES
                 && self.bytes + size(outgoing) <= CALL_MAX_BYTES
-                && !self.users.contains(&outgoing.entry.user_id))
+                && (!self.users.contains(&outgoing.entry.user_id)
+                    || bugs::on(Bug::RelayMixesEntries)))
     }
 
     fn add(&mut self, outgoing: Outgoing) {

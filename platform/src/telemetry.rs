@@ -137,9 +137,9 @@ impl Telemetry {
     }
 
     /// Sends a document.
-    pub(crate) fn trace(&self, span: &Span<'_>, clock: &dyn Clock, entropy: &dyn Entropy) {
+    pub(crate) fn trace(&self, span: &Span<'_>, clock: &dyn Clock) {
         if let Some(tracer) = &self.tracer {
-            tracer.send(span, clock, entropy);
+            tracer.send(span, clock);
         }
     }
 
@@ -243,7 +243,7 @@ impl Invocation<'_> {
             begun: self.begun,
             calls: &self.calls.list,
         };
-        telemetry.trace(&span, clock, entropy);
+        telemetry.trace(&span, clock);
     }
 
     /// A warning or an error only when somebody has to act.

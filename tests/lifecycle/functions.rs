@@ -24,6 +24,31 @@ impl Functions {
         Self { directory }
     }
 
+    /// All real functions, whose output is recorded as well.
+    pub(crate) fn recording() -> Self {
+        let functions = Self::real();
+        let built = PathBuf::from(required("USERS_LOCAL_FUNCTIONS"));
+        for name in function_names() {
+            let real = std::path::absolute(built.join(&name)).unwrap();
+            let script = format!("'{}' | tee -a \"$0.out\"", real.display());
+            functions.replace(&name, &script);
+        }
+        functions
+    }
+
+    /// The lines that recording functions have written so far.
+    pub(crate) fn recorded(&self) -> Vec<Value> {
+        let mut lines = Vec::new();
+        for name in function_names() {
+            let path = self.path().join(format!("{name}.out"));
+            let text = fs::read_to_string(path).unwrap_or_default();
+            // The last one may not be complete yet.
+            let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+            lines.extend(complete.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+        }
+        lines
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }

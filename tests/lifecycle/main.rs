@@ -24,3 +24,4 @@ mod readme;
 mod refusals;
 mod settings;
 mod stack;
+mod telemetry;

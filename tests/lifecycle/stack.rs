@@ -235,6 +235,11 @@ impl Stack {
         }
     }
 
+    /// What functions sent to the X-Ray daemon, oldest first.
+    pub(crate) async fn traces(&self) -> Vec<Value> {
+        self.control("/traces").await["items"].as_array().unwrap().clone()
+    }
+
     /// What the relay has given up on.
     pub(crate) async fn dead_letters(&self) -> Vec<Value> {
         self.control("/dead-letters").await["items"].as_array().unwrap().clone()

@@ -149,15 +149,30 @@ impl Control {
     /// # Panics
     /// When it does not come.
     pub async fn trace_of(&self, correlation_id: &str) -> Value {
+        let annotated = |document: &Value| {
+            document["annotations"]["correlation_id"] == correlation_id
+                && document["type"] == "subsegment"
+        };
+        self.document(annotated, &format!("there is no trace of {correlation_id}")).await
+    }
+
+    /// The segment that somebody has sent below a document. Waits until it is there.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn trace_below(&self, parent: &Value) -> Value {
+        let below = |document: &Value| document["parent_id"] == parent["id"];
+        self.document(below, &format!("nobody goes on with {parent}")).await
+    }
+
+    async fn document(&self, fits: impl Fn(&Value) -> bool, missing: &str) -> Value {
         let begun = Instant::now();
         loop {
-            let found = elements(&self.get("/traces", &[]).await)
-                .into_iter()
-                .find(|document| document["annotations"]["correlation_id"] == correlation_id);
-            if let Some(document) = found {
+            let documents = elements(&self.get("/traces", &[]).await);
+            if let Some(document) = documents.into_iter().find(&fits) {
                 return document;
             }
-            assert!(begun.elapsed() < PATIENCE, "there is no trace of {correlation_id}");
+            assert!(begun.elapsed() < PATIENCE, "{missing}");
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -41,6 +41,7 @@ pub mod invariants;
 mod openapi;
 pub mod sample;
 mod settings;
+pub mod telemetry;
 pub mod universal;
 pub mod walk;
 

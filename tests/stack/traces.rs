@@ -1,8 +1,9 @@
 //! One correlation id leads to everything that its call has left behind.
 
 use serde_json::{Value, json};
+use users_contract::RELAY;
 use users_tests::control::Control;
-use users_tests::{Api, id_of};
+use users_tests::{Api, id_of, telemetry};
 
 /// The calls of AWS in a document, in order.
 fn calls(document: &Value) -> Vec<&str> {
@@ -35,6 +36,26 @@ async fn a_correlation_id_finds_trace_audit_entry_and_event() {
     let history = api.history(id).await;
     assert_eq!(history[1]["correlationId"], correlation.as_str());
     let events = control.events_until(after, id, 2).await;
-    assert!(events.iter().any(|event| event["detail"]["correlationId"] == correlation.as_str()));
+    let is_its = |event: &&Value| event["detail"]["correlationId"] == correlation.as_str();
+    let event = events.iter().find(is_its).unwrap();
+
+    // The relay goes on with the trace of the request, below what the request did.
+    let relayed = control.trace_below(&document).await;
+    assert_eq!(relayed["name"], RELAY.function);
+    assert_eq!(relayed["trace_id"], document["trace_id"]);
+    let expected = json!({
+        "operation": RELAY.id,
+        "outcome": "success",
+        "correlation_id": correlation,
+    });
+    assert_eq!(relayed["annotations"], expected);
+    assert_eq!(calls(&relayed), ["PutEvents"]);
+    assert!(relayed["start_time"].as_f64() >= document["start_time"].as_f64(), "{relayed}");
+    for document in [&document, &relayed] {
+        assert_eq!(telemetry::document_problems(document), Vec::<String>::new(), "{document}");
+    }
+    // What leads there is in the table and nowhere else.
+    assert!(!event.to_string().contains("traceHeader"), "{event}");
+    assert!(!history[1].to_string().contains("traceHeader"), "{}", history[1]);
     control.finish().await;
 }

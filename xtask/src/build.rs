@@ -117,17 +117,25 @@ pub(crate) fn build(arch: Arch) -> Result<Manifest> {
     let target = project::target()?;
     let programs = compile::functions(arch, &target)?;
     let directory = target.join("bundles").join(arch.as_str());
-    pack(arch, &programs, &directory)
+    pack(arch, functions_in(&programs), &directory)
 }
 
-/// Packs every program, `<programs>/<function>/bootstrap`, and says in the manifest what there is.
-/// Archives of earlier builds go.
-fn pack(arch: Arch, programs: &Path, directory: &Path) -> Result<Manifest> {
+/// Every function with its program, `<programs>/<function>/bootstrap`.
+fn functions_in(programs: &Path) -> impl Iterator<Item = (&'static str, PathBuf)> {
+    let program = |function| (function, programs.join(function).join(archive::PROGRAM));
+    users_template::functions().map(program)
+}
+
+/// Packs programs, and says in the manifest what there is. Archives of earlier builds go.
+pub(crate) fn pack<'a>(
+    arch: Arch,
+    programs: impl Iterator<Item = (&'a str, PathBuf)>,
+    directory: &Path,
+) -> Result<Manifest> {
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
     let mut packed = BTreeMap::new();
-    for function in users_template::functions() {
-        let program = programs.join(function).join(archive::PROGRAM);
+    for (function, program) in programs {
         let program =
             fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;
         let archive = archive::of(&program)?;

@@ -1,6 +1,8 @@
 //! Commands that are programs of their own, because of what has to be compiled for them: `users-aws`
-//! for the SDK of AWS, `users-check` for what evaluates the policy rules, `users-load` for what makes
-//! a load. Here their names are known, and what has to be built before; options, help and exit status are the program's.
+//! for the SDK of AWS, `users-check` for what evaluates the policy rules, `users-load` and
+//! `users-faults` for what makes load and faults, `users-cost` and `users-bench` because few need
+//! them. Here their names are known, and what has to be built before; options, help and exit status
+//! are the program's.
 
 use crate::{build, cargo, local, project};
 use anyhow::{Context, Result};
@@ -27,18 +29,23 @@ impl Arguments {
     pub(crate) fn value_of(&self, name: &str) -> Option<String> {
         value_of(&self.arguments, name)
     }
+
+    /// Whether only help is wanted. What a run needs does not have to be built for it.
+    pub(crate) fn ask_for_help(&self) -> bool {
+        helps(&self.arguments)
+    }
 }
 
-/// Holds the templates to the policy rules.
-pub(crate) fn check(arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-check");
+/// Runs a program with all that was given.
+pub(crate) fn run(package: &str, arguments: &Arguments) -> Result<ExitCode> {
+    let mut command = command(package, &[]);
     command.args(&arguments.arguments);
     finish(command)
 }
 
 /// Runs a command of `users-aws` as it is.
 pub(crate) fn aws(name: &str, arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-aws");
+    let mut command = command("users-aws", &[]);
     command.arg(name).args(&arguments.arguments);
     finish(command)
 }
@@ -46,7 +53,7 @@ pub(crate) fn aws(name: &str, arguments: &Arguments) -> Result<ExitCode> {
 /// Runs a command of `users-aws` that needs the archives of the functions, which are built before
 /// unless `--bundles` says where they are.
 pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-aws");
+    let mut command = command("users-aws", &[]);
     command.arg(name).args(&arguments.arguments);
     if let Some(stage) = stage_to_build(&arguments.arguments) {
         let file = value_of(&arguments.arguments, "--stages");
@@ -62,8 +69,8 @@ pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<Exit
 /// Holds a load on a local stack, which is built before, in the profile of the arguments.
 pub(crate) fn load(arguments: &Arguments) -> Result<ExitCode> {
     let release = arguments.arguments.iter().any(|argument| argument == "--release");
-    let mut command = command("users-load");
-    if helps(&arguments.arguments) {
+    let mut command = command("users-load", &[]);
+    if arguments.ask_for_help() {
         // So that what must be given for a run, and is given below, does not have to be there.
         command.arg("--help");
         return finish(command);
@@ -76,28 +83,29 @@ pub(crate) fn load(arguments: &Arguments) -> Result<ExitCode> {
     finish(command)
 }
 
-fn command(package: &str) -> Command {
+/// How to run the program of a package, built with these options.
+pub(crate) fn command(package: &str, options: &[&str]) -> Command {
     let mut command = cargo::cargo();
     // Options can name files as seen from where the user is.
     if let Ok(directory) = std::env::current_dir() {
         command.current_dir(directory);
     }
     let manifest = users_project::root().join("Cargo.toml");
-    command.args(["run", "--quiet", "--package", package, "--manifest-path"]);
+    command.args(["run", "--quiet", "--package", package]).args(options).arg("--manifest-path");
     command.arg(manifest).arg("--");
     command
 }
 
 /// Becomes the program, so that Ctrl-C and the exit status are its own.
 #[cfg(unix)]
-fn finish(mut command: Command) -> Result<ExitCode> {
+pub(crate) fn finish(mut command: Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
 
-    Err(command.stdin(Stdio::inherit()).exec()).context("cannot run cargo")
+    Err(command.stdin(Stdio::inherit()).exec()).context("cannot run the program")
 }
 
 #[cfg(not(unix))]
-fn finish(mut command: Command) -> Result<ExitCode> {
+pub(crate) fn finish(mut command: Command) -> Result<ExitCode> {
     let status = command.stdin(Stdio::inherit()).status().context("cannot run cargo")?;
     Ok(match status.code().and_then(|code| u8::try_from(code).ok()) {
         Some(code) => ExitCode::from(code),

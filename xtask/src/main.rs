@@ -4,6 +4,7 @@
 //! 0 success, 1 failure, 2 a command line that cannot be understood; `call` has more.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
+mod bench;
 mod build;
 mod call;
 mod cargo;
@@ -16,6 +17,7 @@ mod running;
 mod screen;
 mod synth;
 mod test;
+mod test_faults;
 mod test_local;
 mod tools;
 mod trace;
@@ -43,8 +45,14 @@ enum Command {
     TestLocal(test_local::Arguments),
     /// Hold a mixed load on a local stack of its own, and check what must be true afterwards.
     TestLoad(delegate::Arguments),
+    /// Prove by faults that requests take effect once and nothing is lost.
+    TestFaults(delegate::Arguments),
     /// Compile the functions for Lambda and pack them, the same bytes for the same source.
     Build(build::Arguments),
+    /// Measure the functions against floor binaries, or hold them to their budgets.
+    Bench(delegate::Arguments),
+    /// Work out what a month costs, from measured units, memory and times.
+    Cost(delegate::Arguments),
     /// Hold the templates to the project's policy rules.
     Check(delegate::Arguments),
     /// Show what a deployment would change.
@@ -79,8 +87,11 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::TestLocal(arguments) => test_local::run(&arguments),
         Command::TestLoad(arguments) => delegate::load(&arguments),
+        Command::TestFaults(arguments) => test_faults::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
-        Command::Check(arguments) => delegate::check(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Cost(arguments) => delegate::run("users-cost", &arguments),
+        Command::Check(arguments) => delegate::run("users-check", &arguments),
         Command::Diff(arguments) => delegate::aws_with_bundles("diff", &arguments),
         Command::Deploy(arguments) => delegate::aws_with_bundles("deploy", &arguments),
         Command::Destroy(arguments) => delegate::aws("destroy", &arguments),

@@ -20,6 +20,23 @@ pub const ROLES_MAX: usize = 50;
 pub const ROLE_PATTERN: &str = "^[a-z][a-z0-9:_.-]{0,63}$";
 /// What a phone number looks like (E.164).
 pub const PHONE_NUMBER_PATTERN: &str = r"^\+[1-9][0-9]{1,14}$";
+/// Text without a control character (Unicode category Cc).
+pub const TEXT_PATTERN: &str = r"^[^\u0000-\u001F\u007F-\u009F]*$";
+/// The same, with something else than white space.
+pub const NON_BLANK_TEXT_PATTERN: &str =
+    r"^[^\u0000-\u001F\u007F-\u009F]*\S[^\u0000-\u001F\u007F-\u009F]*$";
+/// What a language tag looks like (RFC 5646): the tags that are built from parts, those for private
+/// use, and the irregular ones that the RFC lists. That no variant or extension comes twice stands
+/// beside it.
+pub const LOCALE_PATTERN: &str = concat!(
+    r"^(([A-Za-z]{2,3}(-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})",
+    r"(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?",
+    r"(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*",
+    r"(-[0-9A-WYZa-wyz](-[A-Za-z0-9]{2,8})+)*(-[xX](-[A-Za-z0-9]{1,8})+)?",
+    r"|[xX](-[A-Za-z0-9]{1,8})+",
+    r"|en-GB-oed|sgn-(BE-FR|BE-NL|CH-DE)",
+    r"|i-(ami|bnn|default|enochian|hak|klingon|lux|mingo|navajo|pwn|tao|tay|tsu))$"
+);
 /// What a user id looks like: a ULID in canonical upper case.
 pub const USER_ID_PATTERN: &str = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 /// What a correlation id must look like to be taken over from the request.

@@ -162,6 +162,7 @@ fn name(what: &str) -> Value {
     json!({
         "type": "string",
         "minLength": 1,
+        "pattern": limits::NON_BLANK_TEXT_PATTERN,
         "description": format!(
             "{what}: 1–{} characters (Unicode scalar values after NFC), white space at both ends \
              taken off, no control characters.",
@@ -182,8 +183,8 @@ fn phone_number() -> Value {
 fn locale() -> Value {
     json!({
         "type": "string",
-        "minLength": 1,
-        "description": "A language tag (BCP 47).",
+        "pattern": limits::LOCALE_PATTERN,
+        "description": "A language tag (BCP 47), in which no variant and no extension comes twice.",
         "examples": ["en-GB"]
     })
 }
@@ -191,6 +192,7 @@ fn locale() -> Value {
 fn attribute_value() -> Value {
     json!({
         "type": "string",
+        "pattern": limits::TEXT_PATTERN,
         "description": format!(
             "At most {} characters (Unicode scalar values after NFC), kept as given, no control \
              characters.",
@@ -302,6 +304,7 @@ fn set_status() -> Value {
             "reason": {
                 "type": "string",
                 "minLength": 1,
+                "pattern": limits::NON_BLANK_TEXT_PATTERN,
                 "description": format!(
                     "Why, for the audit entry: 1–{} characters, white space at both ends taken \
                      off, no control characters.",

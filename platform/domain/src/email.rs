@@ -77,7 +77,8 @@ impl fmt::Debug for Email {
 /// are equal.
 ///
 /// The local part is in NFC and case-folded (Unicode full case folding), the domain is in the
-/// ASCII form of UTS 46 (non-transitional).
+/// ASCII form of UTS 46 (non-transitional) of its NFC. Both begin with NFC, so spellings that Unicode
+/// calls equivalent have one key.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct EmailKey(String);
 
@@ -125,6 +126,9 @@ fn ascii_domain(domain: &str) -> Option<String> {
     if domain.contains(char::is_whitespace) {
         return None;
     }
+    // UTS 46 replaces characters before it composes them, and so takes two equivalent spellings apart
+    // where a mark becomes a letter (U+0345 an iota).
+    let domain: String = domain.nfc().collect();
     let ascii = Uts46::new()
         .to_ascii(
             domain.as_bytes(),

@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::base64;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 use http_body_util::BodyExt;
@@ -22,10 +23,9 @@ use hyper_util::client::legacy::connect::{
     CaptureConnection, HttpConnector as TcpConnector, capture_connection,
 };
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedCipherSuite};
 use std::error::Error as StdError;
 
 /// Where systems keep their trusted certificates in one file: Amazon Linux, which functions run on,
@@ -36,6 +36,9 @@ const BUNDLES: &[&str] = &[
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
 
 /// A pool of connections; clones share it.
 #[derive(Clone, Debug)]
@@ -48,9 +51,7 @@ impl Transport {
     pub(super) fn new(env: Environment<'_>, endpoint: &str) -> Result<Self, rustls::Error> {
         let roots =
             if endpoint.starts_with("https:") { trust_roots(env) } else { RootCertStore::empty() };
-        // `ring`, because aws-lc-rs gathers CPU jitter as entropy at the first handshake: tens of
-        // milliseconds, and over a hundred at the CPU share of a small function.
-        let tls = ClientConfig::builder_with_provider(ring::default_provider().into())
+        let tls = ClientConfig::builder_with_provider(crypto().into())
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
@@ -96,6 +97,20 @@ impl Transport {
     }
 }
 
+/// `ring`, because aws-lc-rs gathers CPU jitter as entropy at the first handshake: tens of
+/// milliseconds, and over a hundred at the CPU share of a small function.
+///
+/// AES-128 comes first because its hash is SHA-256, which processors have instructions for. The keys
+/// of a handshake are derived with it.
+fn crypto() -> CryptoProvider {
+    let mut provider = ring::default_provider();
+    let is_first =
+        |suite: &SupportedCipherSuite| suite.suite() == CipherSuite::TLS13_AES_128_GCM_SHA256;
+    // Stable, so the others keep their order.
+    provider.cipher_suites.sort_by_key(|suite| !is_first(suite));
+    provider
+}
+
 /// The certificates to trust, from one file: reading a directory with a file for each of them takes
 /// longer than a handshake. `SSL_CERT_FILE` names another one.
 fn trust_roots(env: Environment<'_>) -> RootCertStore {
@@ -106,9 +121,9 @@ fn trust_roots(env: Environment<'_>) -> RootCertStore {
     };
     let mut roots = RootCertStore::empty();
     for place in places {
-        if let Ok(certificates) = CertificateDer::pem_file_iter(place) {
+        if let Ok(bundle) = std::fs::read(place) {
             // What cannot be understood cannot be trusted either, and the others still can.
-            roots.add_parsable_certificates(certificates.flatten());
+            roots.add_parsable_certificates(certificates(&bundle));
         }
         if !roots.is_empty() {
             return roots;
@@ -116,6 +131,27 @@ fn trust_roots(env: Environment<'_>) -> RootCertStore {
     }
     tracing::warn!("no trusted certificates were found; set SSL_CERT_FILE to a file of them");
     roots
+}
+
+/// The certificates of a PEM file; what is none is passed over.
+///
+/// A bundle has some 140 of them. The decoder of `rustls-pki-types` reads private keys too and may
+/// not leak them by its timing, which takes more than half of an initialisation for what is public
+/// anyway.
+fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    let mut certificates = Vec::new();
+    let mut encoded: Option<String> = None;
+    for line in String::from_utf8_lossy(pem).lines().map(str::trim_end) {
+        if line == BEGIN {
+            encoded = Some(String::new());
+        } else if line == END {
+            let decoded = encoded.take().and_then(|it| base64::decode(it).ok());
+            certificates.extend(decoded.map(CertificateDer::from));
+        } else if let Some(encoded) = &mut encoded {
+            encoded.push_str(line);
+        }
+    }
+    certificates
 }
 
 impl HttpConnector for Transport {
@@ -173,5 +209,35 @@ fn classified(error: hyper_util::client::legacy::Error) -> ConnectorError {
         // The other side hung up in the middle of its answer.
         () if incomplete => ConnectorError::other(error.into(), Some(ErrorKind::TransientError)),
         () => ConnectorError::other(error.into(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CipherSuite, certificates, crypto, trust_roots};
+
+    #[test]
+    fn certificates_are_found_between_whatever_else_a_bundle_has() {
+        let pem = "# A comment\r\n-----BEGIN CERTIFICATE-----\r\nAAEC\r\nAwQF\r\n\
+                   -----END CERTIFICATE-----\n# Another\n-----BEGIN CERTIFICATE-----\n!\n\
+                   -----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nCQkJ\n\
+                   -----END PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\nBgc=\n\
+                   -----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nCAgI\n";
+        let found: Vec<_> = certificates(pem.as_bytes()).iter().map(|it| it.to_vec()).collect();
+        assert_eq!(found, [vec![0, 1, 2, 3, 4, 5], vec![6, 7]]);
+        assert_eq!(certificates(b"\xFF\xFE"), []);
+    }
+
+    #[test]
+    fn a_bundle_that_is_not_there_trusts_nobody() {
+        let named = |name: &str| (name == "SSL_CERT_FILE").then(|| "/nowhere.pem".to_owned());
+        assert!(trust_roots(&named).is_empty());
+    }
+
+    #[test]
+    fn the_cipher_with_the_fast_hash_is_first_and_none_is_lost() {
+        let suites: Vec<_> = crypto().cipher_suites.iter().map(|it| it.suite()).collect();
+        assert_eq!(suites.first(), Some(&CipherSuite::TLS13_AES_128_GCM_SHA256));
+        assert_eq!(suites.len(), rustls::crypto::ring::default_provider().cipher_suites.len());
     }
 }

@@ -49,10 +49,8 @@ pub(super) fn role(data: &[u8]) -> Verdict {
 
 fn body<T: Decode + Debug + PartialEq>(data: &[u8], check: impl Fn(&T)) -> Verdict {
     let decoded = decode_body::<T>(data);
-    let again = decode_body::<T>(data);
-    match (&decoded, &again) {
-        (Ok((request, document)), Ok((same, _))) => {
-            assert_eq!(request, same, "another value the second time");
+    match &decoded {
+        Ok((request, document)) => {
             check(request);
             let canonical = document.canonical();
             let (same, rewritten) =
@@ -62,11 +60,14 @@ fn body<T: Decode + Debug + PartialEq>(data: &[u8], check: impl Fn(&T)) -> Verdi
             // No address, and so nobody's name as it stands in one.
             assert!(!format!("{request:?}").contains('@'), "Debug shows an address");
         }
-        (Err(violations), Err(same)) => {
-            assert_eq!(violations, same, "other problems the second time");
+        Err(violations) => {
             check_violations(data, violations);
+            // One problem has one order only.
+            if violations.len() > 1 {
+                let same = decode_body::<T>(data).err();
+                assert_eq!(same.as_ref(), Some(violations), "other problems the second time");
+            }
         }
-        _ => panic!("accepted once and refused once"),
     }
     Verdict::accepted(decoded.is_ok())
 }

@@ -1,12 +1,13 @@
 //! Every text that a refusal may say. What is on the list cannot hold anything of the request, so
 //! a text that is not on it is a leak, or a new text that belongs here.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 use users_contract::limits;
 use users_domain::{Action, Status, Violation};
 
 /// The texts, numbers aside.
-static KNOWN: LazyLock<Vec<String>> = LazyLock::new(|| {
+static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let list = |words: Vec<&str>| format!("must be one of {}", words.join(", "));
     let mut known: Vec<String> = FIXED.iter().map(|text| (*text).to_owned()).collect();
     known.extend([

@@ -9,6 +9,7 @@ use crate::http::handler::{
 };
 use crate::http::{App, Handler, respond};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::{
@@ -172,7 +173,8 @@ fn app() -> App {
         cors_allow_origin: "*".to_owned(),
     };
     let store = Store::new(client, "users".to_owned(), Some("idempotency".to_owned()));
-    App::new(store, Arc::new(Fixed), Arc::new(Fixed), config)
+    let telemetry = Telemetry::to("fuzz", Box::new(|_| {}), Box::new(|_| {}));
+    App::new(store, Arc::new(Fixed), Arc::new(Fixed), config, telemetry)
 }
 
 /// Takes every request and answers none.

@@ -21,7 +21,7 @@ pub(super) fn stream_record(data: &[u8]) -> Verdict {
     let mut accepted = !event.records.is_empty();
     for record in event.records {
         match entry_from_image(record.change.new_image) {
-            Ok(entry) => check_entry(&entry),
+            Ok((entry, trace_header)) => check_entry(&entry, trace_header.as_deref()),
             Err(error) => {
                 accepted = false;
                 check_error(&error);
@@ -31,15 +31,18 @@ pub(super) fn stream_record(data: &[u8]) -> Verdict {
     Verdict::accepted(accepted)
 }
 
-fn check_entry(entry: &AuditEntry) {
+fn check_entry(entry: &AuditEntry, trace_header: Option<&str>) {
     let stored = |entry: &AuditEntry| {
-        serde_dynamo::to_item(AuditItem::from_entry(entry)).expect("an entry can be stored")
+        let item = AuditItem::from_entry(entry, trace_header);
+        let image = serde_dynamo::to_item(item).expect("an entry can be stored");
+        let (entry, header) = entry_from_image(image).expect("what was stored can be read");
+        assert_eq!(header.as_deref(), trace_header, "another tracing header than was stored");
+        entry
     };
-    let once = entry_from_image(stored(entry)).expect("what was stored can be read");
+    let once = stored(entry);
     // A time may have been finer than we write it, and years have four digits, so the first time
     // may change it, and no later one.
-    let twice = entry_from_image(stored(&once)).expect("what was stored can be read");
-    assert_eq!(once, twice, "another entry each time");
+    assert_eq!(once, stored(&once), "another entry each time");
     assert_eq!(AuditEntry { at: entry.at, ..once }, *entry, "another entry than was stored");
 
     let detail: Value = serde_json::from_str(&wire::event_json(entry, EVENT_SCHEMA_VERSION))

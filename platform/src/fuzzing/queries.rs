@@ -12,7 +12,7 @@ pub(super) fn list_query(data: &[u8]) -> Verdict {
     match &decoded {
         Ok(query) => {
             check_limit(query.limit);
-            let mut same = vec![pair("limit", query.limit)];
+            let mut same = vec![pair("limit", &query.limit)];
             match &query.filter {
                 Filter::Email(email) => {
                     texts::check_email(email);
@@ -23,7 +23,7 @@ pub(super) fn list_query(data: &[u8]) -> Verdict {
                 Filter::Directory { status, role } => {
                     role.iter().for_each(texts::check_role);
                     same.push(pair("order", query.order.as_str()));
-                    same.extend(status.map(|it| pair("status", it)));
+                    same.extend(status.map(|it| pair("status", &it)));
                     same.extend(role.as_ref().map(|it| pair("role", it)));
                     same.extend(query.cursor.as_ref().map(|it| pair("cursor", it)));
                 }
@@ -43,11 +43,11 @@ pub(super) fn audit_query(data: &[u8]) -> Verdict {
     match &decoded {
         Ok(query) => {
             check_limit(query.limit);
-            let mut same = vec![pair("limit", query.limit), pair("order", query.order.as_str())];
-            same.extend(query.action.map(|it| pair("action", it)));
+            let mut same = vec![pair("limit", &query.limit), pair("order", query.order.as_str())];
+            same.extend(query.action.map(|it| pair("action", &it)));
             same.extend(query.cursor.as_ref().map(|it| pair("cursor", it)));
-            same.extend(query.from.map(|it| pair("from", it)));
-            same.extend(query.to.map(|it| pair("to", it)));
+            same.extend(query.from.map(|it| pair("from", &it)));
+            same.extend(query.to.map(|it| pair("to", &it)));
             if let (Some(from), Some(to)) = (query.from, query.to) {
                 assert!(from <= to, "a range that ends before it begins");
             }
@@ -80,7 +80,7 @@ fn check_violations(pairs: &[(String, String)], violations: &[Violation]) {
     }
 }
 
-fn pair(name: &str, value: impl ToString) -> (String, String) {
+fn pair(name: &str, value: &(impl ToString + ?Sized)) -> (String, String) {
     (name.to_owned(), value.to_string())
 }
 

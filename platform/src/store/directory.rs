@@ -1,8 +1,9 @@
 //! Lists of users by status or role, over the sharded index `directory`.
 //!
 //! An index value is spread over [`SHARDS`] partitions. A page asks all of them at once for about
-//! its share of the page and merges what they give by user id, so it reads about twice what it
-//! returns, not shards × page.
+//! their part of the page and merges what they give by user id, so it reads about twice what it
+//! returns, not partitions × page. How large a part is, is assumed for the first request and known
+//! for later ones, from what the partition has given.
 
 use super::Store;
 use super::failure::{cause, classify};
@@ -67,6 +68,10 @@ impl Indexed for RoleItem {
 /// One partition of the index, as far as it has been read.
 struct Partition<V> {
     key: String,
+    /// The part of the list that it is assumed to hold.
+    assumed: f64,
+    /// What was read of it.
+    given: usize,
     buffer: VecDeque<(UserId, V)>,
     last: Option<Ulid>,
     exhausted: bool,
@@ -76,6 +81,15 @@ impl<V> Partition<V> {
     fn is_dry(&self) -> bool {
         self.buffer.is_empty() && !self.exhausted
     }
+
+    /// The part of the list that it holds, after `merged` users of the list. It is asked for of dry
+    /// partitions, and all that one of these has given is among the users that were merged.
+    fn part(&self, merged: usize) -> f64 {
+        match merged {
+            0 => self.assumed,
+            merged => self.given as f64 / merged as f64,
+        }
+    }
 }
 
 /// Partitions merged into one list by user id.
@@ -83,15 +97,29 @@ struct Merge<'a, T: Indexed> {
     store: &'a Store,
     order: Order,
     partitions: Vec<Partition<T::Value>>,
+    /// Users that were taken.
+    merged: usize,
 }
 
 impl<'a, T: Indexed> Merge<'a, T> {
-    fn new(store: &'a Store, order: Order, after: Option<Ulid>, keys: Vec<String>) -> Self {
-        let partitions = keys
-            .into_iter()
-            .map(|key| Partition { key, buffer: VecDeque::new(), last: after, exhausted: false })
+    /// A list over partitions, each with the part that it is assumed to hold.
+    fn new(
+        store: &'a Store,
+        order: Order,
+        after: Option<Ulid>,
+        partitions: impl Iterator<Item = (String, f64)>,
+    ) -> Self {
+        let partitions = partitions
+            .map(|(key, assumed)| Partition {
+                key,
+                assumed,
+                given: 0,
+                buffer: VecDeque::new(),
+                last: after,
+                exhausted: false,
+            })
             .collect();
-        Self { store, order, partitions }
+        Self { store, order, partitions, merged: 0 }
     }
 
     /// The next `count` of the list; fewer only when it ends.
@@ -126,6 +154,7 @@ impl<'a, T: Indexed> Merge<'a, T> {
                 && taken.last().is_none_or(|(last, _): &(UserId, T::Value)| *last != user.0)
             {
                 taken.push(user);
+                self.merged += 1;
             }
         }
         Ok(taken)
@@ -133,27 +162,35 @@ impl<'a, T: Indexed> Merge<'a, T> {
 
     /// Reads on in every partition that has run dry, all at once.
     async fn fill(&mut self, missing: usize) -> Result<(), Error> {
-        let share = share(missing, self.partitions.len());
-        let (store, order) = (self.store, self.order);
-        try_join_all(
-            self.partitions
-                .iter_mut()
-                .filter(|partition| partition.is_dry())
-                .map(|partition| store.read_partition::<T>(partition, order, share)),
-        )
+        let (store, order, merged) = (self.store, self.order, self.merged);
+        try_join_all(self.partitions.iter_mut().filter(|partition| partition.is_dry()).map(
+            |partition| {
+                let limit = share(missing, partition.part(merged));
+                store.read_partition::<T>(partition, order, limit)
+            },
+        ))
         .await?;
         Ok(())
     }
 }
 
-/// How much of a page of `missing` users to ask one of `partitions` for, so that mostly none of
-/// them runs dry: users fall to partitions at random, so their number has a mean of
-/// `missing / partitions` and a variance a little smaller than that; two deviations on top cover
-/// most pages.
-fn share(missing: usize, partitions: usize) -> usize {
-    let mean = missing.div_ceil(partitions);
-    let margin = 2 * mean.isqrt();
-    (mean + margin).min(missing)
+/// How many users a partition is asked for when `missing` are needed of a list of which it holds a
+/// `part`, so that it mostly does not run dry: users fall to partitions at random, and two standard
+/// deviations above what is expected cover most pages.
+fn share(missing: usize, part: f64) -> usize {
+    let expected = missing as f64 * part;
+    let deviation = (expected * (1.0 - part)).max(0.0).sqrt();
+    ((expected + 2.0 * deviation).ceil() as usize).clamp(1, missing.max(1))
+}
+
+/// The part of a list of several statuses that a status is assumed to be. Most users are active; a
+/// list of which more than a fifth is disabled costs another round trip, not a wrong page.
+fn prevalence(status: Status, statuses: &[Status]) -> f64 {
+    match status {
+        Status::Active | Status::Deleted => 1.0,
+        Status::Disabled if statuses.len() > 1 => 0.2,
+        Status::Disabled => 1.0,
+    }
 }
 
 impl Store {
@@ -178,12 +215,11 @@ impl Store {
     }
 
     async fn by_status(&self, query: &DirectoryQuery, wanted: usize) -> Result<Vec<User>, Error> {
-        let keys = query
-            .statuses
-            .iter()
-            .flat_map(|status| (0..SHARDS).map(|shard| status_partition(*status, shard)))
-            .collect();
-        let mut merge = Merge::<UserItem>::new(self, query.order, query.after, keys);
+        let partitions = query.statuses.iter().flat_map(|status| {
+            let part = prevalence(*status, &query.statuses) / f64::from(SHARDS);
+            (0..SHARDS).map(move |shard| (status_partition(*status, shard), part))
+        });
+        let mut merge = Merge::<UserItem>::new(self, query.order, query.after, partitions);
         Ok(merge.take(wanted).await?.into_iter().map(|(_, user)| user).collect())
     }
 
@@ -193,8 +229,9 @@ impl Store {
         role: &Role,
         wanted: usize,
     ) -> Result<Vec<User>, Error> {
-        let keys = (0..SHARDS).map(|shard| role_partition(role, shard)).collect();
-        let mut merge = Merge::<RoleItem>::new(self, query.order, query.after, keys);
+        let part = 1.0 / f64::from(SHARDS);
+        let partitions = (0..SHARDS).map(|shard| (role_partition(role, shard), part));
+        let mut merge = Merge::<RoleItem>::new(self, query.order, query.after, partitions);
         let mut users = Vec::with_capacity(wanted);
         while users.len() < wanted {
             let missing = wanted - users.len();
@@ -243,6 +280,7 @@ impl Store {
             .map_err(|error| classify("dynamodb:Query", &error))?;
         for item in output.items.unwrap_or_default() {
             partition.buffer.push_back(read_item::<T>(item)?.read()?);
+            partition.given += 1;
         }
         match partition.buffer.back() {
             Some((id, _)) => partition.last = Some(id.ulid()),
@@ -301,14 +339,35 @@ const BATCH_GET_ROUNDS: usize = 5;
 
 #[cfg(test)]
 mod tests {
-    use super::share;
+    use super::{SHARDS, prevalence, share};
+    use users_domain::Status;
+
+    /// What the first requests for a page read at most.
+    fn read(limit: usize, statuses: &[Status]) -> usize {
+        let shards = f64::from(SHARDS);
+        let one = |status| share(limit + 1, prevalence(status, statuses) / shards);
+        statuses.iter().map(|status| usize::from(SHARDS) * one(*status)).sum()
+    }
 
     #[test]
-    fn a_page_reads_about_twice_what_it_returns() {
+    fn a_page_reads_at_most_two_and_a_half_times_what_it_returns() {
         for limit in [25, 50, 100] {
-            let read = 4 * share(limit + 1, 4);
-            assert!(2 * read <= 5 * limit, "{read} for {limit}");
+            for statuses in
+                [&[Status::Active, Status::Disabled][..], &[Status::Disabled], &[Status::Deleted]]
+            {
+                let read = read(limit, statuses);
+                assert!(2 * read <= 5 * limit, "{read} for {limit} of {statuses:?}");
+            }
         }
-        assert_eq!(share(2, 4), 2, "never more than is missing");
+    }
+
+    #[test]
+    fn a_partition_is_asked_for_its_part_and_a_margin() {
+        assert_eq!(share(26, 0.25), 11);
+        assert_eq!(share(101, 0.25), 34);
+        assert_eq!(share(26, 0.05), 4);
+        assert_eq!(share(2, 0.25), 2, "never more than is missing");
+        assert_eq!(share(10, 1.0), 10, "all of it, when it holds the list alone");
+        assert_eq!(share(10, 0.0), 1, "something, when it gave nothing so far");
     }
 }

@@ -6,7 +6,6 @@
 //! They are written before the answer is given, because Lambda may stop the process after it.
 
 use super::Sink;
-use metrique_writer_core::config::AllowSplitEntries;
 use metrique_writer_core::format::Format;
 use metrique_writer_core::unit::NegativeScale;
 use metrique_writer_core::{
@@ -16,16 +15,24 @@ use metrique_writer_format_emf::Emf;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use users_contract::metric::{Metric, MetricUnit, NAMESPACE, OPERATION, Outcome, STACK};
+use users_contract::metric::{METRICS, Metric, MetricUnit, NAMESPACE, OPERATION, OUTCOME, Outcome};
 use users_domain::Timestamp;
 
 /// Writes the metrics of one stack.
 pub(super) struct Metrics {
     stack: String,
-    /// The formatter and what it writes into, kept for its memory.
-    format: Mutex<(Emf, Vec<u8>)>,
+    writing: Mutex<Writing>,
     sink: Sink,
 }
+
+/// What lines are written with, kept for its memory.
+struct Writing {
+    formats: Vec<(Dimensions, Emf)>,
+    lines: Vec<u8>,
+}
+
+/// The keys of a set of dimensions.
+type Dimensions = &'static [&'static str];
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,20 +42,33 @@ impl fmt::Debug for Metrics {
 
 impl Metrics {
     pub(super) fn new(stack: String, sink: Sink) -> Self {
-        let format = Emf::builder(NAMESPACE.to_owned(), vec![vec![STACK.to_owned()]]).build();
-        Self { stack, format: Mutex::new((format, Vec::new())), sink }
+        let mut formats: Vec<(Dimensions, Emf)> = Vec::new();
+        for Metric { dimensions, .. } in METRICS {
+            if formats.iter().all(|(known, _)| known != dimensions) {
+                let keys = dimensions.iter().map(|key| (*key).to_owned()).collect();
+                let format = Emf::builder(NAMESPACE.to_owned(), vec![keys]).build();
+                formats.push((dimensions, format));
+            }
+        }
+        Self { stack, writing: Mutex::new(Writing { formats, lines: Vec::new() }), sink }
     }
 
     /// Writes what was measured. Never fails an invocation: the log says when it could not be done.
     pub(super) fn emit(&self, measured: &Measured<'_>) {
-        let mut locked = self.format.lock().unwrap_or_else(PoisonError::into_inner);
-        let (format, lines) = &mut *locked;
+        let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Writing { formats, lines } = &mut *writing;
         lines.clear();
-        match format.format(&OfStack { stack: &self.stack, measured }, lines) {
-            Ok(()) => (self.sink)(lines),
-            // The error names metrics and never values.
-            Err(error) => tracing::error!(%error, "the metrics of an invocation are lost"),
+        for (dimensions, format) in formats {
+            let line = Line { stack: &self.stack, dimensions, measured };
+            if line.values().next().is_none() {
+                continue;
+            }
+            if let Err(error) = format.format(&line, lines) {
+                // The error names metrics and never values.
+                tracing::error!(%error, "metrics of an invocation are lost");
+            }
         }
+        (self.sink)(lines);
     }
 }
 
@@ -62,19 +82,33 @@ pub(super) struct Measured<'a> {
     pub(super) values: Vec<(Metric, f64)>,
 }
 
-struct OfStack<'a> {
+/// What was measured with one set of dimensions.
+struct Line<'a> {
     stack: &'a str,
+    dimensions: Dimensions,
     measured: &'a Measured<'a>,
 }
 
-impl Entry for OfStack<'_> {
+impl Line<'_> {
+    fn values(&self) -> impl Iterator<Item = &(Metric, f64)> {
+        self.measured.values.iter().filter(|(metric, _)| metric.dimensions == self.dimensions)
+    }
+}
+
+impl Entry for Line<'_> {
     fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
-        writer.config(const { &AllowSplitEntries::new() });
         let millis = u64::try_from(self.measured.at.as_millis()).unwrap_or_default();
         writer.timestamp(time_of(millis));
-        writer.value(STACK, self.stack);
-        for (metric, value) in &self.measured.values {
-            writer.value(metric.name, &Measure { metric, value: *value, of: self.measured });
+        for key in self.dimensions {
+            let value = match *key {
+                OPERATION => self.measured.operation,
+                OUTCOME => self.measured.outcome.as_str(),
+                _ => self.stack,
+            };
+            writer.value(*key, value);
+        }
+        for (metric, value) in self.values() {
+            writer.value(metric.name, &Measure { unit: metric.unit, value: *value });
         }
     }
 }
@@ -83,25 +117,17 @@ fn time_of(millis: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(millis)
 }
 
-struct Measure<'a> {
-    metric: &'a Metric,
+struct Measure {
+    unit: MetricUnit,
     value: f64,
-    of: &'a Measured<'a>,
 }
 
-impl Value for Measure<'_> {
+impl Value for Measure {
     fn write(&self, writer: impl ValueWriter) {
-        let unit = match self.metric.unit {
+        let unit = match self.unit {
             MetricUnit::Count => Unit::Count,
             MetricUnit::Milliseconds => Unit::Second(NegativeScale::Milli),
         };
-        let dimensions = self.metric.dimensions.iter().filter_map(|key| match *key {
-            // That of all lines.
-            STACK => None,
-            OPERATION => Some((*key, self.of.operation)),
-            _ => Some((*key, self.of.outcome.as_str())),
-        });
-        let observation = Observation::Floating(self.value);
-        writer.metric([observation], unit, dimensions, MetricFlags::empty());
+        writer.metric([Observation::Floating(self.value)], unit, [], MetricFlags::empty());
     }
 }

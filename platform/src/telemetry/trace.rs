@@ -47,10 +47,10 @@ impl Tracer {
     }
 
     /// Sends a document.
-    pub(super) fn send(&self, span: &Span<'_>, clock: &dyn Clock, entropy: &dyn Entropy) {
+    pub(super) fn send(&self, span: &Span<'_>, clock: &dyn Clock) {
         let mut packet = Vec::with_capacity(1024);
         packet.extend_from_slice(PACKET_HEADER);
-        let document = span.document(entropy, clock.now(), Instant::now());
+        let document = span.document(clock.now(), Instant::now());
         // Texts and numbers only, which always can be written.
         if serde_json::to_writer(&mut packet, &document).is_ok() {
             (self.0)(&packet);
@@ -192,7 +192,7 @@ struct HttpResponse {
 
 impl<'a> Span<'a> {
     /// The document; `wall` and `now` are the same moment.
-    fn document(&self, entropy: &dyn Entropy, wall: Timestamp, now: Instant) -> Document<'a> {
+    fn document(&self, wall: Timestamp, now: Instant) -> Document<'a> {
         // Since 1970, with fractions; milliseconds fit a double many times over.
         let wall = wall.as_millis() as f64 / 1000.0;
         let seconds =
@@ -219,21 +219,19 @@ impl<'a> Span<'a> {
                 outcome: self.outcome,
                 correlation_id: self.correlation_id,
             },
-            subsegments: self.calls.iter().map(|call| subsegment(call, entropy, seconds)).collect(),
+            subsegments: (self.calls.iter().enumerate())
+                .map(|(number, call)| subsegment(call, child_id(self.id, number), seconds))
+                .collect(),
         }
     }
 }
 
-fn subsegment<'a>(
-    call: &'a Call,
-    entropy: &dyn Entropy,
-    seconds: impl Fn(Instant) -> f64,
-) -> Subsegment<'a> {
+fn subsegment<'a>(call: &'a Call, id: String, seconds: impl Fn(Instant) -> f64) -> Subsegment<'a> {
     // Without an answer nobody knows what became of it.
     let failure = Failure::of(call.status.or(Some(500)));
     Subsegment {
         name: &call.service,
-        id: span_id(entropy),
+        id,
         namespace: "aws",
         start_time: seconds(call.begun),
         end_time: seconds(call.begun + call.took),
@@ -274,6 +272,13 @@ pub(super) fn span_id(entropy: &dyn Entropy) -> String {
     // Whichever half is random.
     let folded = (bits >> 64) as u64 ^ bits as u64;
     format!("{folded:016x}")
+}
+
+/// The id of a part of a document, which need only differ within a trace: it counts on from the
+/// document's, since asking for random bits is a call of the system.
+fn child_id(id: &str, number: usize) -> String {
+    let id = u64::from_str_radix(id, 16).unwrap_or_default();
+    format!("{:016x}", id.wrapping_add(number as u64).wrapping_add(1))
 }
 
 #[cfg(test)]

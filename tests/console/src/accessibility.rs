@@ -3,7 +3,7 @@
 
 use crate::browser::Browser;
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What can have the focus.
 const CONTROLS: &str = "a[href], button, input, select, summary, [tabindex='0']";
@@ -89,9 +89,6 @@ pub(crate) async fn check_focus_is_visible(browser: &Browser) -> Result<()> {
         )
         .await?;
     let width = outline[1].as_f64().context("an outline has no width")?;
-    ensure!(
-        outline[0] != Value::from("none") && width >= 2.0,
-        "the focus is not visible: {outline}"
-    );
+    ensure!(outline[0] != "none" && width >= 2.0, "the focus is not visible: {outline}");
     Ok(())
 }

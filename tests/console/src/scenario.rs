@@ -6,7 +6,7 @@ use crate::stack::Stack;
 use anyhow::{Context, Result, ensure};
 use fantoccini::key::Key;
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const VIEWS: &[&str] = &["calls", "events", "users", "tables", "logs", "alarms"];
 
@@ -157,7 +157,7 @@ async fn pause(browser: &Browser, stack: &Stack, user: &str) -> Result<()> {
     let kept = browser.evaluate_async(asked).await?;
     ensure!(kept == 1, "the stack has kept {kept} requests");
     let text = browser.evaluate(&format!("return {}", row("browser-paused"))).await?;
-    ensure!(text == Value::from(""), "a paused page goes on");
+    ensure!(text == "", "a paused page goes on");
     browser.press(Key::Enter).await?;
     browser.until_text(".calls tbody", "browser-paused").await
 }

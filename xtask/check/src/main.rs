@@ -7,7 +7,7 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use users_check::{Report, Subject, all_rules};
 use users_template::Stage;
@@ -81,8 +81,9 @@ fn checked(arguments: &Arguments) -> Result<Vec<Checked>> {
     if let Some(path) = &arguments.template {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let stages = arguments.stage.as_deref().map(stages).transpose()?.unwrap_or_default();
-        return Ok(vec![check(path.display().to_string(), &text, stages.first())?]);
+        let stage = arguments.stage.as_deref();
+        let stage = stage.map(|name| users_project::stage(None, name)).transpose()?;
+        return Ok(vec![check(path.display().to_string(), &text, stage.as_ref())?]);
     }
     let stages = match &arguments.stage {
         Some(name) => vec![users_project::stage(None, name)?],

@@ -104,13 +104,16 @@ fn relay(records: &[Value]) -> Result<String, Failure> {
 fn aws(endpoint: &str, target: &str, body: &Value) -> Result<Value, Failure> {
     let url = std::env::var(endpoint)?;
     let host = url.strip_prefix("http://").ok_or("not an http endpoint")?;
-    let authorization = "AWS4-HMAC-SHA256 Credential=local/20261122/us-east-1/x/aws4_request, \
-                         SignedHeaders=host, Signature=0";
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={}/20261122/us-east-1/x/aws4_request, SignedHeaders=host, \
+         Signature=0",
+        std::env::var("AWS_ACCESS_KEY_ID")?
+    );
     let headers = [
         ("x-amz-target", target),
         ("content-type", "application/x-amz-json-1.0"),
         ("x-amz-date", "20261122T100000Z"),
-        ("authorization", authorization),
+        ("authorization", authorization.as_str()),
     ];
     let (_, answer) = call(host, "POST", "/", &headers, &body.to_string())?;
     Ok(serde_json::from_str(&answer)?)

@@ -1,12 +1,13 @@
 //! EventBridge: takes `PutEvents` and keeps the events, on file and readable in order.
 
 use crate::data::DataDirectory;
-use crate::faults::{BusFault, Faults};
+use crate::faults::{BusFault, Fault, Faults, around};
 use crate::names::{rfc3339, uuid};
 use crate::observe::{MetricKey, Observed, Series};
-use crate::server::{Answer, Stop, json as json_answer, read_body, serve as serve_http};
+use crate::server::{Answer, Reply, Stop, json as json_answer, read_body, serve as serve_http};
 use crate::template::BusPlan;
 use anyhow::Context;
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -44,8 +45,8 @@ struct State {
     file: File,
     /// Number of the next event, from 1.
     next: u64,
-    /// The latest events.
-    window: VecDeque<Value>,
+    /// The latest events, as they stand in the file: a tree of values would take ten times as much.
+    window: VecDeque<Box<str>>,
 }
 
 /// A page of events.
@@ -80,8 +81,8 @@ impl EventLog {
     /// Up to `limit` events that arrived after number `after`.
     pub(crate) fn page(&self, after: u64, limit: usize) -> anyhow::Result<EventPage> {
         let state = self.lock();
-        let first_kept = state.window.front().and_then(|event| event["seq"].as_u64());
-        let items: Vec<Value> = if first_kept.is_some_and(|first| first > after + 1) {
+        let first_kept = state.next - state.window.len() as u64;
+        let items: Vec<Value> = if first_kept > after.saturating_add(1) {
             let text = std::fs::read_to_string(&self.path).context("cannot read the events")?;
             let skipped = usize::try_from(after).unwrap_or(usize::MAX);
             text.lines()
@@ -90,8 +91,9 @@ impl EventLog {
                 .filter_map(|line| serde_json::from_str(line).ok())
                 .collect()
         } else {
-            let newer = |event: &&Value| event["seq"].as_u64().is_some_and(|seq| seq > after);
-            state.window.iter().filter(newer).take(limit).cloned().collect()
+            let skipped = after.saturating_add(1).saturating_sub(first_kept);
+            let newer = state.window.iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX));
+            newer.take(limit).filter_map(|line| serde_json::from_str(line).ok()).collect()
         };
         let next = items.last().and_then(|event| event["seq"].as_u64()).unwrap_or(after);
         Ok(EventPage { items, next })
@@ -100,14 +102,19 @@ impl EventLog {
     /// The newest `limit` of the latest events that fit, in order of arrival.
     pub(crate) fn latest(&self, limit: usize, fits: impl Fn(&Value) -> bool) -> EventPage {
         let state = self.lock();
-        let newest = state.window.iter().rev().filter(|event| fits(event)).take(limit);
-        let mut items: Vec<Value> = newest.cloned().collect();
+        let parsed = state.window.iter().rev().filter_map(|line| serde_json::from_str(line).ok());
+        let mut items: Vec<Value> = parsed.filter(|event| fits(event)).take(limit).collect();
         items.reverse();
         EventPage { items, next: state.next - 1 }
     }
 
     /// Carries out a call and gives back the status and the body of the answer.
-    fn put_events(&self, request: &[u8], fault: BusFault) -> (StatusCode, Value) {
+    fn put_events(
+        &self,
+        request: &[u8],
+        fault: BusFault,
+        refuses: impl Fn(usize) -> bool,
+    ) -> (StatusCode, Value) {
         if fault == BusFault::Unavailable {
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "InternalException", "Unavailable");
         }
@@ -128,7 +135,8 @@ impl EventLog {
         let now = Timestamp::now();
         for (index, entry) in entries.iter().enumerate() {
             let refused = fault == BusFault::RefuseAll
-                || (fault == BusFault::RefuseSome && index.is_multiple_of(2));
+                || (fault == BusFault::RefuseSome && index.is_multiple_of(2))
+                || refuses(index);
             let judged = match refused {
                 true => Err(("ThrottlingException", "Rate exceeded".to_owned())),
                 false => self.judge(entry, now),
@@ -189,9 +197,10 @@ impl EventLog {
         let mut numbered = Vec::new();
         for (next, mut event) in (state.next..).zip(events) {
             event["seq"] = json!(next);
-            lines.push_str(&event.to_string());
+            let line = event.to_string();
+            lines.push_str(&line);
             lines.push('\n');
-            numbered.push(event);
+            numbered.push(line.into_boxed_str());
         }
         let length = state.file.stream_position()?;
         let written = state.file.write_all(lines.as_bytes()).and_then(|()| state.file.sync_data());
@@ -201,12 +210,8 @@ impl EventLog {
             let _ = state.file.seek(SeekFrom::Start(length));
             return Err(error);
         }
-        for event in numbered {
-            state.next += 1;
-            if state.window.len() == WINDOW {
-                state.window.pop_front();
-            }
-            state.window.push_back(event);
+        for line in numbered {
+            state.keep(line);
         }
         drop(state);
         self.observed.activity.note();
@@ -228,19 +233,23 @@ impl State {
         let complete = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         file.set_len(complete as u64)?;
         file.seek(SeekFrom::End(0))?;
-        let mut window = VecDeque::new();
-        let mut next = 1;
+        let mut state = Self { file, next: 1, window: VecDeque::new() };
         for line in content[..complete].split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
         {
             let event: Value =
                 serde_json::from_slice(line).context("a line of it is not an event")?;
-            if window.len() == WINDOW {
-                window.pop_front();
-            }
-            window.push_back(event);
-            next += 1;
+            state.keep(event.to_string().into_boxed_str());
         }
-        Ok(Self { file, next, window })
+        Ok(state)
+    }
+
+    /// Takes the next event into the window.
+    fn keep(&mut self, line: Box<str>) {
+        self.next += 1;
+        if self.window.len() == WINDOW {
+            self.window.pop_front();
+        }
+        self.window.push_back(line);
     }
 }
 
@@ -261,23 +270,49 @@ pub(crate) async fn start(
     Ok(address)
 }
 
-async fn handle(log: Arc<EventLog>, faults: Arc<Faults>, request: Request<Incoming>) -> Answer {
+async fn handle(log: Arc<EventLog>, faults: Arc<Faults>, request: Request<Incoming>) -> Reply {
     let target = request.headers().get("x-amz-target").cloned();
     if target.is_none_or(|target| target != "AWSEvents.PutEvents") {
         let (status, body) =
             refusal(StatusCode::BAD_REQUEST, "UnknownOperationException", "only PutEvents is here");
-        return json_answer(status, &body);
+        return json_answer(status, &body).into();
     }
+    let call = faults.at_call(request.headers(), "PutEvents");
     let Ok(body) = read_body(request.into_body(), REQUEST_BYTES).await else {
         let (status, body) =
             refusal(StatusCode::PAYLOAD_TOO_LARGE, "ValidationException", "too large");
-        return json_answer(status, &body);
+        return json_answer(status, &body).into();
     };
-    let fault = faults.get().bus;
-    let done = tokio::task::spawn_blocking(move || log.put_events(&body, fault)).await;
+    // A call that was sent is carried out, also when its caller dies meanwhile.
+    let done = tokio::spawn(async move {
+        let apply = |refused| put(Arc::clone(&log), faults.get().bus, refused, body.clone());
+        around(&faults, call, apply, injected).await
+    });
+    done.await.unwrap_or_else(|_| injected(Fault::InternalError).into())
+}
+
+/// Carries out a call, with some entries refused when a fault wants it.
+async fn put(log: Arc<EventLog>, bus: BusFault, refused: Option<Fault>, body: Bytes) -> Answer {
+    let refuses = move |index: usize| match refused {
+        Some(Fault::RefuseFirst) => index == 0,
+        Some(Fault::RefuseSome) => index % 2 == 1,
+        Some(Fault::RefuseAll) => true,
+        _ => false,
+    };
+    let done = tokio::task::spawn_blocking(move || log.put_events(&body, bus, refuses)).await;
     let (status, body) = done.unwrap_or_else(|_| {
         refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalException", "interrupted")
     });
+    json_answer(status, &body)
+}
+
+/// The answer of a fault that is an answer.
+fn injected(fault: Fault) -> Answer {
+    let (status, kind) = match fault {
+        Fault::Throttle => (StatusCode::BAD_REQUEST, "ThrottlingException"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "InternalException"),
+    };
+    let (status, body) = refusal(status, kind, "The call could not be carried out");
     json_answer(status, &body)
 }
 

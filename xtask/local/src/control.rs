@@ -8,18 +8,19 @@ use crate::alarms::Alarms;
 use crate::bus::EventLog;
 use crate::calls;
 use crate::dynamo::{Dynamo, ItemQuery, plain};
-use crate::faults::{FaultSettings, Faults};
+use crate::faults::{FaultSettings, Faults, Placement};
 use crate::lambda::Fleet;
 use crate::observe::{LogSelection, Observed, Page};
 use crate::page;
 use crate::server::{Answer, Stop, json as json_answer, read_body};
-use crate::stream::DeadLetters;
+use crate::stream::{DeadLetters, Progress};
 use anyhow::anyhow;
 use http::header::{CACHE_CONTROL, HeaderName};
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -37,7 +38,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 const ENDPOINTS: &str = "control endpoints: GET console/, health, activity?seen=N&wait=SECONDS, \
     requests, logs, events, calls/{correlation id}, traces, alarms, dead-letters, functions, tables, \
-    tables/{LogicalId}/items, faults; POST faults";
+    tables/{LogicalId}/items, streams, faults, faults/kinds, faults/report, faults/placed/{id}; \
+    POST faults, faults/placed, streams";
 
 /// Everything there is to look into.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ pub(crate) struct Control {
     pub(crate) tables: BTreeMap<String, String>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) events: Arc<EventLog>,
+    pub(crate) streams: Vec<Arc<Progress>>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) observed: Arc<Observed>,
     pub(crate) alarms: Alarms,
@@ -136,13 +139,34 @@ impl Control {
             (&Method::GET, ["tables", table, "items"]) => self.items(table, &query).await?,
             (&Method::GET, ["faults"]) => serde_json::to_value(self.faults.get())?,
             (&Method::POST, ["faults"]) => {
-                let body = read_body(request.into_body(), BODY_BYTES)
-                    .await
-                    .map_err(|_| anyhow!("the body cannot be read"))?;
-                let settings = serde_json::from_slice::<FaultSettings>(&body)
-                    .map_err(|error| Failure::Bad(error.to_string()))?;
+                let settings: FaultSettings = parsed(request).await?;
                 self.faults.set(settings);
                 serde_json::to_value(self.faults.get())?
+            }
+            (&Method::GET, ["faults", "kinds"]) => Faults::kinds(),
+            (&Method::GET, ["faults", "report"]) => self.faults.report(),
+            (&Method::POST, ["faults", "placed"]) => {
+                let placement: Placement = parsed(request).await?;
+                self.faults.place(placement);
+                json!({})
+            }
+            (&Method::GET, ["faults", "placed", id]) => {
+                let unknown = || Failure::Unknown("no fault is placed by this id".to_owned());
+                self.faults.placement(id).ok_or_else(unknown)?
+            }
+            (&Method::POST, ["streams"]) => {
+                let wanted: Value = parsed(request).await?;
+                let Some(hold) = wanted["hold"].as_bool() else {
+                    return Err(Failure::Bad("hold must be true or false".to_owned()));
+                };
+                self.faults.hold_streams(hold);
+                wanted
+            }
+            (&Method::GET, ["streams"]) => {
+                // Whoever asks waits for the end of it.
+                self.dynamo.changes.signal();
+                let streams: Vec<_> = self.streams.iter().map(|it| it.describe()).collect();
+                json!({"items": streams})
             }
             _ => return Err(Failure::Unknown(ENDPOINTS.to_owned())),
         })
@@ -223,6 +247,14 @@ impl Control {
         }
         Ok(answer)
     }
+}
+
+/// The body, as what it is the JSON of.
+async fn parsed<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Failure> {
+    let body = read_body(request.into_body(), BODY_BYTES)
+        .await
+        .map_err(|_| anyhow!("the body cannot be read"))?;
+    serde_json::from_slice(&body).map_err(|error| Failure::Bad(error.to_string()))
 }
 
 /// The page that is asked for: `after=N&limit=M` goes on, `last=M`, or nothing, begins at the end.

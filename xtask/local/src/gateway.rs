@@ -22,7 +22,7 @@ use crate::auth::{Refusal, SignedRequest, Verifier};
 use crate::console::Console;
 use crate::lambda::{Fleet, Function, InvokeError};
 use crate::observe::Observed;
-use crate::server::{Answer, BodyError, json, read_body};
+use crate::server::{Answer, BodyError, HangUp, Reply, json, read_body};
 use crate::template::{ApiPlan, AuthorizationType, Integration, MethodPlan};
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -38,6 +38,9 @@ use std::time::{Duration, Instant};
 
 /// Largest request body, in bytes, as on AWS.
 const PAYLOAD_BYTES: usize = 10 * 1024 * 1024;
+
+/// No kind of gateway response: a test wants the connection to break instead.
+const ANSWER_LOST: &str = "ANSWER_LOST";
 
 /// A REST API that is ready to serve.
 #[derive(Debug)]
@@ -123,13 +126,14 @@ impl Gateway {
     }
 
     /// Answers a request.
-    pub(crate) async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    pub(crate) async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
         let begun = Instant::now();
         let (parts, body) = request.into_parts();
         let body = read_body(body, PAYLOAD_BYTES).await;
         let mut context = Context::new(&self.api, &parts, peer, Timestamp::now());
         let answer = match self.answer(&mut context, &parts, body).await {
             Ok(answer) => answer,
+            Err(error) if error.kind == ANSWER_LOST => return HangUp::Close.into(),
             Err(error) => {
                 if let Some(note) = &error.note {
                     self.console.line("gateway", &format!("{}: {note}", error.kind));
@@ -153,7 +157,7 @@ impl Gateway {
         if self.below_stage(parts.uri.path()).is_some() {
             self.observation.note(context.to_request(), &parts.headers, &answer, begun.elapsed());
         }
-        answer
+        answer.into()
     }
 
     async fn answer(
@@ -194,9 +198,7 @@ impl Gateway {
                 match tokio::time::timeout(*timeout, call).await {
                     Ok(Ok(response)) => proxy::answer(&response),
                     Ok(Err(error)) => Err(invocation_failed(&error)),
-                    Err(_) => {
-                        Err(GatewayError::new("INTEGRATION_TIMEOUT", "Endpoint request timed out"))
-                    }
+                    Err(_) => Err(timed_out()),
                 }
             }
         }
@@ -301,6 +303,10 @@ impl Method {
     }
 }
 
+fn timed_out() -> GatewayError {
+    GatewayError::new("INTEGRATION_TIMEOUT", "Endpoint request timed out")
+}
+
 /// What the caller gets when there is no result: 5xx, and never why.
 fn invocation_failed(error: &InvokeError) -> GatewayError {
     match error {
@@ -312,6 +318,8 @@ fn invocation_failed(error: &InvokeError) -> GatewayError {
         | InvokeError::Crashed(_)
         | InvokeError::TimedOut(_)
         | InvokeError::Init(_) => errors::bad_integration(),
+        InvokeError::GivenUp => timed_out(),
+        InvokeError::AnswerLost => GatewayError::new(ANSWER_LOST, "Connection Lost"),
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) use process::{Endpoints, LIMITS_MEMORY};
 use self::instance::{Instance, Run};
 use self::observation::Observation;
 use crate::console::Console;
+use crate::faults::{Faults, Invocation};
 use crate::observe::{Observed, TraceHeader};
 use crate::server::Stop;
 use crate::template::FunctionPlan;
@@ -53,6 +54,10 @@ pub(crate) enum InvokeError {
     Throttled,
     /// The invocation is larger than Lambda takes.
     TooLarge,
+    /// Whoever invoked has waited long enough, by a fault that a test wanted.
+    GivenUp,
+    /// The result got lost on its way back, by a fault that a test wanted.
+    AnswerLost,
 }
 
 impl fmt::Display for InvokeError {
@@ -64,6 +69,8 @@ impl fmt::Display for InvokeError {
             Self::Init(text) => write!(formatter, "not started: {text}"),
             Self::Throttled => formatter.write_str("all instances of the function are busy"),
             Self::TooLarge => write!(formatter, "the event is over {PAYLOAD_BYTES} bytes"),
+            Self::GivenUp => formatter.write_str("nobody waits for it any more"),
+            Self::AnswerLost => formatter.write_str("the result got lost"),
         }
     }
 }
@@ -81,6 +88,7 @@ pub(crate) struct Function {
     launch: process::Launch,
     console: Console,
     observation: Observation,
+    faults: Arc<Faults>,
     stop: Stop,
     slots: Arc<Semaphore>,
     instances: Mutex<Instances>,
@@ -103,6 +111,7 @@ impl Fleet {
         plans: Vec<FunctionPlan>,
         directory: &Path,
         endpoints: Endpoints,
+        faults: &Arc<Faults>,
         console: &Console,
         observed: &Arc<Observed>,
         stop: &Stop,
@@ -124,6 +133,7 @@ impl Fleet {
                     plan,
                     launch,
                     console: console.clone(),
+                    faults: Arc::clone(faults),
                     stop: stop.clone(),
                     instances: Mutex::default(),
                 }))
@@ -177,9 +187,10 @@ impl Fleet {
         }
     }
 
-    fn instance(&self, function: &str, id: u64) -> Option<Arc<Instance>> {
+    fn instance(&self, function: &str, id: u64) -> Option<(&Faults, Arc<Instance>)> {
         let function = self.functions.iter().find(|known| known.plan.binary == function)?;
-        function.lock().all.get(&id).cloned()
+        let instance = function.lock().all.get(&id).cloned()?;
+        Some((&function.faults, instance))
     }
 }
 
@@ -203,22 +214,34 @@ impl Function {
         trace: TraceHeader,
     ) -> Result<Bytes, InvokeError> {
         let function = Arc::clone(self);
+        let watched = self.faults.begin(&self.plan.binary, &event);
+        let interference = watched.clone();
         let invocation = tokio::spawn(async move {
             let mut noted = function.observation.begin(trace);
-            let result = function.run(event, &mut noted).await;
+            let result = function.run(event, &mut noted, watched.as_ref()).await;
             function.observation.end(noted, result.as_ref().err());
             if let Err(error) = &result {
                 function.console.line(&function.plan.binary, &format!("ERROR {error}"));
             }
             result
         });
-        invocation.await.unwrap_or_else(|error| Err(InvokeError::Crashed(error.to_string())))
+        let Some(interference) = interference else { return joined(invocation.await) };
+        let result = tokio::select! {
+            biased;
+            () = interference.given_up.notified() => Err(InvokeError::GivenUp),
+            result = invocation => joined(result),
+        };
+        match interference.is_answer_lost() {
+            true => Err(InvokeError::AnswerLost),
+            false => result,
+        }
     }
 
     async fn run(
         self: &Arc<Self>,
         event: Bytes,
         noted: &mut observation::Begun,
+        watched: Option<&Arc<Invocation>>,
     ) -> Result<Bytes, InvokeError> {
         if event.len() > PAYLOAD_BYTES {
             return Err(InvokeError::TooLarge);
@@ -238,7 +261,14 @@ impl Function {
                     self.start_instance().await?
                 }
             };
-            match instance.run(event.clone(), &noted.header(), &self.plan).await {
+            if let Some(invocation) = watched {
+                self.faults.hand_over(instance.access_key(), instance.kill_switch(), invocation);
+            }
+            let run = instance.run(event.clone(), &noted.header(), &self.plan, watched).await;
+            if watched.is_some() {
+                self.faults.take_back(instance.access_key());
+            }
+            match run {
                 Run::NotTaken => {}
                 Run::Done(result) => {
                     if !matches!(result, Err(InvokeError::TimedOut(_) | InvokeError::Crashed(_))) {
@@ -283,6 +313,11 @@ impl Function {
         Ok(instance)
     }
 
+    /// The faults that its invocations are subject to.
+    pub(crate) fn faults(&self) -> &Arc<Faults> {
+        &self.faults
+    }
+
     fn describe(&self) -> Value {
         let instances = self.lock();
         let listed: Vec<_> = instances
@@ -303,6 +338,17 @@ impl Function {
     fn lock(&self) -> MutexGuard<'_, Instances> {
         self.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn joined(
+    result: Result<Result<Bytes, InvokeError>, tokio::task::JoinError>,
+) -> Result<Bytes, InvokeError> {
+    result.unwrap_or_else(|error| Err(InvokeError::Crashed(error.to_string())))
+}
+
+/// The access key that an instance signs its calls of AWS with, by which they are told apart.
+fn access_key(binary: &str, instance: u64) -> String {
+    format!("{binary}.{instance}")
 }
 
 /// The address that a function finds its Runtime API at: host, port, and a path that names it.

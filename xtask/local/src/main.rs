@@ -34,6 +34,9 @@ struct Arguments {
     /// A parameter of the template. May be given several times.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
+    /// A variable for the environment of every function. May be given several times.
+    #[arg(long = "function-variable", value_name = "NAME=VALUE", value_parser = parameter)]
+    variables: Vec<(String, String)>,
     /// What to print on stdout when all is up.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -59,7 +62,7 @@ enum Output {
 fn parameter(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .ok_or_else(|| "a parameter is NAME=VALUE".to_owned())
+        .ok_or_else(|| "must be NAME=VALUE".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -93,6 +96,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         region: arguments.region,
         account: arguments.account,
         parameters: arguments.parameters.into_iter().collect(),
+        variables: arguments.variables.into_iter().collect(),
         ..Options::new(arguments.template, arguments.functions)
     };
     let stack = tokio::select! {

@@ -52,6 +52,8 @@ pub struct Options {
     pub account: String,
     /// Values of the template's parameters, by name; the others have their defaults.
     pub parameters: BTreeMap<String, String>,
+    /// Variables that every function gets besides the template's.
+    pub variables: BTreeMap<String, String>,
     /// Whether to keep requests and logs of functions off stderr.
     pub quiet: bool,
 }
@@ -70,6 +72,7 @@ impl Options {
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
             parameters: BTreeMap::new(),
+            variables: BTreeMap::new(),
             quiet: false,
         }
     }
@@ -102,7 +105,10 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         stack_name: STACK_NAME.to_owned(),
         parameters: options.parameters,
     };
-    let plan = template::load(&options.template, surroundings)?;
+    let mut plan = template::load(&options.template, surroundings)?;
+    for function in &mut plan.functions {
+        function.environment.extend(options.variables.clone());
+    }
     // Before anything else is started, so that a port in use is said at once.
     let listener = listen(options.port).await?;
     let address = listener.local_addr().context("cannot open the port")?;
@@ -134,6 +140,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         plan.functions,
         &options.functions,
         endpoints,
+        &faults,
         &console,
         &observed,
         &back_stop,
@@ -145,7 +152,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         Gateway::new(plan.api, &plan.account, &plan.region, verifier, &fleet, &console, &observed)?;
     let dead_letters = Arc::new(DeadLetters::open(&data, &plan.queues, &observed)?);
     tokio::spawn(Arc::clone(&dead_letters).measure(back_stop.clone()));
-    let mut mappings = Vec::new();
+    let (mut mappings, mut streams) = (Vec::new(), Vec::new());
     for mapping in plan.mappings {
         if let Some(target) = &mapping.on_failure
             && !plan.queues.iter().any(|queue| queue.arn == *target)
@@ -167,6 +174,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
             Arc::clone(&dead_letters),
             &console,
         )?;
+        streams.push(mapping.progress());
         mappings.push(tokio::spawn(mapping.run(front_stop.clone())));
     }
     let tables = plan.tables.into_iter().map(|table| (table.logical_id, table.name)).collect();
@@ -175,6 +183,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         tables,
         fleet: Arc::clone(&fleet),
         events,
+        streams,
         dead_letters,
         observed,
         alarms: Alarms::new(plan.alarms),
@@ -188,7 +197,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         async move {
             let (gateway, control) = &*served;
             if request.uri().path().starts_with(control::PREFIX) {
-                control.handle(request, peer).await
+                control.handle(request, peer).await.into()
             } else {
                 gateway.handle(request, peer).await
             }

@@ -16,6 +16,7 @@ use self::retry::{Attempt, Outcome, next_attempts, outcome};
 use crate::console::Console;
 use crate::data::{DataDirectory, write_atomically};
 use crate::dynamo::Dynamo;
+use crate::faults::Fault;
 use crate::lambda::Function;
 use crate::names::{rfc3339, trace_root, uuid};
 use crate::observe::TraceHeader;
@@ -29,10 +30,15 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long to wait for news when nobody signals any: items that expire do not.
 const IDLE: Duration = Duration::from_secs(1);
+/// How often to look whether a stream that is held may go on.
+const HELD: Duration = Duration::from_millis(10);
+/// How much later a late batch is delivered.
+const LATE: Duration = Duration::from_millis(400);
 /// Shortest and longest wait after a failure.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Records read at once.
@@ -57,7 +63,23 @@ pub(crate) struct Mapping {
     function: Arc<Function>,
     checkpoint: Checkpoint,
     dead_letters: Arc<DeadLetters>,
+    progress: Arc<Progress>,
     console: Console,
+}
+
+/// How far a mapping is, for the control endpoint.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    name: String,
+    caught_up: AtomicU64,
+}
+
+impl Progress {
+    /// Counts how often the end of the stream was reached with everything before it done or given
+    /// up on: when it has risen by two, everything from before the first look is.
+    pub(crate) fn describe(&self) -> Value {
+        json!({"name": self.name, "caughtUp": self.caught_up.load(Ordering::SeqCst)})
+    }
 }
 
 /// Where the last record that is done is noted.
@@ -80,6 +102,7 @@ impl Mapping {
     ) -> anyhow::Result<Self> {
         let filters = Filters::new(&plan.filters)
             .with_context(|| format!("in the filters of {}", plan.logical_id))?;
+        let progress = Progress { name: plan.logical_id.clone(), caught_up: AtomicU64::new(0) };
         let checkpoint = Checkpoint::open(&data.file(&format!("{}.json", plan.logical_id)))?;
         Ok(Self {
             plan,
@@ -89,14 +112,26 @@ impl Mapping {
             function,
             checkpoint,
             dead_letters,
+            progress: Arc::new(progress),
             console: console.clone(),
         })
+    }
+
+    /// How far it is, also while it runs.
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Carries records until `stop`.
     pub(crate) async fn run(mut self, mut stop: Stop) {
         let mut failures = 0;
         while !stop.is_set() {
+            if self.function.faults().holds_streams() {
+                tokio::select! {
+                    () = stop.wait() => break,
+                    () = tokio::time::sleep(HELD) => continue,
+                }
+            }
             let wait = match self.step(&mut stop).await {
                 // There may be more at once.
                 Ok(true) => {
@@ -105,6 +140,7 @@ impl Mapping {
                 }
                 Ok(false) => {
                     failures = 0;
+                    self.progress.caught_up.fetch_add(1, Ordering::SeqCst);
                     IDLE
                 }
                 Err(error) => {
@@ -127,6 +163,10 @@ impl Mapping {
         let Some(last_read) = records.last().map(|record| record.sequence_number.clone()) else {
             return Ok(false);
         };
+        // What was written since the stream is held stays for a later batch.
+        if self.function.faults().holds_streams() {
+            return Ok(true);
+        }
         let passing: Vec<_> =
             records.into_iter().filter(|record| self.filters.pass(&record.event)).collect();
         for batch in passing.chunks(self.plan.batch_size) {
@@ -155,7 +195,7 @@ impl Mapping {
                 self.checkpoint.set(&last)?;
                 continue;
             }
-            let outcome = self.invoke(&attempt.records).await;
+            let outcome = self.deliver(&attempt.records).await;
             match outcome {
                 Outcome::Done => self.checkpoint.set(&last)?,
                 Outcome::DoneBefore(index) if index > 0 => {
@@ -198,9 +238,30 @@ impl Mapping {
         Ok(())
     }
 
-    async fn invoke(&self, records: &[Record]) -> Outcome {
-        let events: Vec<_> = records.iter().map(|record| &record.event).collect();
-        let event = Bytes::from(json!({"Records": events}).to_string());
+    /// Gives records to the function, as they come or as a fault wants it.
+    async fn deliver(&self, records: &[Record]) -> Outcome {
+        let event = event_of(records);
+        match self.function.faults().at_delivery(self.function.binary(), &event, records.len()) {
+            Some(Fault::Repeat) => {
+                let _ = self.invoke(records, event.clone()).await;
+                self.invoke(records, event).await
+            }
+            Some(Fault::Split) => {
+                let first = &records[..records.len() / 2];
+                match self.invoke(first, event_of(first)).await {
+                    Outcome::Done => Outcome::DoneBefore(first.len()),
+                    other => other,
+                }
+            }
+            Some(Fault::Late) => {
+                tokio::time::sleep(LATE).await;
+                self.invoke(records, event).await
+            }
+            _ => self.invoke(records, event).await,
+        }
+    }
+
+    async fn invoke(&self, records: &[Record], event: Bytes) -> Outcome {
         if let Some(last) = records.last() {
             // Records have whole seconds.
             let age = Timestamp::now().as_second().saturating_sub(last.created).max(0);
@@ -280,6 +341,12 @@ impl Mapping {
             event,
         })
     }
+}
+
+/// The event that a function gets for records.
+fn event_of(records: &[Record]) -> Bytes {
+    let events: Vec<_> = records.iter().map(|record| &record.event).collect();
+    Bytes::from(json!({"Records": events}).to_string())
 }
 
 struct Page {

@@ -23,7 +23,7 @@ pub(crate) async fn start(observed: Arc<Observed>, mut stop: Stop) -> anyhow::Re
                 received = socket.recv(&mut buffer) => received,
             };
             if let Some(segment) = received.ok().and_then(|length| parse(&buffer[..length])) {
-                observed.traces.push(segment);
+                observed.traces.push(&segment);
             }
         }
     });

@@ -247,6 +247,96 @@ async fn a_held_write_is_done_though_its_function_was_killed() {
     stack.stop().await;
 }
 
+/// Writes an item while one fault is placed at the writing function; the status of the answer, if
+/// there was one, and whether the item is there once nothing is to be done any more.
+async fn write_with_fault(stack: &TestStack, at: &Value, fault: &str) -> (Option<u16>, bool) {
+    let id = format!("{}-{fault}", at.as_str().unwrap_or("call"));
+    stack
+        .place(&json!({
+            "id": id, "function": "fake-echo", "marker": format!("OF#{id}#"), "at": at,
+            "fault": fault
+        }))
+        .await;
+    let body = json!({"do": "write", "pk": "p", "sk": format!("OF#{id}#")}).to_string();
+    let answer = stack.try_post("/items", &body).await;
+    assert_eq!(stack.control(&format!("faults/placed/{id}")).await["fired"], 1, "{id}");
+    let at_rest = async || stack.control("faults/report").await["pending"] == 0;
+    assert!(eventually(at_rest).await, "{id}");
+    let items = stack.control("tables/ItemsTable/items").await;
+    let items = items["items"].as_array().cloned().unwrap_or_default();
+    let is_there = items.iter().any(|item| item["sk"]["S"] == format!("OF#{id}#"));
+    (answer.map(|answer| answer.status.as_u16()), is_there)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_placed_fault_happens_at_its_place_and_is_told() {
+    let stack = Harness::new().start().await;
+    let (call, start, response) = (json!({"call": 1}), json!("start"), json!("response"));
+    for (at, fault, status, is_done) in [
+        (&start, "kill-before", Some(500), false),
+        (&start, "function-timeout", Some(500), false),
+        (&start, "gateway-timeout", Some(500), true),
+        (&call, "kill-before", Some(500), false),
+        (&call, "kill-after", Some(500), true),
+        (&call, "kill-after-answer", Some(500), true),
+        (&call, "kill-then-apply", Some(500), true),
+        (&call, "lose-answer", Some(500), true),
+        (&call, "reset", Some(500), false),
+        (&call, "duplicate", Some(200), true),
+        (&call, "slow", Some(200), true),
+        (&call, "throttle", Some(500), false),
+        (&call, "transaction-conflict", Some(500), false),
+        (&call, "function-timeout", Some(500), false),
+        (&response, "kill-before", Some(500), true),
+        (&response, "kill-after", Some(200), true),
+        (&response, "lose-answer", None, true),
+        (&response, "gateway-timeout", Some(500), true),
+    ] {
+        let came = write_with_fault(&stack, at, fault).await;
+        if fault == "gateway-timeout" {
+            // Nobody waits for the function, which goes on.
+            assert_eq!(came.0, status, "{at} {fault}");
+            continue;
+        }
+        assert_eq!(came, (status, is_done), "{at} {fault}");
+    }
+    let counts = stack.control("faults/report").await["counts"].clone();
+    assert_eq!(counts["call/kill-before"], 1);
+    assert_eq!(counts["response/lose-answer"], 1);
+    // The next invocation is left in peace.
+    write(&stack, "PROFILE").await;
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_repeated_split_or_late_arrives_in_order() {
+    let stack = Harness::new().start().await;
+    for (nth, fault) in ["repeat", "split", "late"].iter().enumerate() {
+        stack.hold_streams(true).await;
+        let (first, second) = (format!("AUDIT#{nth}1"), format!("AUDIT#{nth}2"));
+        write(&stack, &first).await;
+        write(&stack, &second).await;
+        stack
+            .place(&json!({
+                "id": fault, "function": "fake-relay", "marker": first, "at": "delivery",
+                "fault": fault
+            }))
+            .await;
+        stack.hold_streams(false).await;
+        let arrived = async || {
+            let mut seen = events(&stack).await;
+            seen.retain(|sk| *sk == first || *sk == second);
+            match *fault {
+                "repeat" => seen == [first.as_str(), &second, &first, &second],
+                _ => seen == [first.as_str(), &second],
+            }
+        };
+        assert!(eventually(arrived).await, "{fault}: {:?}", events(&stack).await);
+        assert_eq!(stack.control(&format!("faults/placed/{fault}")).await["fired"], 1, "{fault}");
+    }
+    stack.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_are_strict_and_readable() {
     let stack = Harness::new().start().await;

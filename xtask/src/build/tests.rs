@@ -1,6 +1,6 @@
 //! Packing, with programs that nobody had to compile.
 
-use super::{Arch, BUDGET_BYTES, Manifest, over_budget, pack, table};
+use super::{Arch, BUDGET_BYTES, Manifest, functions_in, over_budget, pack, table};
 use std::collections::BTreeSet;
 use std::path::Path;
 use users_project::bundles::MANIFEST;
@@ -26,7 +26,7 @@ fn every_function_has_an_archive_that_is_named_after_its_content() {
     let home = tempfile::tempdir().unwrap();
     programs(home.path());
     let bundles = home.path().join("bundles");
-    let manifest = pack(Arch::Arm64, home.path(), &bundles).unwrap();
+    let manifest = pack(Arch::Arm64, functions_in(home.path()), &bundles).unwrap();
     assert_eq!(manifest.functions.len(), 9);
     let mut expected: BTreeSet<_> = [MANIFEST.to_owned()].into();
     for (function, bundle) in &manifest.functions {
@@ -44,11 +44,11 @@ fn the_same_programs_give_the_same_files_and_another_one_replaces_its_own() {
     let home = tempfile::tempdir().unwrap();
     programs(home.path());
     let bundles = home.path().join("bundles");
-    let before = pack(Arch::X8664, home.path(), &bundles).unwrap();
-    assert_eq!(pack(Arch::X8664, home.path(), &bundles).unwrap(), before);
+    let before = pack(Arch::X8664, functions_in(home.path()), &bundles).unwrap();
+    assert_eq!(pack(Arch::X8664, functions_in(home.path()), &bundles).unwrap(), before);
 
     std::fs::write(home.path().join("users-role-assign").join("bootstrap"), "another").unwrap();
-    let after = pack(Arch::X8664, home.path(), &bundles).unwrap();
+    let after = pack(Arch::X8664, functions_in(home.path()), &bundles).unwrap();
     for (function, bundle) in &after.functions {
         let is_same = before.functions[function] == *bundle;
         assert_eq!(is_same, function != "users-role-assign", "{function}");
@@ -62,7 +62,8 @@ fn a_function_that_was_not_built_is_named() {
     let home = tempfile::tempdir().unwrap();
     programs(home.path());
     std::fs::remove_dir_all(home.path().join("users-list-query")).unwrap();
-    let error = pack(Arch::Arm64, home.path(), &home.path().join("bundles")).unwrap_err();
+    let error =
+        pack(Arch::Arm64, functions_in(home.path()), &home.path().join("bundles")).unwrap_err();
     assert!(error.to_string().contains("users-list-query"), "{error}");
 }
 
@@ -70,7 +71,8 @@ fn a_function_that_was_not_built_is_named() {
 fn what_is_over_the_budget_is_named_with_its_size() {
     let home = tempfile::tempdir().unwrap();
     programs(home.path());
-    let mut manifest = pack(Arch::Arm64, home.path(), &home.path().join("bundles")).unwrap();
+    let mut manifest =
+        pack(Arch::Arm64, functions_in(home.path()), &home.path().join("bundles")).unwrap();
     assert_eq!(over_budget(&manifest), Vec::<String>::new());
     manifest.functions.get_mut("users-list-query").unwrap().bytes = BUDGET_BYTES + BUDGET_BYTES / 2;
     assert_eq!(over_budget(&manifest), ["users-list-query (4.50 MiB)"]);

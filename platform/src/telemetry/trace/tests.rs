@@ -36,7 +36,7 @@ fn document_of(kind: Kind<'_>, status: Option<u16>, call_status: Option<u16>) ->
         calls: &[call],
     };
     let wall = Timestamp::from_millis(1_795_341_600_000);
-    serde_json::to_value(span.document(&SystemEntropy, wall, now)).expect("a document")
+    serde_json::to_value(span.document(wall, now)).expect("a document")
 }
 
 fn document(status: Option<u16>, call_status: Option<u16>) -> Value {

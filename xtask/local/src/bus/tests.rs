@@ -36,7 +36,7 @@ fn entry(number: usize) -> Value {
 }
 
 fn put(log: &EventLog, entries: &[Value], fault: BusFault) -> (StatusCode, Value) {
-    log.put_events(json!({"Entries": entries}).to_string().as_bytes(), fault)
+    log.put_events(json!({"Entries": entries}).to_string().as_bytes(), fault, |_| false)
 }
 
 #[test]

@@ -168,11 +168,11 @@ fn arrange(trace_id: &str, spans: Vec<Span>) -> Waterfall {
         children.entry(parent).or_default().push(span.id.clone());
     }
     let mut rows = Vec::new();
-    let mut waiting = below(&children, None, 0);
+    let mut waiting = below(&children, &None, 0);
     // Spans are taken out as they are shown, so that a circle of parents comes to an end.
     while let Some((id, depth)) = waiting.pop() {
         let Some(span) = by_id.remove(&id) else { continue };
-        waiting.extend(below(&children, Some(id), depth + 1));
+        waiting.extend(below(&children, &Some(id), depth + 1));
         rows.push(Row {
             depth,
             offset_ms: span.start - start,
@@ -188,10 +188,10 @@ fn arrange(trace_id: &str, spans: Vec<Span>) -> Waterfall {
 /// What is right below a span, the last first, with its depth.
 fn below(
     children: &BTreeMap<Option<String>, Vec<String>>,
-    parent: Option<String>,
+    parent: &Option<String>,
     depth: usize,
 ) -> Vec<(String, usize)> {
-    let ids = children.get(&parent).into_iter().flatten();
+    let ids = children.get(parent).into_iter().flatten();
     ids.rev().map(|id| (id.clone(), depth)).collect()
 }
 
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn spans_stand_below_their_parents_in_the_order_of_time() {
         let observed = observed();
-        observed.traces.push(json!({
+        observed.traces.push(&json!({
             "name": "updateUser", "id": "function", "trace_id": "1-a", "parent_id": "lambda",
             "start_time": 1000.002, "end_time": 1000.028, "fault": true,
             "annotations": {"outcome": "service-unavailable"},
@@ -256,7 +256,7 @@ mod tests {
             ]
         }));
         // What the relay does later hangs below a span of the request that caused it.
-        observed.traces.push(json!({
+        observed.traces.push(&json!({
             "name": "publishAudit", "id": "relay", "trace_id": "1-a", "parent_id": "function",
             "start_time": 1000.5, "end_time": 1000.6
         }));
@@ -290,7 +290,7 @@ mod tests {
     fn a_span_whose_parent_is_unknown_stands_by_itself_and_a_circle_ends() {
         let observed = observed();
         for (id, parent) in [("lost", "nobody"), ("a", "b"), ("b", "a"), ("own", "own")] {
-            observed.traces.push(json!({
+            observed.traces.push(&json!({
                 "name": id, "id": id, "trace_id": "1-a", "parent_id": parent,
                 "start_time": 1001, "end_time": 1002
             }));

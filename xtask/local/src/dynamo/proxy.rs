@@ -1,10 +1,10 @@
 //! The DynamoDB endpoint that functions see: passes calls on to the database, tells when something
-//! was written, and is slow or in conflict when a test wants it.
+//! was written, and does what a test wants to go wrong.
 
 use super::observation;
-use crate::faults::Faults;
+use crate::faults::{Fault, Faults, around};
 use crate::observe::Observed;
-use crate::server::{Answer, BodyError, Stop, answer, read_body, serve as serve_http};
+use crate::server::{Answer, BodyError, Reply, Stop, answer, read_body, serve as serve_http};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
@@ -67,32 +67,48 @@ pub(super) async fn serve(
             let body = match read_body(body, REQUEST_BYTES).await {
                 Ok(body) => body,
                 Err(BodyError::TooLarge) => {
-                    return error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge");
+                    return error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge").into();
                 }
                 Err(BodyError::Broken) => {
-                    return error(StatusCode::BAD_REQUEST, "SerializationException");
+                    return error(StatusCode::BAD_REQUEST, "SerializationException").into();
                 }
             };
             // A call that was sent is carried out, also when its caller dies meanwhile.
             let call = tokio::spawn(async move {
                 let (operation, request) = (operation_of(&parts.headers), body.clone());
-                let answer = proxy.call(parts.method, parts.headers, body).await;
-                observation::note(&observed, &operation, &request, &answer).await;
-                answer
+                let reply = proxy.call(parts.method, parts.headers, body).await;
+                if let Reply::Answer(answer) = &reply {
+                    observation::note(&observed, &operation, &request, answer).await;
+                }
+                reply
             });
-            call.await.unwrap_or_else(|_| unavailable())
+            call.await.unwrap_or_else(|_| unavailable().into())
         }
     })
     .await;
 }
 
 impl Proxy {
-    async fn call(&self, method: http::Method, mut headers: HeaderMap, body: Bytes) -> Answer {
+    async fn call(&self, method: http::Method, headers: HeaderMap, body: Bytes) -> Reply {
         let operation = operation_of(&headers);
-        let faults = self.faults.get().dynamodb;
         if operation == "TransactWriteItems" && self.faults.cancels_transaction() {
-            return conflict(&body);
+            return cancelled(&body, &["TransactionConflict"]).into();
         }
+        let call = self.faults.at_call(&headers, &operation);
+        let apply =
+            |_| self.apply(method.clone(), headers.clone(), body.clone(), operation.as_str());
+        around(&self.faults, call, apply, |fault| refusal(fault, &operation, &body)).await
+    }
+
+    /// Passes a call on to the database.
+    async fn apply(
+        &self,
+        method: http::Method,
+        mut headers: HeaderMap,
+        body: Bytes,
+        operation: &str,
+    ) -> Answer {
+        let faults = self.faults.get().dynamodb;
         hold(faults.delay_ms).await;
         for name in [HOST, CONTENT_LENGTH, TRANSFER_ENCODING] {
             headers.remove(name);
@@ -111,7 +127,7 @@ impl Proxy {
             Ok(response) => collect(response).await,
             Err(_) => unavailable(),
         };
-        if !is_read(&operation) {
+        if !is_read(operation) {
             self.changes.signal();
         }
         hold(faults.reply_delay_ms).await;
@@ -147,19 +163,33 @@ pub(super) fn is_read(operation: &str) -> bool {
     )
 }
 
-/// The first member of the transaction conflicts with another transaction, the others do not.
-fn conflict(body: &[u8]) -> Answer {
+/// The answer of a fault that is an answer.
+fn refusal(fault: Fault, operation: &str, body: &[u8]) -> Answer {
+    let refused = |kind| error(StatusCode::BAD_REQUEST, kind);
+    let is_transaction = operation == "TransactWriteItems";
+    match fault {
+        Fault::Throttle => refused("ThrottlingException"),
+        Fault::ProvisionedThroughputExceeded => refused("ProvisionedThroughputExceededException"),
+        Fault::TransactionInProgress => refused("TransactionInProgressException"),
+        Fault::TransactionConflict if !is_transaction => refused("TransactionConflictException"),
+        Fault::TransactionConflict => cancelled(body, &["TransactionConflict"]),
+        Fault::TransactionConflictEverywhere => cancelled(body, &["TransactionConflict"; 100]),
+        Fault::TransactionThrottled => cancelled(body, &["ThrottlingError"]),
+        _ => unavailable(),
+    }
+}
+
+/// The transaction is cancelled for these reasons, one for each of its first members; the others
+/// have none.
+fn cancelled(body: &[u8], codes: &[&str]) -> Answer {
     let members = serde_json::from_slice::<Value>(body)
         .ok()
         .and_then(|request| request["TransactItems"].as_array().map(Vec::len))
         .unwrap_or(1);
     let reasons: Vec<_> = (0..members)
-        .map(|index| match index {
-            0 => json!({
-                "Code": "TransactionConflict",
-                "Message": "Transaction is ongoing for the item"
-            }),
-            _ => json!({"Code": "None"}),
+        .map(|index| match codes.get(index) {
+            Some(code) => json!({"Code": code, "Message": "The transaction could not be done"}),
+            None => json!({"Code": "None"}),
         })
         .collect();
     let codes: Vec<_> = reasons.iter().filter_map(|reason| reason["Code"].as_str()).collect();

@@ -1,13 +1,14 @@
 //! One instance of a function: a process, and the invocation it has.
 
 use super::InvokeError;
+use crate::faults::Invocation;
 use crate::names::uuid;
 use crate::observe::TraceHeader;
 use crate::template::FunctionPlan;
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -45,11 +46,12 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Instance {
     pid: Option<u32>,
+    access_key: String,
     work: mpsc::UnboundedSender<Work>,
     inbox: tokio::sync::Mutex<mpsc::UnboundedReceiver<Work>>,
     current: Mutex<Option<Current>>,
     phase: watch::Sender<Phase>,
-    kill: Notify,
+    kill: Arc<Notify>,
     lines: Mutex<VecDeque<String>>,
     /// The request id and the trace id of the latest invocation.
     latest: Mutex<Option<(String, String)>>,
@@ -63,15 +65,16 @@ struct Current {
 }
 
 impl Instance {
-    pub(super) fn new(pid: Option<u32>) -> Self {
+    pub(super) fn new(pid: Option<u32>, access_key: String) -> Self {
         let (work, inbox) = mpsc::unbounded_channel();
         Self {
             pid,
+            access_key,
             work,
             inbox: tokio::sync::Mutex::new(inbox),
             current: Mutex::default(),
             phase: watch::Sender::new(Phase::Starting),
-            kill: Notify::new(),
+            kill: Arc::new(Notify::new()),
             lines: Mutex::default(),
             latest: Mutex::default(),
         }
@@ -79,6 +82,16 @@ impl Instance {
 
     pub(super) fn pid(&self) -> Option<u32> {
         self.pid
+    }
+
+    /// What it signs its calls of AWS with.
+    pub(super) fn access_key(&self) -> &str {
+        &self.access_key
+    }
+
+    /// Ends the process when it is notified.
+    pub(super) fn kill_switch(&self) -> &Arc<Notify> {
+        &self.kill
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -114,7 +127,13 @@ impl Instance {
     }
 
     /// Gives the instance an invocation and waits for the end of it.
-    pub(super) async fn run(&self, event: Bytes, trace: &TraceHeader, plan: &FunctionPlan) -> Run {
+    pub(super) async fn run(
+        &self,
+        event: Bytes,
+        trace: &TraceHeader,
+        plan: &FunctionPlan,
+        watched: Option<&Arc<Invocation>>,
+    ) -> Run {
         let timeout = Duration::from_secs(plan.timeout_seconds);
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let request_id = uuid();
@@ -137,10 +156,23 @@ impl Instance {
         };
         // The other end lives in `self`, so this cannot fail.
         let _ = self.work.send(work);
-        match tokio::time::timeout(timeout, result).await {
-            Ok(Ok(run)) => run,
-            Ok(Err(_)) => Run::Done(Err(InvokeError::Crashed("it was dropped".to_owned()))),
-            Err(_) => {
+        let over = async {
+            match watched {
+                Some(invocation) => {
+                    tokio::select! {
+                        () = invocation.timed_out.notified() => {}
+                        () = tokio::time::sleep(timeout) => {}
+                    }
+                }
+                None => tokio::time::sleep(timeout).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            run = result => run.unwrap_or_else(|_| {
+                Run::Done(Err(InvokeError::Crashed("it was dropped".to_owned())))
+            }),
+            () = over => {
                 self.kill();
                 Run::Done(Err(InvokeError::TimedOut(plan.timeout_seconds)))
             }

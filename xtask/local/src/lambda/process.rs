@@ -1,7 +1,7 @@
 //! Starting and watching the process of an instance.
 
 use super::instance::Instance;
-use super::runtime_api_address;
+use super::{access_key, runtime_api_address};
 use crate::console::Console;
 use crate::observe::{LogRecord, Observed};
 use crate::server::Stop;
@@ -81,6 +81,7 @@ impl Launch {
         command
             .env_clear()
             .envs(&self.environment)
+            .env("AWS_ACCESS_KEY_ID", access_key(&self.binary, id))
             .env("AWS_LAMBDA_LOG_STREAM_NAME", &log_stream)
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api_address(self.runtime_api, &self.binary, id))
             .stdin(Stdio::null())
@@ -94,7 +95,7 @@ impl Launch {
             .spawn()
             .map_err(|error| format!("{} cannot be run: {error}", self.path.display()))?;
         limit_memory(&child, self.memory_bytes);
-        let instance = Arc::new(Instance::new(child.id()));
+        let instance = Arc::new(Instance::new(child.id(), access_key(&self.binary, id)));
         let readers = [
             child.stdout.take().map(|pipe| self.read(pipe, &instance, &log_stream, console)),
             child.stderr.take().map(|pipe| self.read(pipe, &instance, &log_stream, console)),
@@ -179,7 +180,6 @@ fn environment(plan: &FunctionPlan, endpoints: &Endpoints) -> BTreeMap<String, S
     set("AWS_REGION", endpoints.region.clone());
     set("AWS_DEFAULT_REGION", endpoints.region.clone());
     // Nothing behind the endpoints checks these.
-    set("AWS_ACCESS_KEY_ID", "local".to_owned());
     set("AWS_SECRET_ACCESS_KEY", "local".to_owned());
     set("AWS_SESSION_TOKEN", "local".to_owned());
     set("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{}", endpoints.dynamodb));

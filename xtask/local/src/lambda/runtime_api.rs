@@ -3,16 +3,23 @@
 //! One listener serves all instances; the path begins with the function and the instance, which
 //! each process has in its `AWS_LAMBDA_RUNTIME_API`.
 
+use super::instance::Instance;
 use super::{Fleet, InvokeError, PAYLOAD_BYTES};
-use crate::server::{Answer, BodyError, Stop, answer, json, read_body, serve as serve_http};
+use crate::faults::{Fault, Faults, Place, kill_the_stack};
+use crate::server::{
+    Answer, BodyError, HangUp, Reply, Stop, answer, json, read_body, serve as serve_http,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 const PREFIX: &str = "2018-06-01/runtime";
+/// Long enough for a killed process to be gone.
+const GONE: Duration = Duration::from_millis(100);
 
 /// Serves the Runtime API until `stop`.
 pub(super) async fn serve(listener: TcpListener, stop: Stop, fleet: Arc<Fleet>) {
@@ -25,21 +32,22 @@ pub(super) async fn serve(listener: TcpListener, stop: Stop, fleet: Arc<Fleet>) 
     .await;
 }
 
-async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Answer {
+async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Reply {
     let path = request.uri().path().trim_start_matches('/').to_owned();
     let mut parts = path.splitn(3, '/');
     let instance = match (parts.next(), parts.next().and_then(|id| id.parse().ok())) {
         (Some(function), Some(id)) => fleet.instance(function, id),
         _ => None,
     };
-    let (Some(instance), Some(call)) =
+    let (Some((faults, instance)), Some(call)) =
         (instance, parts.next().and_then(|rest| rest.strip_prefix(PREFIX)))
     else {
-        return refusal(StatusCode::NOT_FOUND, "InvalidPath");
+        return refusal(StatusCode::NOT_FOUND, "InvalidPath").into();
     };
     let segments: Vec<_> = call.trim_start_matches('/').split('/').collect();
     match (request.method(), segments.as_slice()) {
         (&Method::GET, ["invocation", "next"]) => match instance.next().await {
+            Some(_) if fails_at_start(faults, &instance) => return HangUp::Close.into(),
             Some(work) => {
                 let mut reply = answer(StatusCode::OK, "application/json", work.event);
                 let headers = reply.headers_mut();
@@ -62,20 +70,15 @@ async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Answer {
                 }
                 // The process is about to end, or tries again.
                 Err(BodyError::Broken) => {
-                    return refusal(StatusCode::BAD_REQUEST, "InvalidRequest");
+                    return refusal(StatusCode::BAD_REQUEST, "InvalidRequest").into();
                 }
             };
-            match instance.finish(request_id, result) {
-                true => json(status, &json!({"status": "OK"})),
-                false => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
-            }
+            return finish(faults, &instance, request_id, status, result).await;
         }
         (&Method::POST, ["invocation", request_id, "error"]) => {
             let error = reported_error(request).await;
-            match instance.finish(request_id, Err(InvokeError::Function(error))) {
-                true => json(StatusCode::ACCEPTED, &json!({"status": "OK"})),
-                false => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
-            }
+            let result = Err(InvokeError::Function(error));
+            return finish(faults, &instance, request_id, StatusCode::ACCEPTED, result).await;
         }
         (&Method::POST, ["init", "error"]) => {
             let error = reported_error(request).await;
@@ -85,6 +88,93 @@ async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Answer {
         }
         _ => refusal(StatusCode::NOT_FOUND, "InvalidPath"),
     }
+    .into()
+}
+
+/// Takes the result of an invocation, as far as a fault lets it.
+async fn finish(
+    faults: &Faults,
+    instance: &Instance,
+    request_id: &str,
+    status: StatusCode,
+    result: Result<Bytes, InvokeError>,
+) -> Reply {
+    let end = end(faults, instance);
+    if end == End::Refuse {
+        return gone().await;
+    }
+    let accepted = instance.finish(request_id, result);
+    match end {
+        End::AcceptAndKill => {
+            instance.kill();
+            return gone().await;
+        }
+        End::AcceptAndKillStack => kill_the_stack(),
+        End::Accept | End::Refuse => {}
+    }
+    match accepted {
+        true => json(status, &json!({"status": "OK"})),
+        false => refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"),
+    }
+    .into()
+}
+
+/// Lets go wrong what is to go wrong when a process takes an invocation. True when it does not get
+/// the event.
+fn fails_at_start(faults: &Faults, instance: &Instance) -> bool {
+    let Some(invocation) = faults.invocation(instance.access_key()) else { return false };
+    match faults.at_step(&invocation, Place::Start) {
+        Some(Fault::KillBefore) => invocation.kill(),
+        Some(Fault::FunctionTimeout) => invocation.time_out(),
+        Some(Fault::StackKillBefore) => kill_the_stack(),
+        Some(Fault::GatewayTimeout) => {
+            invocation.given_up.notify_one();
+            return false;
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// What becomes of a response that a process has posted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    Accept,
+    AcceptAndKill,
+    AcceptAndKillStack,
+    Refuse,
+}
+
+/// Lets go wrong what is to go wrong at a response.
+fn end(faults: &Faults, instance: &Instance) -> End {
+    let Some(invocation) = faults.invocation(instance.access_key()) else { return End::Accept };
+    if invocation.is_doomed() {
+        invocation.kill();
+        return End::Refuse;
+    }
+    match faults.at_step(&invocation, Place::Response) {
+        Some(Fault::KillBefore) => invocation.kill(),
+        Some(Fault::FunctionTimeout) => invocation.time_out(),
+        Some(Fault::StackKillBefore) => kill_the_stack(),
+        Some(Fault::StackKillAfter) => return End::AcceptAndKillStack,
+        Some(Fault::KillAfter) => return End::AcceptAndKill,
+        Some(Fault::LoseAnswer) => {
+            invocation.lose_answer();
+            return End::Accept;
+        }
+        Some(Fault::GatewayTimeout) => {
+            invocation.given_up.notify_one();
+            return End::Accept;
+        }
+        _ => return End::Accept,
+    }
+    End::Refuse
+}
+
+/// Nothing is said to a process that is about to be gone.
+async fn gone() -> Reply {
+    tokio::time::sleep(GONE).await;
+    HangUp::Close.into()
 }
 
 /// `type: message` of a reported error.

@@ -151,8 +151,11 @@ fn metric_rule(template: &Template, id: &str) -> anyhow::Result<MetricRule> {
     })
 }
 
-/// The expression that is returned, and the metrics it is over.
-fn math(members: &[Value]) -> anyhow::Result<(String, Vec<(String, Query)>, u64)> {
+/// Metrics by their name in an expression.
+type Queries = Vec<(String, Query)>;
+
+/// The expression that is returned, the metrics it is over, and their period in seconds.
+fn math(members: &[Value]) -> anyhow::Result<(String, Queries, u64)> {
     let mut expressions = Vec::new();
     let mut queries = Vec::new();
     let mut periods = Vec::new();

@@ -10,7 +10,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use local_stack::{DataLocation, Options, Stack};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -148,6 +148,22 @@ impl TestStack {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
+        self.try_call_as((id, secret), method, path, headers, body).await.unwrap()
+    }
+
+    /// A call signed by `test` with a body; nothing when the connection ends without an answer.
+    pub(crate) async fn try_post(&self, path: &str, body: &str) -> Option<Answer> {
+        self.try_call_as(("test", "test"), "POST", path, &[], body).await
+    }
+
+    async fn try_call_as(
+        &self,
+        (id, secret): (&str, &str),
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Option<Answer> {
         let url = format!("{}{path}", self.stack.url());
         let identity = Credentials::new(id, secret, None, None, "test").into();
         let params = v4::SigningParams::builder()
@@ -169,7 +185,7 @@ impl TestStack {
         let (instructions, _) = sign(signable, &params).unwrap().into_parts();
         let mut request = request(method, &url, headers, body);
         instructions.apply_to_request_http1x(&mut request);
-        self.send(request).await
+        self.try_send(request).await
     }
 
     /// A call without a signature.
@@ -201,6 +217,21 @@ impl TestStack {
         self.send(request("POST", &url, &[], &faults.to_string())).await
     }
 
+    /// Lets streams deliver nothing, or go on.
+    pub(crate) async fn hold_streams(&self, hold: bool) {
+        let url = format!("{}/streams", self.stack.control_url());
+        let body = json!({"hold": hold}).to_string();
+        let answer = self.send(request("POST", &url, &[], &body)).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+
+    /// Places a fault.
+    pub(crate) async fn place(&self, placement: &Value) {
+        let url = format!("{}/faults/placed", self.stack.control_url());
+        let answer = self.send(request("POST", &url, &[], &placement.to_string())).await;
+        assert_eq!(answer.status, StatusCode::OK, "{placement}");
+    }
+
     /// Sets faults.
     pub(crate) async fn set_faults(&self, faults: &Value) {
         assert_eq!(self.post_faults(faults).await.status, StatusCode::OK);
@@ -218,9 +249,14 @@ impl TestStack {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
-        let (parts, body) = self.client.request(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, body }
+        self.try_send(request).await.unwrap()
+    }
+
+    /// Sends a request; nothing when the connection ends without an answer.
+    async fn try_send(&self, request: Request<Full<Bytes>>) -> Option<Answer> {
+        let (parts, body) = self.client.request(request).await.ok()?.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Answer { status: parts.status, headers: parts.headers, body })
     }
 }
 

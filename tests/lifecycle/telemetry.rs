@@ -1,0 +1,132 @@
+//! What real functions write and send: in the formats that CloudWatch and X-Ray publish, and none
+//! of it with personal data.
+//!
+//! The lines and documents stay in `target/tmp/telemetry`, for readers that others wrote.
+
+use crate::functions::Functions;
+use crate::stack::{Launch, Stack};
+use http::Method;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use users_contract::metric::{NAMESPACE, OPERATION};
+use users_contract::{OPERATIONS, RELAY};
+use users_tests::{id_of, telemetry};
+
+/// How long lines may take to get from a function to the file.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What stands for personal data. Every value that is sent begins with it.
+const MARK: &str = "zqmark";
+
+/// Sends marked data to every operation, for a success and for a refusal of each.
+async fn marked_calls(stack: &Stack) {
+    let registration = json!({
+        "email": format!("{MARK}@example.com"),
+        "displayName": format!("{MARK} name"),
+        "attributes": {"team": format!("{MARK} value")},
+        "roles": ["admin"],
+    });
+    let user = stack.call(Method::POST, "/users").json(&registration);
+    let keyed = user.clone().header("Idempotency-Key", format!("{MARK}-key"));
+    let user_id = id_of(&stack.json(keyed.clone()).await).to_owned();
+    let path = format!("/users/{user_id}");
+    let call = |method: Method, rest: &str| stack.call(method, &format!("{path}{rest}"));
+    let patch = json!({"givenName": format!("{MARK} patch")});
+    let disable = json!({"status": "disabled", "reason": format!("{MARK} reason")});
+    for success in [
+        keyed,
+        call(Method::GET, ""),
+        call(Method::PATCH, "").json(&patch),
+        call(Method::PUT, "/status").json(&disable),
+        call(Method::POST, "/roles").json(&json!({"role": "editor"})),
+        call(Method::DELETE, "/roles/admin"),
+        stack.call(Method::GET, "/users").query("email", &format!("{MARK}@example.com")),
+        call(Method::GET, "/audit"),
+    ] {
+        stack.json(success).await;
+    }
+    let wrong = json!({"email": MARK, "displayName": MARK, "givenName": format!("{MARK}\u{7}")});
+    for refusal in [
+        user,
+        stack.call(Method::GET, &format!("/users/{MARK}")),
+        call(Method::PATCH, "").json(&wrong),
+        call(Method::PUT, "/status").json(&json!({"status": MARK})),
+        call(Method::POST, "/roles").json(&json!({"role": format!("{MARK} role")})),
+        call(Method::DELETE, &format!("/roles/{MARK}")),
+        stack.call(Method::GET, "/users").query("email", MARK),
+        call(Method::GET, "/audit").query("from", MARK),
+    ] {
+        let status = refusal.send().await.unwrap().status;
+        assert!(status.is_client_error(), "{status}");
+    }
+}
+
+/// The lines of metrics among what the functions wrote.
+fn metrics(lines: &[Value]) -> Vec<&Value> {
+    lines.iter().filter(|line| line.get("_aws").is_some()).collect()
+}
+
+/// The operations that lines of metrics are of.
+fn measured(lines: &[Value]) -> BTreeSet<&str> {
+    metrics(lines).iter().filter_map(|line| line[OPERATION].as_str()).collect()
+}
+
+fn all_operations() -> BTreeSet<&'static str> {
+    OPERATIONS.iter().map(|operation| operation.id).chain([RELAY.id]).collect()
+}
+
+/// Waits until every function has measured something and the relay has sent a segment.
+async fn complete(functions: &Functions, stack: &Stack) -> (Vec<Value>, Vec<Value>) {
+    let begun = Instant::now();
+    loop {
+        let (lines, documents) = (functions.recorded(), stack.traces().await);
+        let relayed = documents.iter().any(|document| document["name"] == RELAY.function);
+        if relayed && measured(&lines) == all_operations() {
+            return (lines, documents);
+        }
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "only {:?} measured anything; the relay went on with a trace: {relayed}",
+            measured(&lines)
+        );
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn keep(name: &str, values: &[&Value]) {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("telemetry");
+    std::fs::create_dir_all(&directory).unwrap();
+    let mut text = String::new();
+    for value in values {
+        writeln!(text, "{value}").unwrap();
+    }
+    std::fs::write(directory.join(name), text).unwrap();
+}
+
+#[tokio::test]
+async fn real_functions_tell_no_personal_data_in_published_formats() {
+    let functions = Functions::recording();
+    let stack = Launch::new().functions(functions.path()).start().await;
+    marked_calls(&stack).await;
+    let (lines, documents) = complete(&functions, &stack).await;
+    let metrics = metrics(&lines);
+    keep("metrics.jsonl", &metrics);
+    keep("segments.jsonl", &documents.iter().collect::<Vec<_>>());
+
+    for (what, told) in [("a line", &lines), ("a trace", &documents)] {
+        for value in told {
+            assert!(!value.to_string().contains(MARK), "{what} has marked data: {value}");
+        }
+    }
+    for line in &metrics {
+        assert_eq!(telemetry::metric_problems(line), Vec::<String>::new(), "{line}");
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], NAMESPACE);
+    }
+    for document in &documents {
+        assert_eq!(telemetry::document_problems(document), Vec::<String>::new(), "{document}");
+    }
+}

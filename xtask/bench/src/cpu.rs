@@ -1,0 +1,84 @@
+//! The CPU that a function gets: all of a core, or the share that Lambda gives 256 MB.
+//!
+//! The share is a quota of the kernel's scheduler (a control group of either version), with the
+//! period of 20 ms that Lambda is seen to use: in every 20 ms a function may run for 2.9.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How long a period of the scheduler is, in microseconds.
+const PERIOD_US: u64 = 20_000;
+/// What 256 MB may run in a period: Lambda gives 1769 MB one core.
+const QUOTA_US: u64 = PERIOD_US * 256 / 1769;
+
+/// A CPU setting.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Cpu {
+    /// All of a core.
+    Full,
+    /// What Lambda gives 256 MB.
+    Share256,
+}
+
+impl Cpu {
+    /// For people.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full CPU",
+            Self::Share256 => "256 MB share",
+        }
+    }
+}
+
+/// A control group with the quota, which is removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    group: PathBuf,
+}
+
+impl Share {
+    /// Makes the group.
+    ///
+    /// # Errors
+    /// When this system does not let us; the text says what is missing.
+    pub(crate) fn new() -> Result<Self> {
+        let name = format!("users-bench-{}", std::process::id());
+        let first = Path::new("/sys/fs/cgroup/cpu");
+        if first.join("cpu.cfs_quota_us").exists() {
+            let share = Self::made(first.join(name))?;
+            share.set("cpu.cfs_period_us", &PERIOD_US.to_string())?;
+            share.set("cpu.cfs_quota_us", &QUOTA_US.to_string())?;
+            return Ok(share);
+        }
+        let share = Self::made(Path::new("/sys/fs/cgroup").join(name))?;
+        share.set("cpu.max", &format!("{QUOTA_US} {PERIOD_US}"))?;
+        Ok(share)
+    }
+
+    fn made(group: PathBuf) -> Result<Self> {
+        fs::create_dir(&group).with_context(|| {
+            format!("cannot make the control group {} (root can)", group.display())
+        })?;
+        Ok(Self { group })
+    }
+
+    /// Puts a process under the quota.
+    pub(crate) fn add(&self, process: u32) -> Result<()> {
+        self.set("cgroup.procs", &process.to_string())
+    }
+
+    fn set(&self, file: &str, value: &str) -> Result<()> {
+        let path = self.group.join(file);
+        fs::write(&path, value).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        // It is empty by now; left behind, it would do no harm.
+        let _ = fs::remove_dir(&self.group);
+    }
+}

@@ -1,0 +1,272 @@
+//! One execution environment: a function's process, and the Runtime API that it talks to.
+
+use crate::cpu::Share;
+use crate::endpoint::{Asked, Endpoint};
+use crate::engine::{IDEMPOTENCY, USERS};
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc};
+
+/// Longest wait for anything a function does; under a profiler it takes seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What to start a function with.
+#[derive(Clone)]
+pub(crate) struct Launch {
+    /// Its program.
+    pub(crate) program: PathBuf,
+    /// What runs the program, such as a profiler with its options.
+    pub(crate) wrapper: Vec<String>,
+    /// What it calls.
+    pub(crate) endpoint: Endpoint,
+    /// Whom it trusts.
+    pub(crate) roots: PathBuf,
+}
+
+/// One invocation.
+#[derive(Debug)]
+pub(crate) struct Invoked {
+    /// From the event's being handed over to the whole answer.
+    pub(crate) took: Duration,
+    /// What it asked for meanwhile.
+    pub(crate) asked: Asked,
+    /// The status of the answer, when it has one.
+    pub(crate) status: Option<u64>,
+    /// The body of the answer, when it is JSON.
+    pub(crate) body: Value,
+}
+
+impl Invoked {
+    /// The time that was not the backend's, in milliseconds.
+    pub(crate) fn own_ms(&self) -> f64 {
+        self.took.saturating_sub(self.asked.busy).as_secs_f64() * 1000.0
+    }
+}
+
+/// A running function.
+pub(crate) struct Instance {
+    child: Child,
+    process: u32,
+    endpoint: Endpoint,
+    work: mpsc::UnboundedSender<Bytes>,
+    ready: mpsc::UnboundedReceiver<Instant>,
+    answers: mpsc::UnboundedReceiver<(Instant, Result<Bytes, String>)>,
+    /// From the start of the program to its first request for work.
+    pub(crate) initialisation: Duration,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Instance {
+    /// Starts a function and waits until it asks for work.
+    pub(crate) async fn start(launch: &Launch, share: Option<&Share>) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen")?;
+        let address = listener.local_addr().context("cannot listen")?.to_string();
+        let (work, queue) = mpsc::unbounded_channel();
+        let (asks, mut ready) = mpsc::unbounded_channel();
+        let (answered, answers) = mpsc::unbounded_channel();
+        let api = Api { queue: Arc::new(Mutex::new(queue)), asks, answered };
+        let server = tokio::spawn(api.serve(listener));
+
+        let mut child = command(launch, &address).spawn().context("cannot start a shell")?;
+        let process = child.id().context("the shell ended at once")?;
+        if let Some(share) = share {
+            share.add(process)?;
+        }
+        // The shell becomes the program when it has read a line: by then it is under its quota, and
+        // its own start is not counted.
+        let mut gate = child.stdin.take().context("the shell has no standard input")?;
+        let begun = Instant::now();
+        gate.write_all(b"\n").await.context("the shell does not read")?;
+        let Ok(Some(asked)) = tokio::time::timeout(PATIENCE, ready.recv()).await else {
+            bail!("{} did not ask for work", launch.program.display());
+        };
+        let endpoint = launch.endpoint.clone();
+        // What it asked for by now is part of its initialisation.
+        endpoint.take();
+        Ok(Self {
+            child,
+            process,
+            endpoint,
+            work,
+            ready,
+            answers,
+            initialisation: asked.saturating_duration_since(begun),
+            server,
+        })
+    }
+
+    /// Invokes the function, and waits until it asks for more.
+    pub(crate) async fn invoke(&mut self, event: &Value) -> Result<Invoked> {
+        let event = Bytes::from(event.to_string());
+        let begun = Instant::now();
+        self.work.send(event).ok().context("the Runtime API has ended")?;
+        let answer = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
+        let Ok(Some((ended, answer))) = answer else {
+            bail!("no answer came");
+        };
+        let asked = self.endpoint.take();
+        if tokio::time::timeout(PATIENCE, self.ready.recv()).await.is_err() {
+            bail!("after an answer it did not ask for more");
+        }
+        let answer = answer.map_err(|error| anyhow::anyhow!("the invocation failed: {error}"))?;
+        let answer: Value = serde_json::from_slice(&answer).context("the answer is no JSON")?;
+        let body = answer["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
+        Ok(Invoked {
+            took: ended - begun,
+            asked,
+            status: answer["statusCode"].as_u64(),
+            body: body.unwrap_or_default(),
+        })
+    }
+
+    /// CPU time of all its threads so far.
+    pub(crate) fn cpu_time(&self) -> Result<Duration> {
+        let mut nanoseconds = 0;
+        let tasks = format!("/proc/{}/task", self.process);
+        for task in std::fs::read_dir(&tasks).with_context(|| format!("cannot list {tasks}"))? {
+            let statistics = task.context("cannot list threads")?.path().join("schedstat");
+            // A thread may end in between.
+            let text = std::fs::read_to_string(statistics).unwrap_or_default();
+            nanoseconds += text.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// The most memory that it ever had, in KiB.
+    pub(crate) fn peak_memory_kib(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.process);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        text.lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
+            .with_context(|| format!("{path} has no VmHWM"))
+    }
+
+    /// Ends the function with SIGTERM, as a profiler wants it, and waits for its end.
+    pub(crate) async fn terminate(mut self) -> Result<()> {
+        let mut kill = Command::new("kill");
+        kill.args(["-TERM", &self.process.to_string()]);
+        kill.status().await.context("cannot run kill")?;
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it does not end")??;
+        Ok(())
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn command(launch: &Launch, runtime_api: &str) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "read -r go && exec \"$@\"", "sh"])
+        .args(&launch.wrapper)
+        .arg(&launch.program)
+        .env_clear()
+        .envs([
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            // As long as Lambda's, since it is part of what is signed.
+            ("AWS_SESSION_TOKEN", &*"token".repeat(200)),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_LAMBDA_RUNTIME_API", runtime_api),
+            ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "bench"),
+            ("AWS_ENDPOINT_URL", &launch.endpoint.url),
+            ("USERS_TABLE", USERS),
+            ("IDEMPOTENCY_TABLE", IDEMPOTENCY),
+            ("EVENT_BUS_NAME", "bus"),
+        ])
+        .env("SSL_CERT_FILE", &launch.roots)
+        .stdin(Stdio::piped())
+        // Log lines are part of an invocation and are written, but nobody reads them.
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// The Runtime API: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+#[derive(Clone)]
+struct Api {
+    queue: Arc<Mutex<mpsc::UnboundedReceiver<Bytes>>>,
+    asks: mpsc::UnboundedSender<Instant>,
+    answered: mpsc::UnboundedSender<(Instant, Result<Bytes, String>)>,
+}
+
+impl Api {
+    async fn serve(self, listener: TcpListener) {
+        while let Ok((stream, _)) = listener.accept().await {
+            // Should it fail, the connection is merely slower.
+            let _ = stream.set_nodelay(true);
+            let api = self.clone();
+            tokio::spawn(async move {
+                let service = service_fn(|request| {
+                    let api = api.clone();
+                    async move { Ok::<_, Infallible>(api.answer(request).await) }
+                });
+                let server = hyper::server::conn::http1::Builder::new();
+                let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let arrived = Instant::now();
+        if request.method() == Method::GET {
+            // Whoever waits for this may have gone.
+            let _ = self.asks.send(arrived);
+            let event = self.queue.lock().await.recv().await.unwrap_or_default();
+            let mut response = Response::new(Full::new(event));
+            let deadline = deadline_ms().to_string();
+            for (name, value) in [
+                ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
+                ("lambda-runtime-deadline-ms", &deadline),
+                ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:1:function:f"),
+                ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0"),
+            ] {
+                if let Ok(value) = value.parse() {
+                    response.headers_mut().insert(name, value);
+                }
+            }
+            return response;
+        }
+        let succeeded = request.uri().path().ends_with("/response");
+        let body = request.into_body().collect().await.map(|it| it.to_bytes());
+        let ended = Instant::now();
+        let answer = match body {
+            Ok(body) if succeeded => Ok(body),
+            Ok(body) => Err(String::from_utf8_lossy(&body).into_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        let _ = self.answered.send((ended, answer));
+        let mut response = Response::new(Full::new(Bytes::new()));
+        *response.status_mut() = StatusCode::ACCEPTED;
+        response
+    }
+}
+
+/// When an invocation that begins now has to be over.
+#[expect(clippy::disallowed_methods, reason = "functions compare it with the real clock")]
+fn deadline_ms() -> u128 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    (now.unwrap_or_default() + Duration::from_secs(29)).as_millis()
+}
