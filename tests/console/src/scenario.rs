@@ -168,7 +168,7 @@ async fn look_at_tables_and_alarms(browser: &Browser, stack: &Stack) -> Result<(
         browser.until_text(".items", text).await?;
     }
     browser.open(&format!("{}#/alarms", stack.console)).await?;
-    for text in ["service-unhealthy", "Off", "No data", "Not evaluated here"] {
+    for text in ["service-unhealthy", "Off", "No data", "Not evaluated"] {
         browser.until_text("main table", text).await?;
     }
     browser.open(&format!("{}#/logs", stack.console)).await?;

@@ -50,7 +50,12 @@ export function status(code) {
 }
 
 export function level(name) {
-  return pill(name ?? "text", { ERROR: "bad", WARN: "warn" }[name] ?? "");
+  return pill(name, { ERROR: "bad", WARN: "warn" }[name] ?? "");
+}
+
+/** What a line without a level is: metrics in the embedded metric format, or plain text. */
+export function kind(message) {
+  return message.startsWith("{") && message.includes('"_aws"') ? "METRICS" : "TEXT";
 }
 
 /** A link to what a correlation id leads to. */
@@ -106,7 +111,6 @@ export function message(text) {
   }
   const { timestamp, level: ignored, message: said, _aws: metrics, ...rest } = fields;
   if (said) line.append(`${said} `);
-  if (metrics) line.append("metrics ");
   for (const [name, value] of Object.entries(rest)) {
     if (value === null) continue;
     line.append(el("b", {}, `${name}=`), `${typeof value === "string" ? value : JSON.stringify(value)} `);
