@@ -103,7 +103,8 @@ impl Budgets {
         names.sort();
         names.dedup();
         let one = |name: &String| {
-            let tolerance = self.tolerance_of(name) / 100.0;
+            // A little more, because tenths are not exact.
+            let tolerance = self.tolerance_of(name) / 100.0 + 1e-9;
             let (budget, measured) = (budgets.get(name).copied(), figures.get(name).copied());
             let is_same = budget
                 .zip(measured)
