@@ -136,8 +136,7 @@ fn texts_have_no_control_character_wherever_it_stands() {
         for character in ('\0'..='\u{ff}').chain(['\u{2028}', '\u{1f600}']) {
             for (before, after) in [("", ""), ("", "ab"), ("a", "b"), ("ab", ""), (" ", " ")] {
                 let text = format!("{before}{character}{after}");
-                let expected =
-                    !character.is_control() && (can_be_blank || !text.trim().is_empty());
+                let expected = !character.is_control() && (can_be_blank || !text.trim().is_empty());
                 assert_eq!(validator.is_valid(&json!(text)), expected, "{pattern} {text:?}");
             }
         }
