@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 /// Samples of a run; more would cost more than they tell.
 const SAMPLES: u32 = 120;
+/// Shortest run that is judged. Before, buffers of connections, the page cache of the database and
+/// what the stack keeps of the latest calls are still filling, each up to its bound.
+const SHORTEST: Duration = Duration::from_secs(170);
 /// Fewest samples that say anything.
 const FEWEST: usize = 12;
 /// Growth from the middle third to the last that a process may have, in percent and in bytes. The
@@ -96,8 +99,11 @@ impl Memory {
         self.course(|sample| sample.functions as f64 / sample.processes.max(1) as f64)
     }
 
-    /// What did not stay flat.
+    /// What did not stay flat, in a run that is long enough to tell.
     pub(crate) fn broken(&self) -> Vec<String> {
+        if self.0.last().is_none_or(|sample| sample.at < SHORTEST) {
+            return Vec::new();
+        }
         [("the stack", self.stack()), ("a function", self.function())]
             .into_iter()
             .filter_map(|(who, course)| Some((who, course?)))
@@ -164,7 +170,8 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Course, MIB, median, read_anonymous_bytes, slope};
+    use super::{Course, MIB, Memory, Sample, median, read_anonymous_bytes, slope};
+    use std::time::Duration;
 
     /// A hundred samples over ten minutes.
     fn course(mebibytes: impl Fn(f64) -> f64) -> Course {
@@ -183,6 +190,22 @@ mod tests {
         // A small process may grow by an allocator's step, and a large one by as many percent.
         assert!(course(|minute| if minute < 7.0 { 4.0 } else { 5.5 }).is_flat());
         assert!(!course(|minute| if minute < 6.0 { 4.0 } else { 7.0 }).is_flat());
+    }
+
+    #[test]
+    fn a_leak_is_told_when_the_run_was_long_enough() {
+        let leak = |seconds: u64| {
+            let sample = |number: u64| Sample {
+                at: Duration::from_secs(seconds * number / 60),
+                stack: number * 1024 * 1024,
+                functions: 2 * 1024 * 1024,
+                processes: 1,
+            };
+            Memory((1..=60).map(sample).collect()).broken()
+        };
+        assert_eq!(leak(30), Vec::<String>::new());
+        let broken = leak(300);
+        assert!(matches!(&broken[..], [one] if one.contains("of the stack")), "{broken:?}");
     }
 
     #[test]

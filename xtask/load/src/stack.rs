@@ -12,6 +12,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use users_client::{Call, Client, Credentials, Signing};
 
+/// How much of each kind the stack keeps for those who look into it. So little that all is full in
+/// the warm-up: what goes on growing after it is no history.
+const HISTORY: &str = "200";
+
 /// A stack that answers.
 pub(crate) struct Stack {
     /// The API's base URL.
@@ -50,7 +54,7 @@ impl Stack {
             .arg(&arguments.functions)
             .arg("--data")
             .arg(data.path().join("data"))
-            .args(["--port", "0", "--output", "json"])
+            .args(["--port", "0", "--output", "json", "--history", HISTORY])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log.reopen().context("cannot write a temporary file")?)

@@ -47,6 +47,8 @@ struct State {
     next: u64,
     /// The latest events, as they stand in the file: a tree of values would take ten times as much.
     window: VecDeque<Box<str>>,
+    /// Most events of the window.
+    most: usize,
 }
 
 /// A page of events.
@@ -66,7 +68,7 @@ impl EventLog {
         observed: &Arc<Observed>,
     ) -> anyhow::Result<Self> {
         let path = data.file("events.jsonl");
-        let state = State::open(&path)
+        let state = State::open(&path, WINDOW.min(observed.history))
             .with_context(|| format!("cannot open the events in {}", path.display()))?;
         let failed = MetricKey::new("AWS/Events", "PutEventsFailedEntriesCount", &[]);
         Ok(Self {
@@ -225,7 +227,7 @@ impl EventLog {
 
 impl State {
     /// Opens the file; half a line at its end, from a kill, is cut off.
-    fn open(path: &Path) -> anyhow::Result<Self> {
+    fn open(path: &Path, most: usize) -> anyhow::Result<Self> {
         let mut file =
             File::options().create(true).truncate(false).read(true).write(true).open(path)?;
         let mut content = Vec::new();
@@ -233,7 +235,7 @@ impl State {
         let complete = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         file.set_len(complete as u64)?;
         file.seek(SeekFrom::End(0))?;
-        let mut state = Self { file, next: 1, window: VecDeque::new() };
+        let mut state = Self { file, next: 1, window: VecDeque::new(), most };
         for line in content[..complete].split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
         {
             let event: Value =
@@ -246,10 +248,10 @@ impl State {
     /// Takes the next event into the window.
     fn keep(&mut self, line: Box<str>) {
         self.next += 1;
-        if self.window.len() == WINDOW {
+        self.window.push_back(line);
+        if self.window.len() > self.most {
             self.window.pop_front();
         }
-        self.window.push_back(line);
     }
 }
 

@@ -43,6 +43,10 @@ struct Arguments {
     /// A file that holds the same line of JSON for as long as the stack is up, for other programs.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// Keep at most so many of the latest requests, invocations, log lines, traces and events in
+    /// memory, each. Without it there are some thousands.
+    #[arg(long, value_name = "N")]
+    history: Option<usize>,
     /// The AWS region to be.
     #[arg(long, default_value = "us-east-1")]
     region: String,
@@ -97,6 +101,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         account: arguments.account,
         parameters: arguments.parameters.into_iter().collect(),
         variables: arguments.variables.into_iter().collect(),
+        history: arguments.history.unwrap_or(usize::MAX),
         ..Options::new(arguments.template, arguments.functions)
     };
     let stack = tokio::select! {

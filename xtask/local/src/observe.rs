@@ -38,19 +38,29 @@ pub(crate) struct Observed {
     pub(crate) logs: LogLines,
     pub(crate) traces: Traces,
     pub(crate) metrics: Metrics,
+    /// Most of a kind that are kept, if that is less than usual.
+    pub(crate) history: usize,
 }
 
 impl Observed {
-    /// Nothing yet.
+    /// Nothing yet, and as much of each kind as is usual.
+    #[cfg(test)]
     pub(crate) fn new() -> Self {
+        Self::with_history(usize::MAX)
+    }
+
+    /// Nothing yet, and at most so much of each kind.
+    pub(crate) fn with_history(history: usize) -> Self {
+        let calls = CALLS.min(history);
         let activity = Activity::default();
         Self {
             started: Timestamp::now().as_millisecond(),
-            requests: Ring::new(CALLS, usize::MAX, &activity),
-            invocations: Ring::new(CALLS, usize::MAX, &activity),
-            logs: LogLines::new(&activity),
-            traces: Traces::new(&activity),
+            requests: Ring::new(calls, usize::MAX, &activity),
+            invocations: Ring::new(calls, usize::MAX, &activity),
+            logs: LogLines::new(history, &activity),
+            traces: Traces::new(history, &activity),
             metrics: Metrics::default(),
+            history,
             activity,
         }
     }

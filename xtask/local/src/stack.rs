@@ -56,6 +56,9 @@ pub struct Options {
     pub variables: BTreeMap<String, String>,
     /// Whether to keep requests and logs of functions off stderr.
     pub quiet: bool,
+    /// Most requests, invocations, log lines, traces and events that are kept in memory, each, if
+    /// that is less than usual. (All events stay in their file.)
+    pub history: usize,
 }
 
 impl Options {
@@ -74,6 +77,7 @@ impl Options {
             parameters: BTreeMap::new(),
             variables: BTreeMap::new(),
             quiet: false,
+            history: usize::MAX,
         }
     }
 }
@@ -120,7 +124,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let (back, back_stop) = Stop::new();
 
     let faults = Arc::new(Faults::default());
-    let observed = Arc::new(Observed::new());
+    let observed = Arc::new(Observed::with_history(options.history));
     let xray = xray::start(Arc::clone(&observed), back_stop.clone()).await?;
     let dynamo = dynamo::start(
         &data.file(DATABASE),

@@ -104,8 +104,8 @@ pub(crate) struct LogSelection {
 pub(crate) struct LogLines(Ring<LogRecord>);
 
 impl LogLines {
-    pub(super) fn new(activity: &Activity) -> Self {
-        Self(Ring::new(LINES, BYTES, activity))
+    pub(super) fn new(history: usize, activity: &Activity) -> Self {
+        Self(Ring::new(LINES.min(history), BYTES, activity))
     }
 
     /// Keeps a line.
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_correlation_id_finds_every_line_of_the_invocation_and_of_the_trace() {
-        let lines = LogLines::new(&Activity::default());
+        let lines = LogLines::new(usize::MAX, &Activity::default());
         let known = r#"{"function_request_id":"r","xray_trace_id":"1-a","correlation_id":"c"}"#;
         let same_invocation = r#"{"function_request_id":"r","xray_trace_id":"1-x"}"#;
         let same_trace = r#"{"function_request_id":"s","xray_trace_id":"1-b"}"#;
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn lines_are_selected_by_level_source_and_time() {
-        let lines = LogLines::new(&Activity::default());
+        let lines = LogLines::new(usize::MAX, &Activity::default());
         let (info, error) = (r#"{"level":"INFO"}"#, r#"{"level":"ERROR"}"#);
         lines.push(line(info));
         lines.push(line(error));

@@ -12,8 +12,8 @@ const KEPT: usize = 1000;
 pub(crate) struct Traces(Ring<Box<str>>);
 
 impl Traces {
-    pub(super) fn new(activity: &Activity) -> Self {
-        Self(Ring::new(KEPT, usize::MAX, activity))
+    pub(super) fn new(history: usize, activity: &Activity) -> Self {
+        Self(Ring::new(KEPT.min(history), usize::MAX, activity))
     }
 
     /// Keeps a document.
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn only_the_latest_documents_are_kept() {
-        let traces = Traces::new(&Activity::default());
+        let traces = Traces::new(usize::MAX, &Activity::default());
         for number in 0..KEPT + 2 {
             traces.push(&json!(number));
         }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn documents_are_found_by_trace_and_annotation() {
-        let traces = Traces::new(&Activity::default());
+        let traces = Traces::new(usize::MAX, &Activity::default());
         traces.push(&json!({"trace_id": "1-a", "annotations": {"correlation_id": "x"}}));
         traces.push(&json!({"trace_id": "1-b"}));
         assert_eq!(traces.annotated("x"), ["1-a"]);
@@ -97,5 +97,13 @@ mod tests {
         assert_eq!(header.to_string(), "Root=1-a-b;Parent=53995c3f42cd8ad8;Sampled=1");
         let header = TraceHeader { parent: None, ..header };
         assert_eq!(header.to_string(), "Root=1-a-b;Sampled=1");
+    }
+
+    #[test]
+    fn a_short_history_keeps_the_latest() {
+        let traces = Traces::new(1, &Activity::default());
+        traces.push(&json!({"id": "a"}));
+        traces.push(&json!({"id": "b"}));
+        assert_eq!(traces.all(), [json!({"id": "b"})]);
     }
 }
