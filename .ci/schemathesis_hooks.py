@@ -1,5 +1,6 @@
 """Signs what schemathesis sends, as botocore does it: SigV4 for the service `execute-api`."""
 
+import itertools
 import os
 
 import schemathesis
@@ -7,6 +8,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from requests.auth import AuthBase
+from schemathesis.generation.meta import TestPhase
 
 SIGNER = SigV4Auth(Credentials("test", "test"), "execute-api", os.environ["USERS_API_REGION"])
 
@@ -25,6 +27,35 @@ class SignedByCaller(AuthBase):
 
 
 schemathesis.auth.set_from_requests(SignedByCaller())
+
+# What was registered so far: addresses, and idempotency keys of any write.
+ADDRESSES = set()
+KEYS = set()
+numbers = itertools.count(1)
+
+
+@schemathesis.hook
+def before_call(ctx, case, kwargs):
+    """Makes most registrations new ones: the examples come again and again, and so do short keys, and
+    an address that is taken or a key that was used leads nowhere. In a sequence all are, or else what
+    it may go on with would depend on the sequences before; elsewhere every fourth stays as it was."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    number = next(numbers)
+    fresh = case.meta.phase.name == TestPhase.STATEFUL or number % 4 != 0
+    key = (case.headers or {}).get("Idempotency-Key")
+    if key in KEYS and fresh:
+        case.headers["Idempotency-Key"] = f"fresh-{number}"
+    elif key:
+        KEYS.add(key)
+    if case.operation.label != "POST /users" or not isinstance(case.body, dict):
+        return
+    address = case.body.get("email")
+    if address in ADDRESSES and fresh:
+        case.body["email"] = f"u{number}@example.com"
+    elif isinstance(address, str):
+        ADDRESSES.add(address)
+
 
 # Rules beyond what a JSON Schema can say, by the words of the refusal: lengths after NFC, what makes
 # an address or a language tag, parameters that exclude each other.

@@ -1,7 +1,7 @@
 """Reads lines of metrics by AWS's published schema, and trace documents with moto's X-Ray.
 
-Arguments: the schema of the embedded metric format, and the folder with `metrics.jsonl` and
-`segments.jsonl`. Exits with a message at the first thing that is not accepted.
+Arguments: the schema of the embedded metric format, the folder with `metrics.jsonl` and
+`segments.jsonl`, and AWS's schema of documents where it is at hand. Exits with a message at the first thing that is not accepted.
 """
 
 import json
@@ -31,12 +31,17 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def check_metrics(schema, found):
+def hold_to(schema, found):
     validator = jsonschema.validators.validator_for(schema)(schema)
+    for value in found:
+        for error in validator.iter_errors(value):
+            raise SystemExit(f"{error.json_path}: {error.message}: {value}")
+
+
+def check_metrics(schema, found):
+    hold_to(schema, found)
     names = set()
     for line in found:
-        for error in validator.iter_errors(line):
-            raise SystemExit(f"{error.json_path}: {error.message}: {line}")
         for directive in line["_aws"]["CloudWatchMetrics"]:
             # The specification: targets are members of the root, dimensions texts, metrics numbers.
             for dimension in (key for keys in directive["Dimensions"] for key in keys):
@@ -82,9 +87,13 @@ def check_documents(found):
 
 def main():
     os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
-    schema, folder = map(pathlib.Path, sys.argv[1:])
+    schema, folder, *schemas_of_documents = map(pathlib.Path, sys.argv[1:])
     check_metrics(json.loads(schema.read_text()), lines(folder / "metrics.jsonl"))
-    check_documents(lines(folder / "segments.jsonl"))
+    documents = lines(folder / "segments.jsonl")
+    check_documents(documents)
+    for schema in schemas_of_documents:
+        hold_to(json.loads(schema.read_text()), documents)
+        print(f"{len(documents)} documents as {schema.name} has them")
 
 
 main()

@@ -209,6 +209,25 @@ impl Control {
         self.document(below, &format!("nobody goes on with {parent}")).await
     }
 
+    /// What the call with this correlation id has left behind, as the console shows it: `requests`,
+    /// `traces`, `logs`, `events`, `items`. Waits until there is a line of the operation.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn left_behind(&self, correlation_id: &str, operation: &str) -> Value {
+        let begun = Instant::now();
+        let word = format!("\"operation\":\"{operation}\"");
+        loop {
+            let found = self.get(&format!("/calls/{correlation_id}"), &[]).await;
+            let logs = found["logs"].as_array().into_iter().flatten();
+            if logs.filter_map(|line| line["message"].as_str()).any(|line| line.contains(&word)) {
+                return found;
+            }
+            assert!(begun.elapsed() < PATIENCE, "there is no line of {operation} in {found}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     async fn document(&self, fits: impl Fn(&Value) -> bool, missing: &str) -> Value {
         let begun = Instant::now();
         loop {

@@ -22,9 +22,11 @@ pub const ROLE_PATTERN: &str = "^[a-z][a-z0-9:_.-]{0,63}$";
 pub const PHONE_NUMBER_PATTERN: &str = r"^\+[1-9][0-9]{1,14}$";
 /// Text without a control character (Unicode category Cc).
 pub const TEXT_PATTERN: &str = r"^[^\u0000-\u001F\u007F-\u009F]*$";
-/// The same, with something else than white space.
-pub const NON_BLANK_TEXT_PATTERN: &str =
-    r"^[^\u0000-\u001F\u007F-\u009F]*\S[^\u0000-\u001F\u007F-\u009F]*$";
+/// The same, with something else than white space. (`\S` alone would let one control character in.)
+pub const NON_BLANK_TEXT_PATTERN: &str = concat!(
+    r"^[^\u0000-\u001F\u007F-\u009F]*[^\s\u0000-\u001F\u007F-\u009F]",
+    r"[^\u0000-\u001F\u007F-\u009F]*$"
+);
 /// What a language tag looks like (RFC 5646): the tags that are built from parts, those for private
 /// use, and the irregular ones that the RFC lists. That no variant or extension comes twice stands
 /// beside it.

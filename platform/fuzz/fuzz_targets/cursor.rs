@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    users_platform::fuzzing::run("cursor", data);
+    users_platform::fuzzing::cursor(data);
 });

@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    users_platform::fuzzing::run("idempotency_key", data);
+    users_platform::fuzzing::idempotency_key(data);
 });

@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    users_platform::fuzzing::run("status_body", data);
+    users_platform::fuzzing::status_body(data);
 });

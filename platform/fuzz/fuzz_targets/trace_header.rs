@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    users_platform::fuzzing::run("trace_header", data);
+    users_platform::fuzzing::trace_header(data);
 });

@@ -1,4 +1,4 @@
-//! The bodies of the five writes.
+//! The bodies of the four writes that have one.
 
 use super::{Verdict, details, texts};
 use serde_json::Value;
@@ -9,7 +9,8 @@ use users_domain::request::{
 };
 use users_domain::{Place, Violation, decode_body};
 
-pub(super) fn register(data: &[u8]) -> Verdict {
+/// The body of a registration.
+pub fn register_body(data: &[u8]) -> Verdict {
     body(data, |register: &RegisterUser| {
         texts::check_email(&register.email);
         let names = [&register.display_name, &register.given_name, &register.family_name];
@@ -24,7 +25,8 @@ pub(super) fn register(data: &[u8]) -> Verdict {
     })
 }
 
-pub(super) fn patch(data: &[u8]) -> Verdict {
+/// A JSON merge patch of a user.
+pub fn patch_body(data: &[u8]) -> Verdict {
     body(data, |patch: &UserPatch| {
         assert_ne!(*patch, UserPatch::default(), "a patch that touches nothing");
         patch.email.iter().for_each(texts::check_email);
@@ -39,11 +41,13 @@ pub(super) fn patch(data: &[u8]) -> Verdict {
     })
 }
 
-pub(super) fn status(data: &[u8]) -> Verdict {
+/// The body that sets a status.
+pub fn status_body(data: &[u8]) -> Verdict {
     body(data, |status: &SetStatus| status.reason.iter().for_each(texts::check_reason))
 }
 
-pub(super) fn role(data: &[u8]) -> Verdict {
+/// The body that assigns a role.
+pub fn role_body(data: &[u8]) -> Verdict {
     body(data, |assign: &AssignRole| texts::check_role(&assign.role))
 }
 

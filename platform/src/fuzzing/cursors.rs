@@ -6,7 +6,7 @@ use ulid::Ulid;
 use users_contract::limits;
 
 /// The first byte chooses the list, the rest is the text of the cursor.
-pub(super) fn cursor(data: &[u8]) -> Verdict {
+pub fn cursor(data: &[u8]) -> Verdict {
     let (list, text) = data.split_first().unwrap_or((&0, &[]));
     let binding = Binding::new(&["listUsers", &list.to_string()]);
     let other = Binding::new(&["listUsers", &list.wrapping_add(1).to_string()]);

@@ -29,7 +29,7 @@ use users_contract::{ErrorCode, OPERATIONS, Operation, OperationName, header};
 use users_domain::{CorrelationId, Timestamp};
 
 /// The input is an event as API Gateway sends it. Its method and resource choose the handler.
-pub(super) fn gateway_event(data: &[u8]) -> Verdict {
+pub fn gateway_event(data: &[u8]) -> Verdict {
     match serde_json::from_slice::<ApiGatewayProxyRequest>(data) {
         Ok(event) => {
             let named = OPERATIONS.iter().find(|operation| {
@@ -44,7 +44,7 @@ pub(super) fn gateway_event(data: &[u8]) -> Verdict {
 
 /// The input is much as it stands on the wire: a byte that chooses the operation, the variables of
 /// the path and the query in one line, headers in more, an empty line, the body.
-pub(super) fn raw_request(data: &[u8]) -> Verdict {
+pub fn raw_request(data: &[u8]) -> Verdict {
     let (first, rest) = data.split_first().unwrap_or((&0, &[]));
     let operation = &OPERATIONS[usize::from(*first) % OPERATIONS.len()];
     let (head, body) = match rest.windows(2).position(|pair| pair == b"\n\n") {

@@ -7,7 +7,8 @@ use users_domain::{
     CorrelationId, IdempotencyKey, Place, Precondition, Version, Violation, parse_entity_tags,
 };
 
-pub(super) fn correlation_id(data: &[u8]) -> Verdict {
+/// `X-Correlation-Id`.
+pub fn correlation_id(data: &[u8]) -> Verdict {
     let Ok(text) = std::str::from_utf8(data) else {
         return Verdict::Refused;
     };
@@ -22,7 +23,8 @@ pub(super) fn correlation_id(data: &[u8]) -> Verdict {
     Verdict::accepted(decoded.is_some())
 }
 
-pub(super) fn idempotency_key(data: &[u8]) -> Verdict {
+/// `Idempotency-Key`.
+pub fn idempotency_key(data: &[u8]) -> Verdict {
     let lines = lines(data);
     let decoded = IdempotencyKey::parse_all(&lines);
     assert_eq!(decoded, IdempotencyKey::parse_all(&lines), "another value the second time");
@@ -47,7 +49,8 @@ pub(super) fn idempotency_key(data: &[u8]) -> Verdict {
     Verdict::accepted(matches!(decoded, Ok(Some(_))))
 }
 
-pub(super) fn if_match(data: &[u8]) -> Verdict {
+/// `If-Match`.
+pub fn if_match(data: &[u8]) -> Verdict {
     let lines = lines(data);
     let decoded = parse_entity_tags(header::IF_MATCH, &lines);
     assert_eq!(
@@ -102,7 +105,7 @@ fn check_precondition(condition: &Precondition, lines: &[&[u8]]) {
 }
 
 /// The header comes from the runtime, yet a caller may send one to the gateway.
-pub(super) fn trace_header(data: &[u8]) -> Verdict {
+pub fn trace_header(data: &[u8]) -> Verdict {
     let Ok(text) = std::str::from_utf8(data) else {
         return Verdict::Refused;
     };

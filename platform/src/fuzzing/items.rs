@@ -14,7 +14,7 @@ use users_contract::schema::EVENT_SCHEMA_VERSION;
 use users_domain::{AuditEntry, CorrelationId, IdempotencyKey, User};
 
 /// The input is a batch as Lambda hands it over.
-pub(super) fn stream_record(data: &[u8]) -> Verdict {
+pub fn stream_record(data: &[u8]) -> Verdict {
     let Ok(event) = serde_json::from_slice::<Event>(data) else {
         return Verdict::Refused;
     };
@@ -53,7 +53,7 @@ fn check_entry(entry: &AuditEntry, trace_header: Option<&str>) {
 }
 
 /// The input is an item of the users table, as JSON with types.
-pub(super) fn stored_user(data: &[u8]) -> Verdict {
+pub fn stored_user(data: &[u8]) -> Verdict {
     let Ok(item) = serde_json::from_slice::<serde_dynamo::Item>(data) else {
         return Verdict::Refused;
     };
@@ -78,7 +78,7 @@ pub(super) fn stored_user(data: &[u8]) -> Verdict {
 }
 
 /// The input is an item of the idempotency table, as JSON with types.
-pub(super) fn stored_record(data: &[u8]) -> Verdict {
+pub fn stored_record(data: &[u8]) -> Verdict {
     let Ok(item) = serde_json::from_slice::<serde_dynamo::Item>(data) else {
         return Verdict::Refused;
     };

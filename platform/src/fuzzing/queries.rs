@@ -5,7 +5,8 @@ use users_contract::limits;
 use users_domain::query::{Filter, ListUsers, Order, QueryAudit};
 use users_domain::{Place, Timestamp, Violation};
 
-pub(super) fn list_query(data: &[u8]) -> Verdict {
+/// The query of a list of users.
+pub fn list_query(data: &[u8]) -> Verdict {
     let pairs = pairs(data);
     let decoded = ListUsers::decode(&pairs);
     assert_eq!(decoded, ListUsers::decode(&pairs), "another value the second time");
@@ -36,7 +37,8 @@ pub(super) fn list_query(data: &[u8]) -> Verdict {
     Verdict::accepted(decoded.is_ok())
 }
 
-pub(super) fn audit_query(data: &[u8]) -> Verdict {
+/// The query of an audit trail.
+pub fn audit_query(data: &[u8]) -> Verdict {
     let pairs = pairs(data);
     let decoded = QueryAudit::decode(&pairs);
     assert_eq!(decoded, QueryAudit::decode(&pairs), "another value the second time");

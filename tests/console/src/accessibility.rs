@@ -31,6 +31,9 @@ pub(crate) async fn check(browser: &Browser, view: &str, axe: Option<&str>) -> R
                current: document.querySelectorAll('nav [aria-current=page]').length,
                ordered: orders.filter((order) => order > 0).length,
                sideways: document.documentElement.scrollWidth > innerWidth,
+               cut: [...document.querySelectorAll('header *, main *')]
+                 .filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
+                 .map((it) => it.outerHTML.slice(0, 80)),
              }",
         )
         .await?;
@@ -42,6 +45,7 @@ pub(crate) async fn check(browser: &Browser, view: &str, axe: Option<&str>) -> R
     ensure!(structure["mains"] == 1 && structure["current"] == 1, "{view}: {structure}");
     ensure!(structure["ordered"] == 0, "{view} puts controls out of order");
     ensure!(structure["sideways"] == false, "{view} is wider than the window");
+    ensure!(structure["cut"] == json!([]), "{view} cuts something off: {}", structure["cut"]);
     match axe {
         Some(script) => by_axe(browser, view, script).await,
         None => Ok(()),

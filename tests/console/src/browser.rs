@@ -19,9 +19,6 @@ use tokio::process::{Child, Command};
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The size of the window, in pixels.
-const SIZE: (u32, u32) = (1360, 860);
-
 /// What the line begins with in which chromedriver says where it listens.
 const STARTED: &str = "ChromeDriver was started successfully on port ";
 
@@ -60,7 +57,7 @@ impl WebDriverCompatibleCommand for Extension {
 
 impl Browser {
     /// Starts a browser without a past.
-    pub(crate) async fn start(chromedriver: &Path, dark: bool) -> Result<Self> {
+    pub(crate) async fn start(chromedriver: &Path) -> Result<Self> {
         let mut driver = Command::new(chromedriver)
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -91,7 +88,6 @@ impl Browser {
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
 
         let profile = tempfile::tempdir().context("cannot make a temporary directory")?;
-        let (width, height) = SIZE;
         let options = [
             "--headless".to_owned(),
             "--no-sandbox".to_owned(),
@@ -105,7 +101,6 @@ impl Browser {
             "--force-device-scale-factor=1".to_owned(),
             // No name but that of this machine leads anywhere.
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1".to_owned(),
-            format!("--window-size={width},{height}"),
             format!("--user-data-dir={}", profile.path().display()),
         ];
         let mut capabilities = Capabilities::new();
@@ -116,11 +111,21 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .context("chromedriver cannot start Chromium")?;
-        let browser = Self { client, _driver: driver, _profile: profile };
+        Ok(Self { client, _driver: driver, _profile: profile })
+    }
+
+    /// Gives the page another size, in pixels.
+    pub(crate) async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await
+    }
+
+    /// Says that the user prefers light or dark colours.
+    pub(crate) async fn prefer(&self, dark: bool) -> Result<()> {
         let scheme = if dark { "dark" } else { "light" };
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        browser.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await?;
-        Ok(browser)
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await
     }
 
     /// Goes to an address.

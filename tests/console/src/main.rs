@@ -58,9 +58,12 @@ async fn run(arguments: &Arguments) -> Result<()> {
         ),
     };
     let stack = Stack::start().await?;
-    let browser = Browser::start(&arguments.chromedriver, arguments.dark).await?;
+    let browser = Browser::start(&arguments.chromedriver).await?;
     let result = match &arguments.screenshot {
-        Some(path) => picture::take(&browser, &stack, &arguments.view, path).await,
+        Some(path) => {
+            browser.prefer(arguments.dark).await?;
+            picture::take(&browser, &stack, &arguments.view, path).await
+        }
         None => scenario::run(&browser, stack, axe.as_deref()).await,
     };
     if result.is_err() {

@@ -7,6 +7,9 @@ use http::Method;
 use serde_json::json;
 use std::path::Path;
 
+/// The size of the picture, in pixels: all that a call has left behind is on it.
+const SIZE: (u32, u32) = (1360, 1040);
+
 /// Makes some calls, opens a view and writes a picture of it.
 pub(crate) async fn take(browser: &Browser, stack: &Stack, view: &str, path: &Path) -> Result<()> {
     let ada = json!({"email": "ada@example.com", "displayName": "Ada Lovelace"});
@@ -38,6 +41,8 @@ pub(crate) async fn take(browser: &Browser, stack: &Stack, view: &str, path: &Pa
         "tables" => "tables/UsersTable".to_owned(),
         other => other.to_owned(),
     };
+    let (width, height) = SIZE;
+    browser.resize(width, height).await?;
     browser.open(&format!("{}#/{address}", stack.console)).await?;
     browser.until_text("#live", "Live").await?;
     browser.until("the view is filled", "document.querySelector('main .card')").await?;

@@ -8,13 +8,17 @@ use fantoccini::key::Key;
 use http::Method;
 use serde_json::json;
 
-const VIEWS: &[&str] = &["calls", "events", "users", "tables", "logs", "alarms"];
+/// Sizes of the page, in pixels: that of a desk, and that of a phone or of a desk with everything
+/// four times as large.
+const SIZES: &[(u32, u32)] = &[(1280, 800), (320, 700)];
 
 /// A name that would be a script, were it ever taken for markup.
 const HOSTILE: &str = "<img src=x onerror=\"document.title='broken'\"><b>Ada</b>";
 
 pub(crate) async fn run(browser: &Browser, stack: Stack, axe: Option<&str>) -> Result<()> {
     done("the stack and the browser are up");
+    let (width, height) = SIZES[0];
+    browser.resize(width, height).await?;
     browser.open(&stack.console).await?;
     browser.until_text("#live", "Live").await?;
     browser.until_text("main", "No call yet").await?;
@@ -33,11 +37,7 @@ pub(crate) async fn run(browser: &Browser, stack: Stack, axe: Option<&str>) -> R
     pause(browser, &stack, &user).await?;
     done("pausing holds the page still");
 
-    for view in VIEWS {
-        browser.open(&format!("{}#/{view}", stack.console)).await?;
-        browser.until("the view is filled", "document.querySelector('main .card')").await?;
-        check(browser, view, axe).await?;
-    }
+    look_at_every_view(browser, &stack, &user, axe).await?;
     look_at_tables_and_alarms(browser, &stack).await?;
     check_self_contained(browser).await?;
     done("every view is accessible, and loads nothing from elsewhere");
@@ -162,13 +162,48 @@ async fn pause(browser: &Browser, stack: &Stack, user: &str) -> Result<()> {
     browser.until_text(".calls tbody", "browser-paused").await
 }
 
+/// Checks every view with something in it, wide and narrow, light and dark.
+async fn look_at_every_view(
+    browser: &Browser,
+    stack: &Stack,
+    user: &str,
+    axe: Option<&str>,
+) -> Result<()> {
+    let history = format!("users/{user}");
+    let views = ["calls", "calls/browser-update", "events", "users", &history];
+    let views = views.into_iter().chain(["tables", "tables/UsersTable", "logs", "alarms"]);
+    for view in views {
+        browser.open(&format!("{}#/{view}", stack.console)).await?;
+        let opened = format!("document.title === {}", json!(title(view)));
+        browser.until("the view is open", &opened).await?;
+        let filled = "document.querySelector('main .card :is(tbody tr, li, .empty)')";
+        browser.until("the view is filled", filled).await?;
+        for (width, height) in SIZES {
+            browser.resize(*width, *height).await?;
+            for dark in [false, true] {
+                browser.prefer(dark).await?;
+                check(browser, &format!("{view} (width {width}, dark: {dark})"), axe).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The title of a view: what of it is shown, the view, the console.
+fn title(view: &str) -> String {
+    let (name, parameter) = view.split_once('/').unwrap_or((view, ""));
+    let of = if parameter.is_empty() { String::new() } else { format!("{parameter} · ") };
+    let initial = name[..1].to_ascii_uppercase();
+    format!("{of}{initial}{} · Local stack", &name[1..])
+}
+
 async fn look_at_tables_and_alarms(browser: &Browser, stack: &Stack) -> Result<()> {
     browser.open(&format!("{}#/tables/UsersTable", stack.console)).await?;
     for text in ["PROFILE", "AUDIT#", "EMAIL#ada@example.com"] {
         browser.until_text(".items", text).await?;
     }
     browser.open(&format!("{}#/alarms", stack.console)).await?;
-    for text in ["service-unhealthy", "Off", "No data", "Not evaluated here"] {
+    for text in ["service-unhealthy", "Off", "No data", "Not evaluated"] {
         browser.until_text("main table", text).await?;
     }
     browser.open(&format!("{}#/logs", stack.console)).await?;

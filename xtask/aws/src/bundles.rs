@@ -62,22 +62,26 @@ pub(crate) fn read(directory: Option<&Path>, stage: &Stage) -> Result<Vec<Archiv
 #[cfg(test)]
 mod tests {
     use super::read;
-    use serde_json::json;
-    use users_template::Stage;
+    use users_project::bundles::{Bundle, Manifest, path};
+    use users_template::{Architecture, Stage};
 
-    fn directory(architecture: &str, functions: &[&str]) -> tempfile::TempDir {
+    fn directory(architecture: Architecture, functions: &[&str]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
-        let bundles: serde_json::Map<_, _> = functions
-            .iter()
-            .map(|name| {
-                std::fs::write(directory.path().join(format!("{name}.zip")), "zip").unwrap();
-                let bundle =
-                    json!({"file": format!("{name}.zip"), "sha256": "AA==", "sha256Hex": "00"});
-                ((*name).to_owned(), bundle)
-            })
-            .collect();
-        let manifest = json!({"architecture": architecture, "functions": bundles});
-        std::fs::write(directory.path().join("manifest.json"), manifest.to_string()).unwrap();
+        let bundle = |name: &&str| {
+            let file = format!("{name}.zip");
+            std::fs::write(directory.path().join(&file), "zip").unwrap();
+            let bundle = Bundle {
+                file,
+                sha256: "AA==".to_owned(),
+                sha256_hex: "00".to_owned(),
+                bytes: 3,
+                program_bytes: 3,
+            };
+            ((*name).to_owned(), bundle)
+        };
+        let functions = functions.iter().map(bundle).collect();
+        let manifest = Manifest { architecture, budget_bytes: 3, functions };
+        std::fs::write(path(directory.path()), manifest.to_text().unwrap()).unwrap();
         directory
     }
 
@@ -89,7 +93,7 @@ mod tests {
     #[test]
     fn archives_are_keyed_by_function_and_content() {
         let names: Vec<_> = users_template::functions().collect();
-        let directory = directory("arm64", &names);
+        let directory = directory(Architecture::Arm64, &names);
         let stage = Stage { name: "dev".to_owned(), ..Stage::default() };
         let archives = read(Some(directory.path()), &stage).unwrap();
         assert_eq!(archives.len(), names.len());
@@ -100,11 +104,11 @@ mod tests {
     fn archives_that_do_not_fit_the_stage_are_refused_with_the_way_out() {
         assert!(refusal(&tempfile::tempdir().unwrap()).contains("cargo xtask build"));
         let names: Vec<_> = users_template::functions().collect();
-        let other = refusal(&directory("x86_64", &names));
+        let other = refusal(&directory(Architecture::X8664, &names));
         assert!(other.contains("for x86_64, but stage `dev` runs on arm64"), "{other}");
-        let missing = refusal(&directory("arm64", &names[1..]));
+        let missing = refusal(&directory(Architecture::Arm64, &names[1..]));
         assert!(missing.contains(names[0]), "{missing}");
-        let gone = directory("arm64", &names);
+        let gone = directory(Architecture::Arm64, &names);
         std::fs::remove_file(gone.path().join(format!("{}.zip", names[0]))).unwrap();
         assert!(refusal(&gone).contains("missing"));
     }

@@ -55,6 +55,8 @@ pub(crate) struct Asked {
     pub(crate) items: u64,
     /// How long at least one request was being served.
     pub(crate) busy: Duration,
+    /// Connections that were opened.
+    pub(crate) connections: u32,
 }
 
 impl Asked {
@@ -86,6 +88,8 @@ impl Asked {
 struct Shared {
     engine: Option<Engine>,
     served: Vec<Served>,
+    /// Connections opened since they were last asked for.
+    connections: u32,
     /// How long to hold each answer back.
     pause: Duration,
 }
@@ -123,7 +127,9 @@ impl Endpoint {
 
     /// What was asked for since the last time.
     pub(crate) fn take(&self) -> Asked {
-        Asked::of(std::mem::take(&mut self.lock().served))
+        let mut shared = self.lock();
+        let connections = std::mem::take(&mut shared.connections);
+        Asked { connections, ..Asked::of(std::mem::take(&mut shared.served)) }
     }
 
     async fn serve(self, listener: TcpListener, tls: TlsAcceptor) {
@@ -134,6 +140,7 @@ impl Endpoint {
             tokio::spawn(async move {
                 // A function that is killed in between is no concern of ours.
                 let Ok(stream) = tls.accept(stream).await else { return };
+                endpoint.lock().connections += 1;
                 let service = service_fn(|request| {
                     let endpoint = endpoint.clone();
                     async move { Ok::<_, Infallible>(endpoint.answer(request).await) }

@@ -194,6 +194,12 @@ fn command(launch: &Launch, runtime_api: &str) -> Command {
             ("USERS_TABLE", USERS),
             ("IDEMPOTENCY_TABLE", IDEMPOTENCY),
             ("EVENT_BUS_NAME", "bus"),
+            // As a stage sets them: lines and metrics are written, and a document would go to the
+            // daemon for the invocations that the trace header says are sampled.
+            ("CORS_ALLOW_ORIGIN", "*"),
+            ("LOG_LEVEL", "info"),
+            ("METRICS_STACK", "bench"),
+            ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),
         ])
         .env("SSL_CERT_FILE", &launch.roots)
         .stdin(Stdio::piped())

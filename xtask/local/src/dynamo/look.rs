@@ -173,15 +173,20 @@ fn plain_value(value: &Value) -> Value {
     match kind.as_str() {
         "M" => plain(inner),
         "L" => inner.as_array().into_iter().flatten().map(plain_value).collect(),
-        // As text when it has more digits than a number here can hold.
+        // As text when it has more digits than a number can hold where the page shows it.
         "N" => inner
             .as_str()
-            .and_then(|text| serde_json::from_str::<Value>(text).ok())
-            .filter(|number| Some(number.to_string().as_str()) == inner.as_str())
-            .unwrap_or_else(|| inner.clone()),
+            .and_then(|text| text.parse::<f64>().ok().filter(|number| number.to_string() == text))
+            .map_or_else(|| inner.clone(), number),
         "NULL" => Value::Null,
         _ => inner.clone(),
     }
+}
+
+/// Whole when it is whole.
+fn number(number: f64) -> Value {
+    let whole = number as i64;
+    if whole as f64 == number { whole.into() } else { number.into() }
 }
 
 #[cfg(test)]
@@ -195,12 +200,12 @@ mod tests {
             "pk": {"S": "USER#1"}, "version": {"N": "3"}, "gone": {"NULL": true},
             "roles": {"L": [{"S": "admin"}]}, "attributes": {"M": {"S": {"S": "a"}}},
             "set": {"SS": ["a"]}, "is": {"BOOL": false},
-            "long": {"N": "12345678901234567890123"}
+            "share": {"N": "0.5"}, "long": {"N": "12345678901234567890123"}
         });
         let expected = json!({
             "pk": "USER#1", "version": 3, "gone": null, "roles": ["admin"],
             "attributes": {"S": "a"}, "set": ["a"], "is": false,
-            "long": "12345678901234567890123"
+            "share": 0.5, "long": "12345678901234567890123"
         });
         assert_eq!(plain(&item), expected);
     }

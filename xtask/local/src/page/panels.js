@@ -1,7 +1,7 @@
 // The views. Each is made anew when it is opened, and told to update itself when something happened.
 
 import {
-  callLink, card, clock, el, empty, get, json, level, message, milliseconds, pill, plural, query,
+  callLink, card, clock, el, empty, get, json, kind, level, message, milliseconds, pill, plural, query,
   replace, status, table, title,
 } from "./view.js";
 
@@ -111,7 +111,7 @@ function traces(found) {
         el("span", { class: "unseen" }, `${KINDS[span.kind]}: `), span.name, " ",
         span.status && (span.kind === "gateway" || span.status >= 400) ? status(span.status) : null,
         span.detail.filter((it) => it !== "success").map((it) => el("span", { class: "faint" }, ` ${it}`)));
-      name.style.paddingLeft = `${16 + 18 * span.depth}px`;
+      name.style.setProperty("--depth", span.depth);
       return el("tr", {}, name,
         el("td", { class: "line" },
           el("span", { class: "unseen" }, `begins after ${milliseconds(span.offsetMs)}`),
@@ -133,7 +133,7 @@ function traces(found) {
 
 function line(record) {
   return el("li", {},
-    el("div", { class: "head" }, el("span", { class: "time" }, clock(record.time)), level(record.level),
+    el("div", { class: "head" }, el("span", { class: "time" }, clock(record.time)), level(record.level ?? kind(record.message)),
       el("span", {}, record.source), record.correlationId ? callLink(record.correlationId) : null),
     message(record.message));
 }
@@ -145,9 +145,8 @@ function lines(records) {
 
 function event(it) {
   const id = it.detail?.correlationId;
-  return el("li", {}, json(it.id, el("span", { class: "head" },
-    el("span", { class: "time" }, clock(Date.parse(it.time))), el("strong", {}, it.detailType),
-    el("span", { class: "faint" }, it.source), id ? callLink(id) : null), it));
+  return json(it.id, [el("span", { class: "time" }, clock(Date.parse(it.time))),
+    el("strong", {}, it.detailType), el("span", { class: "faint" }, it.source)], it, id ? callLink(id) : null);
 }
 
 function events(found) {
@@ -158,9 +157,9 @@ function events(found) {
 
 function items([found, searchedAll]) {
   const note = searchedAll ? plural(found.length, "item") : "only a part of the tables was searched";
-  const entry = ({ table: name, item }) => el("li", {}, json(`${item.pk}${item.sk}`,
-    el("span", { class: "head" }, el("strong", {}, item.action ?? name), el("span", { class: "faint" }, name),
-      item.userId ? el("a", { class: "id", href: `#/users/${encodeURIComponent(item.userId)}` }, item.userId) : null), item));
+  const entry = ({ table: name, item }) => json(`${item.pk}${item.sk}`,
+    [el("strong", {}, item.action ?? name), el("span", { class: "faint" }, name)], item,
+    item.userId ? el("a", { class: "id", href: `#/users/${encodeURIComponent(item.userId)}` }, item.userId) : null);
   return card("Audit entries in the tables", note,
     found.length ? el("ol", { class: "lines" }, found.map(entry)) : empty("No item has this correlation id."));
 }
@@ -233,7 +232,7 @@ export function tables(main, name) {
     const keys = known.find((it) => it.name === name)?.keys ?? [];
     shown.append(...found.items.map((item) => {
       const key = keys.map((it) => item[it]).join("  ");
-      return el("li", {}, json(key, el("span", { class: "id wide" }, key), item));
+      return json(key, el("span", { class: "id wide" }, key), item);
     }));
     next = found.next ?? null;
     more.hidden = next === null;
@@ -247,7 +246,7 @@ export function tables(main, name) {
   let known = [];
   async function update() {
     known = (await get("tables")).items;
-    replace(list, JSON.stringify(known), () => el("div", { class: "card" }, table("", "Tables",
+    replace(list, JSON.stringify(known), () => el("div", { class: "card" }, table("tables", "Tables",
       [["Table"], ["Keys"], ["Items", "number"], ["Bytes", "number"]],
       known.map((it) => el("tr", { class: it.name === name ? "chosen" : null },
         el("th", { scope: "row" }, el("a", { href: `#/tables/${encodeURIComponent(it.name)}` }, it.name)),
@@ -279,7 +278,7 @@ export function logs(main) {
   return { update };
 }
 
-const STATES = { alarm: ["On", "bad"], ok: ["Off", "good"], "no-data": ["No data", ""], "not-evaluated": ["Not evaluated here", "warn"] };
+const STATES = { alarm: ["On", "bad"], ok: ["Off", "good"], "no-data": ["No data", ""], "not-evaluated": ["Not evaluated", "warn"] };
 
 /** The alarms of the template, as they would be by what this stack measured. */
 export function alarms(main) {
@@ -297,7 +296,7 @@ export function alarms(main) {
     const found = (await get("alarms")).items;
     const order = Object.keys(STATES);
     found.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
-    replace(place, JSON.stringify(found), () => el("div", { class: "card" }, table("", "Alarms, those that are on first",
+    replace(place, JSON.stringify(found), () => el("div", { class: "card" }, table("alarms", "Alarms, those that are on first",
       [["State"], ["Alarm"], ["Why"], ["Values, newest first", "number"]], found.map(row))));
   }
   return { update, every: 20_000 };

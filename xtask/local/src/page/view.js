@@ -50,7 +50,12 @@ export function status(code) {
 }
 
 export function level(name) {
-  return pill(name ?? "text", { ERROR: "bad", WARN: "warn" }[name] ?? "");
+  return pill(name, { ERROR: "bad", WARN: "warn" }[name] ?? "");
+}
+
+/** What a line without a level is: metrics in the embedded metric format, or plain text. */
+export function kind(message) {
+  return message.startsWith("{") && message.includes('"_aws"') ? "METRICS" : "TEXT";
 }
 
 /** A link to what a correlation id leads to. */
@@ -79,11 +84,16 @@ export function table(className, caption, columns, rows) {
     el("tbody", {}, rows));
 }
 
-/** Something that unfolds to its JSON. `key` tells it from its siblings, so that it stays open. */
-export function json(key, summary, value) {
-  return el("details", { "data-key": key },
-    el("summary", {}, summary),
-    el("pre", { tabindex: 0, role: "group", "aria-label": "JSON" }, JSON.stringify(value, null, 2)));
+/**
+ * An entry that unfolds to its JSON, with a link beside it. `key` tells it from its siblings, so that
+ * it stays open.
+ */
+export function json(key, summary, value, link = null) {
+  return el("li", { class: "foldable" },
+    el("details", { "data-key": key },
+      el("summary", {}, el("span", { class: "head" }, summary)),
+      el("pre", { tabindex: 0, role: "group", "aria-label": "JSON" }, JSON.stringify(value, null, 2))),
+    link ? el("p", { class: "beside" }, link) : null);
 }
 
 /** The fields of a log line: JSON taken apart, anything else as it is. */
@@ -101,7 +111,6 @@ export function message(text) {
   }
   const { timestamp, level: ignored, message: said, _aws: metrics, ...rest } = fields;
   if (said) line.append(`${said} `);
-  if (metrics) line.append("metrics ");
   for (const [name, value] of Object.entries(rest)) {
     if (value === null) continue;
     line.append(el("b", {}, `${name}=`), `${typeof value === "string" ? value : JSON.stringify(value)} `);

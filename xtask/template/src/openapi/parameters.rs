@@ -1,7 +1,7 @@
 //! Parameters: of the path and the query inline, of headers shared.
 
 use serde_json::{Map, Value, json};
-use users_contract::{Operation, ParameterKind, QueryParameter, RequestHeader};
+use users_contract::{Operation, ParameterKind, QueryParameter, RequestHeader, limits};
 
 /// What an idempotency key looks like: bare, or a string of structured fields (RFC 9651).
 const IDEMPOTENCY_KEY_PATTERN: &str = r#"^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$"#;
@@ -119,7 +119,8 @@ fn query_schema(parameter: &QueryParameter) -> Value {
         ParameterKind::Pattern(pattern) => json!({"type": "string", "pattern": pattern}),
         // A character is at least a byte, so the limit holds for both.
         ParameterKind::Text { max_bytes } => {
-            json!({"type": "string", "minLength": 1, "maxLength": max_bytes})
+            let pattern = limits::TEXT_PATTERN;
+            json!({"type": "string", "minLength": 1, "maxLength": max_bytes, "pattern": pattern})
         }
         ParameterKind::DateTime => json!({"type": "string", "format": "date-time"}),
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use users_contract::{ErrorCode, OPERATIONS, Operation, ParameterKind, RequestHeader};
+use users_contract::{ErrorCode, OPERATIONS, Operation, ParameterKind, RequestHeader, limits};
 use users_template::openapi;
 
 use crate::support::walk;
@@ -112,7 +112,8 @@ fn schemas_of_query_parameters_take_their_defaults_and_words() {
                 ParameterKind::Enum { values, .. } => (json!(values), json!(["", "nonsense"])),
                 ParameterKind::Pattern(_) => (json!(["billing:read"]), json!(["Billing", ""])),
                 ParameterKind::Text { max_bytes } => {
-                    (json!(["x".repeat(max_bytes)]), json!(["x".repeat(max_bytes + 1)]))
+                    let bad = json!(["x".repeat(max_bytes + 1), "x\u{80}"]);
+                    (json!(["x".repeat(max_bytes)]), bad)
                 }
                 ParameterKind::DateTime => (json!(["2026-11-22T10:00:00Z"]), json!([1])),
             };
@@ -121,6 +122,22 @@ fn schemas_of_query_parameters_take_their_defaults_and_words() {
             }
             for value in bad.as_array().unwrap() {
                 assert!(!validator.is_valid(value), "{} {value}", parameter.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn texts_have_no_control_character_wherever_it_stands() {
+    for (pattern, can_be_blank) in
+        [(limits::TEXT_PATTERN, true), (limits::NON_BLANK_TEXT_PATTERN, false)]
+    {
+        let validator = jsonschema::validator_for(&json!({"pattern": pattern})).unwrap();
+        for character in ('\0'..='\u{ff}').chain(['\u{2028}', '\u{1f600}']) {
+            for (before, after) in [("", ""), ("", "ab"), ("a", "b"), ("ab", ""), (" ", " ")] {
+                let text = format!("{before}{character}{after}");
+                let expected = !character.is_control() && (can_be_blank || !text.trim().is_empty());
+                assert_eq!(validator.is_valid(&json!(text)), expected, "{pattern} {text:?}");
             }
         }
     }
