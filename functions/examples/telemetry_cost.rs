@@ -1,13 +1,14 @@
-//! What telling costs: the same calls with and without logs, metrics and traces, in turns within
-//! one run.
+//! What telling costs: the same calls without logs, metrics and traces, with logs and metrics, and
+//! with all of it, in turns within one run.
 //!
 //! ```sh
 //! cargo run --release -p users-functions --example telemetry_cost > target/telemetry.log
 //! ```
 //!
 //! The service runs in this process as in a function, on one thread, and speaks HTTP to a stand-in
-//! for DynamoDB on another, which answers at once. Every trace is sampled, every line is written to
-//! standard output. What a real invocation has besides (TLS, the Runtime API, a database that takes
+//! for DynamoDB on another, which answers at once. Every line is written to standard output; traces
+//! are of every invocation or of none, as API Gateway samples them: by default one a second and one
+//! in twenty of the others. What a real invocation has besides (TLS, the Runtime API, a database that takes
 //! its time) is the same for both and left out, so the share that telling takes is the most it can
 //! be. CPU is that of the thread of the service, from Linux's scheduler.
 
@@ -29,7 +30,9 @@ use users_platform::telemetry::{Recorder, Telemetry};
 use users_platform::{ServiceConfig, SystemClock, SystemEntropy};
 
 const USER_ID: &str = "01JD8Z6T3Y5V0Q4C9K2M7N8P1R";
-const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+const SAMPLED: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+const UNSAMPLED: &str =
+    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
 /// Turns of each kind; many short ones, so that whatever else the machine does meets both.
 const TURNS: usize = 300;
 /// Calls of each operation in a turn.
@@ -54,30 +57,37 @@ async fn main() -> Result<(), Error> {
     let telling = app(database, telemetry, |config| config.interceptor(Recorder));
     let silent = app(database, Telemetry::off(), |config| config);
 
+    let kinds = [
+        ("nothing told", &silent, UNSAMPLED),
+        ("logs and metrics", &telling, UNSAMPLED),
+        ("and a trace of each", &telling, SAMPLED),
+    ];
     // Connections, caches and the allocator get warm.
-    turn(&telling).await?;
-    turn(&silent).await?;
-    let mut costs = [Cost::default(), Cost::default()];
+    for (_, app, header) in kinds {
+        turn(app, header).await?;
+    }
+    let mut costs = [Cost::default(), Cost::default(), Cost::default()];
     let per_thousand = |took: Duration| took.as_secs_f64() * 1000.0 * 1000.0 / (3 * CALLS) as f64;
     for number in 0..TURNS {
-        // In turns, and neither always first.
-        let order = if number % 2 == 0 { [0, 1] } else { [1, 0] };
-        for which in order {
-            let app = if which == 0 { &silent } else { &telling };
+        for step in 0..kinds.len() {
+            // None is always first.
+            let which = (number + step) % kinds.len();
+            let (_, app, header) = kinds[which];
             let (begun, cpu) = (Instant::now(), cpu_time()?);
-            turn(app).await?;
+            turn(app, header).await?;
             costs[which].wall.push(per_thousand(begun.elapsed()));
             costs[which].cpu.push(per_thousand(cpu_time()?.saturating_sub(cpu)));
         }
     }
-    let [silent, telling] = costs;
     eprintln!("1000 invocations, a third of them each reads, writes and lists, median of {TURNS}:");
-    for (what, without, with) in
-        [("CPU", silent.cpu, telling.cpu), ("time", silent.wall, telling.wall)]
-    {
-        let (without, with) = (median(without), median(with));
-        let more = 100.0 * (with - without) / without;
-        eprintln!("{what:>5}: {without:.0} ms without, {with:.0} ms with: {more:+.1} %");
+    for ((name, ..), cost) in kinds.into_iter().zip(&costs) {
+        eprintln!(
+            "{name:>20}: {:.0} ms of CPU ({:+.1} %), {:.0} ms ({:+.1} %)",
+            median(cost.cpu.clone()),
+            more(&costs[0].cpu, &cost.cpu),
+            median(cost.wall.clone()),
+            more(&costs[0].wall, &cost.wall),
+        );
     }
     Ok(())
 }
@@ -87,6 +97,17 @@ async fn main() -> Result<(), Error> {
 struct Cost {
     wall: Vec<f64>,
     cpu: Vec<f64>,
+}
+
+/// How much more one took than the other, in percent: the median over turns, each of which compares
+/// what was measured within a few milliseconds, since the pace of a machine changes between turns.
+fn more(without: &[f64], with: &[f64]) -> f64 {
+    median(
+        with.iter()
+            .zip(without)
+            .map(|(with, without)| 100.0 * (with - without) / without)
+            .collect(),
+    )
 }
 
 /// Not the mean, which whatever else the machine does would move.
@@ -123,18 +144,19 @@ fn app(database: SocketAddr, telemetry: Telemetry, change: fn(Builder) -> Builde
 }
 
 /// Reads a user, changes it, and lists users, a few times each.
-async fn turn(app: &App) -> Result<(), Error> {
+async fn turn(app: &App, header: &str) -> Result<(), Error> {
     for number in 0..CALLS {
         let patch = json!({"displayName": format!("Ada {number}")}).to_string();
-        call::<GetUser>(app, "GET", "/users/{userId}", None).await?;
-        call::<UpdateUser>(app, "PATCH", "/users/{userId}", Some(patch)).await?;
-        call::<ListUsers>(app, "GET", "/users", None).await?;
+        call::<GetUser>(app, header, "GET", "/users/{userId}", None).await?;
+        call::<UpdateUser>(app, header, "PATCH", "/users/{userId}", Some(patch)).await?;
+        call::<ListUsers>(app, header, "GET", "/users", None).await?;
     }
     Ok(())
 }
 
 async fn call<H: Handler>(
     app: &App,
+    header: &str,
     method: &str,
     resource: &str,
     body: Option<String>,
@@ -158,7 +180,7 @@ async fn call<H: Handler>(
     }));
     let mut context = Context::default();
     context.request_id = "b0d4f7c2-7a0b-4a7e-9f7b-3a5b7c1d2e3f".to_owned();
-    context.xray_trace_id = Some(TRACE.to_owned());
+    context.xray_trace_id = Some(header.to_owned());
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     let answer = respond::<H>(app, event?, &context, deadline).await;
     match answer.status_code {

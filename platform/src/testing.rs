@@ -283,7 +283,7 @@ impl Call {
                     "userArn": caller,
                     "accountId": "123456789012",
                     "sourceIp": "203.0.113.7",
-                    "userAgent": "test"
+                    "userAgent": "mark-agent"
                 }
             }
         }))

@@ -1,7 +1,8 @@
 //! `GET /users`: filters, and what is refused.
 
 use serde_json::{Value, json};
-use users_tests::walk::expect_listed;
+use std::time::{Duration, Instant};
+use users_tests::walk::{LAG, expect_listed};
 use users_tests::{Api, id_of, sample};
 
 /// A user with a role, in a status.
@@ -79,10 +80,11 @@ async fn without_a_filter_active_and_disabled_users_are_listed_and_deleted_ones_
     }
 }
 
-/// Walks from the newest user back past the time of one user, and gives where it was met. Once
-/// more when it was not, in case the index lags.
+/// Walks from the newest user back past the time of one user, and gives where it was met. With a
+/// status, which the user must have, again until it is met, since the index may lag.
 async fn find(api: &Api, status: Option<&str>, user: &Value) -> Vec<Value> {
-    for _ in 0..2 {
+    let begun = Instant::now();
+    loop {
         let mut met = Vec::new();
         let mut request = api.get("/users").query("limit", "100");
         if let Some(status) = status {
@@ -105,9 +107,9 @@ async fn find(api: &Api, status: Option<&str>, user: &Value) -> Vec<Value> {
         if !met.is_empty() || status.is_none() {
             return met;
         }
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert!(begun.elapsed() < LAG, "{user} is not listed as {status:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Vec::new()
 }
 
 #[tokio::test]

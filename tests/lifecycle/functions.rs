@@ -36,6 +36,13 @@ impl Functions {
         functions
     }
 
+    /// Gives a function another value of a variable than the stack does.
+    pub(crate) fn set(&self, name: &str, variable: &str, value: &str) {
+        let built = PathBuf::from(required("USERS_LOCAL_FUNCTIONS"));
+        let real = std::path::absolute(built.join(name)).unwrap();
+        self.replace(name, &format!("{variable}='{value}' exec '{}'", real.display()));
+    }
+
     /// The lines that recording functions have written so far.
     pub(crate) fn recorded(&self) -> Vec<Value> {
         let mut lines = Vec::new();

@@ -1,5 +1,5 @@
-//! What real functions write and send: in the formats that CloudWatch and X-Ray publish, and none
-//! of it with personal data.
+//! What real functions write and send: in the formats that CloudWatch and X-Ray publish, none of it
+//! with personal data, and with the trace passed on to AWS.
 //!
 //! The lines and documents stay in `target/tmp/telemetry`, for readers that others wrote.
 
@@ -11,8 +11,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 use users_contract::metric::{NAMESPACE, OPERATION};
-use users_contract::{OPERATIONS, RELAY};
+use users_contract::{OPERATIONS, Operation, OperationName, RELAY};
 use users_tests::{id_of, telemetry};
 
 /// How long lines may take to get from a function to the file.
@@ -60,9 +62,22 @@ async fn marked_calls(stack: &Stack) {
         stack.call(Method::GET, "/users").query("email", MARK),
         call(Method::GET, "/audit").query("from", MARK),
     ] {
-        let status = refusal.send().await.unwrap().status;
-        assert!(status.is_client_error(), "{status}");
+        let answer = refusal.send().await.unwrap();
+        assert!(answer.status.is_client_error(), "{}", answer.status);
+        let problem = without_what_was_named(answer.json().unwrap());
+        assert!(!problem.to_string().contains(MARK), "an error has marked data: {problem}");
     }
+}
+
+/// A problem without what the contract has it repeat of the request: its path, and the names of
+/// members and parameters that are wrong.
+fn without_what_was_named(mut problem: Value) -> Value {
+    problem["instance"] = Value::Null;
+    for error in problem["errors"].as_array_mut().into_iter().flatten() {
+        error["pointer"] = Value::Null;
+        error["parameter"] = Value::Null;
+    }
+    problem
 }
 
 /// The lines of metrics among what the functions wrote.
@@ -129,4 +144,53 @@ async fn real_functions_tell_no_personal_data_in_published_formats() {
     for document in &documents {
         assert_eq!(telemetry::document_problems(document), Vec::<String>::new(), "{document}");
     }
+}
+
+/// Refuses every request in a way that is not tried again, up to the first call of DynamoDB, whose
+/// headers it gives. Others come first: a function opens its connection with one.
+async fn refuse_first_call(listener: TcpListener) -> Vec<String> {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut headers: Vec<String> = Vec::new();
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).await.unwrap();
+            if line.trim().is_empty() {
+                break;
+            }
+            headers.push(line.trim().to_owned());
+        }
+        let of = |name: &str| headers.iter().find_map(|header| header.strip_prefix(name));
+        let length = of("content-length: ").map_or(0, |length| length.parse().unwrap());
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+        let body = r#"{"__type":"ValidationException"}"#;
+        let head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length";
+        stream.write_all(format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
+        if of("x-amz-target: ").is_some() {
+            return headers;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_trace_of_a_request_is_passed_on_to_dynamodb() {
+    let database = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", database.local_addr().unwrap());
+    let functions = Functions::real();
+    let operation = Operation::of(OperationName::GetUser);
+    functions.set(operation.function, "AWS_ENDPOINT_URL_DYNAMODB", &address);
+    let stack = Launch::new().functions(functions.path()).start().await;
+    let asked = tokio::spawn(refuse_first_call(database));
+    let call = stack.call(Method::GET, "/users/01JD8Z6T3Y5V0Q4C9K2M7N8P1R");
+    assert_eq!(call.send().await.unwrap().status, 500);
+    let headers = asked.await.unwrap();
+
+    let documents = stack.traces().await;
+    let document = documents.iter().find(|document| document["name"] == operation.id).unwrap();
+    let trace = document["trace_id"].as_str().unwrap();
+    let passed_on = headers.iter().find_map(|header| header.strip_prefix("x-amzn-trace-id: "));
+    let passed_on = passed_on.unwrap_or_else(|| panic!("no trace among {headers:#?}"));
+    assert!(passed_on.starts_with(&format!("Root={trace};")), "{passed_on}");
+    assert!(passed_on.ends_with("Sampled=1"), "{passed_on}");
 }

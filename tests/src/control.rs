@@ -75,6 +75,50 @@ impl Control {
         self.set_faults(&json!({})).await;
     }
 
+    /// Lets a fault happen at the nth call of AWS, from 1, of the next invocation of a function;
+    /// `none` only watches. Clearing all faults forgets it.
+    pub async fn place(&self, function: &str, nth_call: u64, fault: &str) {
+        let placement = json!({
+            "id": function, "function": function, "marker": "", "at": {"call": nth_call},
+            "fault": fault
+        });
+        self.ask(Method::POST, "/faults/placed", Some(&placement)).await;
+    }
+
+    /// How often a fault that was placed has happened.
+    pub async fn placed_fired(&self, function: &str) -> u64 {
+        self.placed(function).await["fired"].as_u64().unwrap_or_default()
+    }
+
+    /// Waits until the invocation in which something was placed has made a call of AWS.
+    ///
+    /// # Panics
+    /// When it makes none.
+    pub async fn placed_called(&self, function: &str) {
+        let begun = Instant::now();
+        while self.placed(function).await["calls"].as_array().is_none_or(Vec::is_empty) {
+            assert!(begun.elapsed() < PATIENCE, "{function} makes no call");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn placed(&self, function: &str) -> Value {
+        self.get(&format!("/faults/placed/{function}"), &[]).await
+    }
+
+    /// Waits until every call that a fault has put off is carried out, though who made it may be
+    /// dead.
+    ///
+    /// # Panics
+    /// When one is not.
+    pub async fn pending_calls_done(&self) {
+        let begun = Instant::now();
+        while self.get("/faults/report", &[]).await["pending"] != 0 {
+            assert!(begun.elapsed() < PATIENCE, "a call that was put off is never carried out");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     /// Every item of a table, attributes as plain JSON.
     pub async fn table(&self, logical_id: &str) -> Vec<Value> {
         let mut items = Vec::new();
@@ -163,6 +207,25 @@ impl Control {
     pub async fn trace_below(&self, parent: &Value) -> Value {
         let below = |document: &Value| document["parent_id"] == parent["id"];
         self.document(below, &format!("nobody goes on with {parent}")).await
+    }
+
+    /// What the call with this correlation id has left behind, as the console shows it: `requests`,
+    /// `traces`, `logs`, `events`, `items`. Waits until there is a line of the operation.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn left_behind(&self, correlation_id: &str, operation: &str) -> Value {
+        let begun = Instant::now();
+        let word = format!("\"operation\":\"{operation}\"");
+        loop {
+            let found = self.get(&format!("/calls/{correlation_id}"), &[]).await;
+            let logs = found["logs"].as_array().into_iter().flatten();
+            if logs.filter_map(|line| line["message"].as_str()).any(|line| line.contains(&word)) {
+                return found;
+            }
+            assert!(begun.elapsed() < PATIENCE, "there is no line of {operation} in {found}");
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     async fn document(&self, fits: impl Fn(&Value) -> bool, missing: &str) -> Value {

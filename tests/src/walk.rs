@@ -62,7 +62,7 @@ pub fn users_of_role(api: &Api, role: &str, limit: usize) -> impl Future<Output 
 }
 
 /// How long an index may lag behind a write before that is an error.
-const LAG: Duration = Duration::from_secs(15);
+pub const LAG: Duration = Duration::from_secs(15);
 
 /// Fails unless a list by status or role comes to these users, in this order, on its first page.
 /// Such a list reads an index that may lag a write by a moment, so it is read again until then.

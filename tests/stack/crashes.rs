@@ -1,12 +1,12 @@
 //! Functions that die in the middle of a call.
 
 use serde_json::{Value, json};
-use std::time::Duration;
 use users_contract::{Operation, OperationName};
 use users_tests::control::Control;
 use users_tests::{Answer, Api, Request, id_of, sample, version_of};
 
-/// How long the database holds a call, in milliseconds: less than the service waits for it.
+/// How long the database holds a call or an answer, in milliseconds: less than the service waits
+/// for it.
 const HOLD: u64 = 1500;
 
 fn function(name: OperationName) -> &'static str {
@@ -24,26 +24,18 @@ fn changes(api: &Api, id: &str) -> [(OperationName, Request); 4] {
 }
 
 /// Sends a request and kills the function that works on it during its nth call of the database,
-/// each of which is held.
+/// which carries the call out a moment later all the same.
 async fn send_and_kill(
     control: &Control,
     function: &str,
     request: &Request,
     nth_call: u64,
 ) -> Answer {
-    control.set_faults(&json!({"dynamodb": {"delayMs": HOLD}})).await;
-    let kill = async {
-        tokio::time::sleep(Duration::from_millis(HOLD * (nth_call - 1) + HOLD / 3)).await;
-        control.kill(function).await;
-    };
-    let (answer, ()) = tokio::join!(request.send(), kill);
+    control.place(function, nth_call, "kill-then-apply").await;
+    let answer = request.send().await;
+    assert_eq!(control.placed_fired(function).await, 1, "{}", answer.describe());
     control.clear_faults().await;
     answer
-}
-
-/// Waits until a call that the database still held when its function died has been carried out.
-async fn let_ghosts_land() {
-    tokio::time::sleep(Duration::from_millis(HOLD + 500)).await;
 }
 
 #[tokio::test]
@@ -69,7 +61,7 @@ async fn a_registration_whose_function_dies_is_done_once_by_the_retry() {
 
     // The database may still carry out what the dead function had sent, after the retry.
     let registered = request.send_retrying().await.expect_status(201);
-    let_ghosts_land().await;
+    control.pending_calls_done().await;
     request.send().await.expect_replay_of(&registered);
     let user = registered.user();
     assert_eq!(api.history(id_of(&user)).await.len(), 1);
@@ -91,7 +83,7 @@ async fn a_change_whose_function_dies_is_done_once_by_the_retry() {
         assert!(answer.status() >= 500, "{}", answer.describe());
         let changed = request.send_retrying().await.expect_status(200);
         assert_eq!(version_of(&changed.user()), version, "{}", changed.describe());
-        let_ghosts_land().await;
+        control.pending_calls_done().await;
         request.send().await.expect_replay_of(&changed);
         assert_eq!(api.history(id).await.len() as u64, version);
     }
@@ -164,9 +156,11 @@ async fn twins_that_overtake_each_other_take_effect_once() {
     let user = api.new_user().await;
     let request = api.update(id_of(&user), &json!({"displayName": "Ada"})).key(&sample::key());
     // The first one is slow; the second one comes and goes meanwhile.
+    let update = function(OperationName::UpdateUser);
     control.set_faults(&json!({"dynamodb": {"delayMs": HOLD}})).await;
+    control.place(update, 1, "none").await;
     let quick = async {
-        tokio::time::sleep(Duration::from_millis(HOLD / 3)).await;
+        control.placed_called(update).await;
         control.clear_faults().await;
         request.send_retrying().await
     };

@@ -54,6 +54,30 @@ async fn a_correlation_id_finds_trace_audit_entry_and_event() {
     for document in [&document, &relayed] {
         assert_eq!(telemetry::document_problems(document), Vec::<String>::new(), "{document}");
     }
+    // The console finds all of it by the id alone.
+    let found = control.left_behind(&correlation, "updateUser").await;
+    let of = |pointer: &str| found.pointer(pointer).unwrap_or(&Value::Null).clone();
+    assert_eq!(of("/requests/0/correlationId"), correlation.as_str(), "{found}");
+    assert_eq!(of("/requests/0/status"), 200, "{found}");
+    assert_eq!(of("/events/0/detail/eventId"), event["detail"]["eventId"], "{found}");
+    assert_eq!(of("/items/0/item/version"), 2, "{found}");
+    assert_eq!(of("/items/1"), Value::Null, "{found}");
+    let names: Vec<_> = found["traces"][0]["spans"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|span| span["name"].as_str().unwrap_or_default())
+        .collect();
+    let expected = [
+        "PATCH /users/{userId}",
+        "users-profile-update",
+        "updateUser",
+        "DynamoDB GetItem",
+        "DynamoDB TransactWriteItems",
+        "users-audit-publish",
+        "EventBridge PutEvents",
+    ];
+    assert_eq!(names, expected, "{found}");
     // What leads there is in the table and nowhere else.
     assert!(!event.to_string().contains("traceHeader"), "{event}");
     assert!(!history[1].to_string().contains("traceHeader"), "{}", history[1]);

@@ -3,6 +3,7 @@
 //! Only this crate's own lines are written. Libraries underneath log requests and answers in full
 //! at their debug levels, and those hold personal data.
 
+use super::{SERVICE, function_name};
 use std::error::Error as StdError;
 use std::panic::PanicHookInfo;
 use tracing::Subscriber;
@@ -14,17 +15,22 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Begins to log lines of a level and above.
+/// Begins to log lines of a level and above, and to end the process at a panic.
 pub(super) fn init(level: LevelFilter) {
     // A second call, as tests may make it, changes nothing.
     let _ = tracing_subscriber::registry().with(lines(level, std::io::stdout)).try_init();
-    std::panic::set_hook(Box::new(panicked));
+    std::panic::set_hook(Box::new(|panic| {
+        panicked(panic);
+        // As it is built for Lambda it would end anyway. Elsewhere the runtime would catch the panic
+        // and send its text to Lambda, as the invocation's error.
+        std::process::abort();
+    }));
 }
 
 /// Tells of a panic. Its text may quote the value that caused it, so only its place is told.
 pub(super) fn panicked(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    tracing::error!(place, "panicked");
+    tracing::error!(service = SERVICE, function_name = function_name(), place, "panicked");
 }
 
 /// Our own lines, of a level and above, as JSON.
@@ -69,6 +75,14 @@ pub(crate) fn collected() -> (std::sync::Arc<std::sync::Mutex<Vec<u8>>>, impl Dr
             Ok(())
         }
     }
+    // While there is but one subscriber, `tracing` asks nobody but the thread that comes first to a
+    // call site whether its lines are wanted; if none listens there, they are lost everywhere. So
+    // every thread has one.
+    static EVERYWHERE: std::sync::Once = std::sync::Once::new();
+    EVERYWHERE.call_once(|| {
+        let nowhere = lines(LevelFilter::TRACE, std::io::sink);
+        tracing_subscriber::registry().with(nowhere).init();
+    });
     let collected = std::sync::Arc::default();
     let collector = Collector(std::sync::Arc::clone(&collected));
     let layer = lines(LevelFilter::TRACE, move || collector.clone());

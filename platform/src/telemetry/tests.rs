@@ -2,6 +2,8 @@
 
 use super::{Telemetry, debug_share};
 use crate::clock::Entropy;
+use serde_json::Value;
+use std::process::Command;
 use tracing::level_filters::LevelFilter;
 
 /// Always the same bits.
@@ -46,4 +48,35 @@ fn only_the_first_invocation_is_cold() {
     let telemetry = Telemetry::off();
     assert!(telemetry.is_cold());
     assert!(!telemetry.is_cold());
+}
+
+/// Makes the test below the function that crashes.
+const CRASH: &str = "USERS_TEST_CRASH";
+
+#[test]
+fn a_crash_ends_the_process_and_its_text_goes_nowhere() {
+    let environment = |name: &str| match name {
+        "AWS_LAMBDA_FUNCTION_NAME" => Some("users-profile-get".to_owned()),
+        _ => None,
+    };
+    if std::env::var_os(CRASH).is_some() {
+        let _telemetry = Telemetry::from_env(&environment);
+        panic!("no place for mark-mail@example.com");
+    }
+    let name = "telemetry::tests::a_crash_ends_the_process_and_its_text_goes_nowhere";
+    let output = Command::new(std::env::current_exe().expect("a test program has a path"))
+        .args([name, "--exact", "--nocapture"])
+        .env(CRASH, "1")
+        .output()
+        .expect("a test program can be run");
+    // Neither caught nor an orderly end: there is no exit status.
+    assert_eq!(output.status.code(), None, "{output:?}");
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    let line = stdout.lines().find(|line| line.contains("panicked")).expect("a line tells of it");
+    // The test program has begun the line with its own words.
+    let line: Value = serde_json::from_str(&line[line.find('{').unwrap()..]).expect("JSON");
+    assert_eq!((&line["level"], &line["service"]), (&"ERROR".into(), &"users".into()));
+    assert_eq!(line["function_name"], "users-profile-get");
+    assert!(line["place"].as_str().is_some_and(|place| place.contains("telemetry/tests.rs")));
+    assert!(!stdout.contains("mark-mail") && !stderr.contains("mark-mail"), "{stdout}{stderr}");
 }

@@ -114,6 +114,16 @@ impl Budgets {
         names.into_iter().filter_map(one).collect()
     }
 
+    /// Whether a function needs no more instructions than its budget says.
+    pub(crate) fn allows(&self, function: &str, counted: Instructions) -> bool {
+        // A little more, because tenths are not exact.
+        let most = 1.0 + self.tolerance.instructions_percent / 100.0 + 1e-9;
+        self.instructions.get(function).is_some_and(|budget| {
+            counted.start as f64 <= budget.start as f64 * most
+                && counted.warm as f64 <= budget.warm as f64 * most
+        })
+    }
+
     fn figures(&self) -> BTreeMap<String, f64> {
         let mut figures = BTreeMap::new();
         for (name, bytes) in &self.archive_bytes {
@@ -225,6 +235,14 @@ mod tests {
                 "archive_bytes.users-b: 1000, and there is no budget",
             ]
         );
+    }
+
+    #[test]
+    fn instructions_are_allowed_up_to_the_budget_and_its_tolerance() {
+        let allows = |name: &str, start, warm| budgets().allows(name, Instructions { start, warm });
+        assert!(allows("users-a", 10_300, 1_030) && allows("users-a", 1, 1));
+        assert!(!allows("users-a", 10_301, 1) && !allows("users-a", 1, 1_031));
+        assert!(!allows("users-b", 1, 1), "it has none");
     }
 
     #[test]

@@ -153,11 +153,15 @@ async fn hold(lab: &mut Lab, arguments: &Arguments) -> Result<ExitCode> {
     let known = Budgets::read(&path);
     let mut archive_bytes = lab.programs.sizes();
     archive_bytes.retain(|name, _| users_template::functions().any(|function| function == name));
+    let instructions = callgrind::count(lab, arguments.profiles.as_deref(), |function, counted| {
+        known.as_ref().is_ok_and(|known| known.allows(function, counted))
+    })
+    .await?;
     let measured = Budgets {
         tolerance: known.as_ref().map_or_else(|_| Tolerance::default(), |known| known.tolerance),
         archive_bytes,
         asks: lab.asked().await?,
-        instructions: callgrind::count(lab, arguments.profiles.as_deref()).await?,
+        instructions,
     };
     if arguments.accept {
         measured.write(&path)?;

@@ -117,6 +117,7 @@ impl Lab {
         samples.start.push(initialisation + first.own_ms());
         samples.connections.push(f64::from(first.asked.connections));
         let before = function.cpu_time()?;
+        samples.start_cpu.push(before.as_secs_f64() * 1000.0);
         for _ in 0..warm {
             let invoked = function.invoke(&self.event(case)).await?;
             check(case, invoked.status, &invoked.body)?;
@@ -181,6 +182,7 @@ struct Samples {
     initialisation: Vec<f64>,
     first: Vec<f64>,
     start: Vec<f64>,
+    start_cpu: Vec<f64>,
     connections: Vec<f64>,
     warm: Vec<f64>,
     backend: Vec<f64>,
@@ -194,6 +196,7 @@ impl Samples {
             initialisation_ms: Summary::of(&self.initialisation),
             first_ms: Summary::of(&self.first),
             start_ms: Summary::of(&self.start),
+            start_cpu_ms: median(&self.start_cpu),
             first_connections: median(&self.connections),
             warm_ms: Summary::of(&self.warm),
             backend_ms: Summary::of(&self.backend),

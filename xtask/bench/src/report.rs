@@ -52,6 +52,9 @@ pub(crate) struct Timed {
     pub(crate) first_ms: Summary,
     /// Both together, in each process.
     pub(crate) start_ms: Summary,
+    /// CPU until the first answer, in milliseconds: less subject to what else the machine does.
+    #[serde(default)]
+    pub(crate) start_cpu_ms: f64,
     /// Connections that the first invocation opened besides the one of the initialisation.
     #[serde(default)]
     pub(crate) first_connections: f64,
@@ -214,13 +217,14 @@ impl Report {
             let floor = times.get(FLOOR.name).cloned().unwrap_or_default();
             text += &format!(
                 "\n{}; times in ms without the backend's, in parentheses by {}\n{:15} {:>8} {:>14} \
-                 {:>16} {:>16} {:>8} {:>13} {:>7}\n",
+                 {:>16} {:>14} {:>16} {:>8} {:>13} {:>7}\n",
                 cpu.as_str(),
                 FLOOR.name,
                 "",
                 "init",
                 "first p50/p99",
                 "start",
+                "of it CPU",
                 "warm",
                 "warm p99",
                 "memory, MiB",
@@ -229,12 +233,15 @@ impl Report {
             for (name, it) in times {
                 let ratio = |ours: f64, floor: f64| format!("({:.2})", ours / floor);
                 text += &format!(
-                    "{name:15} {:>8.2} {:>6.2}/{:<7.2} {:>8.2} {:>7} {:>8.3} {:>7} {:>8.3} {:>5.1} {:>7} {:>7.3}\n",
+                    "{name:15} {:>8.2} {:>6.2}/{:<7.2} {:>8.2} {:>7} {:>6.2} {:>7} \
+                     {:>8.3} {:>7} {:>8.3} {:>5.1} {:>7} {:>7.3}\n",
                     it.initialisation_ms.p50,
                     it.first_ms.p50,
                     it.first_ms.p99,
                     it.start_ms.p50,
                     ratio(it.start_ms.p50, floor.start_ms.p50),
+                    it.start_cpu_ms,
+                    ratio(it.start_cpu_ms, floor.start_cpu_ms),
                     it.warm_ms.p50,
                     ratio(it.warm_ms.p50, floor.warm_ms.p50),
                     it.warm_ms.p99,

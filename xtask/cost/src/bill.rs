@@ -51,7 +51,7 @@ impl Line {
 pub(crate) struct Standing {
     /// What the tables keep, with its backup.
     pub(crate) storage: f64,
-    /// Alarms and dashboards.
+    /// Metrics, alarms and dashboards.
     pub(crate) watching: f64,
 }
 
@@ -124,7 +124,8 @@ pub(crate) fn standing(prices: &Prices, users: f64, alarms: f64, dashboards: f64
     let stored = users * prices.assumed.kilobytes_per_user * 1024.0 / GB;
     Standing {
         storage: stored * (prices.dynamodb.gb_month + prices.dynamodb.gb_month_backup),
-        watching: alarms * prices.cloudwatch.alarm_month
+        watching: prices.assumed.metrics * prices.cloudwatch.metric_month
+            + alarms * prices.cloudwatch.alarm_month
             + dashboards * prices.cloudwatch.dashboard_month,
     }
 }
@@ -154,6 +155,7 @@ mod tests {
         prices.assumed.cold_share = 0.0;
         prices.assumed.relay_batch = 10.0;
         prices.assumed.log_bytes = 1024.0;
+        prices.assumed.metrics = 70.0;
         prices.assumed.traced_share = 0.1;
         prices.assumed.kilobytes_per_user = 10.0;
         prices
@@ -200,6 +202,6 @@ mod tests {
     fn users_are_kept_twice_and_somebody_watches() {
         let standing = standing(&prices(), 1024.0 * 1024.0, 49.0, 1.0);
         assert!(near(standing.storage, 10.0 * 0.45));
-        assert!(near(standing.watching, 4.9 + 3.0));
+        assert!(near(standing.watching, 21.0 + 4.9 + 3.0));
     }
 }

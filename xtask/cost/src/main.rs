@@ -157,7 +157,7 @@ fn table(bill: &Bill, prices: &Prices) -> String {
         );
     }
     text += &format!("{:15} {:>107.2}\n", "storage", bill.standing.storage);
-    text += &format!("{:15} {:>107.2}\n", "alarms", bill.standing.watching);
+    text += &format!("{:15} {:>107.2}\n", "metrics, alarms", bill.standing.watching);
     text += &format!("{:15} {:>107.2}\n\n", "all", bill.total);
     text +=
         &format!("List prices of {}, {}, without free tiers:\n", bill.region, bill.prices_as_of);

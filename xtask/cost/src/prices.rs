@@ -65,6 +65,7 @@ pub(crate) struct EventBridge {
 pub(crate) struct CloudWatch {
     pub(crate) source: String,
     pub(crate) gb_logs: f64,
+    pub(crate) metric_month: f64,
     pub(crate) alarm_month: f64,
     pub(crate) dashboard_month: f64,
 }
@@ -83,6 +84,7 @@ pub(crate) struct Assumed {
     pub(crate) read_ms: f64,
     pub(crate) transaction_ms: f64,
     pub(crate) log_bytes: f64,
+    pub(crate) metrics: f64,
     pub(crate) traced_share: f64,
     pub(crate) cold_share: f64,
     pub(crate) relay_batch: f64,

@@ -10,14 +10,17 @@
 //! - [`keys`] follows each write from its attempts to its effect, its answers and its record;
 //! - [`reads`] holds what reads showed to what was acknowledged before they began;
 //! - [`events`] compares the bus with the audit entries.
+//!
+//! What a request makes of a user is in [`contract`].
 
+mod contract;
 mod events;
 mod keys;
 mod reads;
 mod state;
 
 use crate::history::{Outcome, Sight, World};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use state::People;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -134,6 +137,16 @@ pub fn story(violation: &Violation, world: &World) -> String {
 
 fn text<'a>(item: &'a Value, name: &str) -> &'a str {
     item[name].as_str().unwrap_or_default()
+}
+
+/// What an audit item has besides its entry: the key, and the trace that its request was part of.
+const NOT_TOLD: [&str; 3] = ["pk", "sk", "traceHeader"];
+
+/// An audit entry as the audit log shows it, from its item.
+fn as_shown(item: &Value) -> Map<String, Value> {
+    let mut entry = item.as_object().cloned().unwrap_or_default();
+    entry.retain(|name, _| !NOT_TOLD.contains(&name.as_str()));
+    entry
 }
 
 #[cfg(test)]

@@ -16,11 +16,14 @@ use crate::scenario::Scenario;
 use crate::stack::{Control, Programs, Stack};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use users_faults::checker::check;
 
+/// Cases from one word of progress to the next.
+const PROGRESS: usize = 500;
 /// How often in a row an error is given so that the function runs out of tries.
 const THRICE: u32 = 3;
 /// Faults that a function's client of AWS sees as something to try again.
@@ -39,19 +42,39 @@ const REPEATED: [&str; 7] = [
 pub(crate) struct Plan {
     /// Only cases whose names contain this.
     pub(crate) only: Option<String>,
+    /// Only so many cases of each fault at each place; all of them when none.
+    pub(crate) of_each: Option<usize>,
+    /// Chooses them.
+    pub(crate) seed: u64,
     /// Cases at once.
     pub(crate) at_once: usize,
 }
 
 impl Plan {
-    pub(crate) fn wants(&self, name: &str) -> bool {
-        self.only.as_ref().is_none_or(|text| name.contains(text.as_str()))
+    /// The cases to run of all that there are.
+    fn choose<T: IsCase>(&self, mut cases: Vec<T>) -> Vec<T> {
+        cases.retain(|case| self.only.as_ref().is_none_or(|text| case.name().contains(text)));
+        let Some(of_each) = self.of_each else { return cases };
+        fastrand::Rng::with_seed(self.seed).shuffle(&mut cases);
+        let mut chosen: BTreeMap<String, usize> = BTreeMap::new();
+        cases.retain(|case| {
+            let count = chosen.entry(case.fault().name()).or_default();
+            *count += 1;
+            *count <= of_each
+        });
+        cases
     }
 
     /// The command that does one thing of it again.
     pub(crate) fn again(&self, case: &str) -> String {
         format!("cargo xtask test-faults --case '{case}'")
     }
+}
+
+/// Something with one fault, and a name that no other case has.
+trait IsCase {
+    fn name(&self) -> String;
+    fn fault(&self) -> &Fault;
 }
 
 /// A fault at a place.
@@ -138,13 +161,14 @@ pub(crate) async fn operations(programs: &Programs, plan: &Plan) -> Result<(usiz
     let mut cases = Vec::new();
     for (scenario, placed) in watch(&control, &caller, plan).await? {
         for fault in Fault::all(&kinds, &["start", "response"], &placed) {
-            let case = Case { scenario, fault };
-            if !case.fault.kills_the_stack() && plan.wants(&case.name()) {
-                cases.push(case);
+            if !fault.kills_the_stack() {
+                cases.push(Case { scenario, fault });
             }
         }
     }
     let turns = Arc::new(Semaphore::new(plan.at_once));
+    let cases = plan.choose(cases);
+    let all = cases.len();
     let mut tasks = JoinSet::new();
     for case in cases {
         let (control, caller, turns) = (control.clone(), caller.clone(), Arc::clone(&turns));
@@ -156,24 +180,35 @@ pub(crate) async fn operations(programs: &Programs, plan: &Plan) -> Result<(usiz
     }
     let mut count = 0;
     let mut failures = Vec::new();
-    while let Some(done) = tasks.join_next().await {
+    for nth in 1.. {
+        let Some(done) = tasks.join_next().await else { break };
+        if nth % PROGRESS == 0 {
+            eprintln!("{nth} of {all} cases of the operations");
+        }
         match done.context("a case broke down")? {
             Ok(placed) => count += usize::from(placed["fired"] != 0),
             Err(error) => failures.push(format!("{error:#}")),
         }
     }
-    let world = conclude(&control, &caller).await?;
-    let mut figures = Figures::default();
-    figures.add_world(&world);
-    figures.add_faults(&control.get("/faults/report").await?);
-    let violations = check(&world);
-    if !violations.is_empty() {
-        bail!("{}", tell(&violations, &world, &plan.again("NAME, as it stands in the story")));
-    }
+    let again = plan.again("NAME, as it stands in the story");
+    let figures = verdict(&control, &caller, &again).await?;
     if !failures.is_empty() {
         bail!("{} cases failed:\n{}", failures.len(), failures.join("\n"));
     }
     Ok((count, figures))
+}
+
+/// Brings everything to rest and has it checked; gives the figures when all is well.
+async fn verdict(control: &Control, caller: &Caller, again: &str) -> Result<Figures> {
+    let world = conclude(control, caller).await?;
+    let violations = check(&world);
+    if !violations.is_empty() {
+        bail!("{}", tell(&violations, &world, again));
+    }
+    let mut figures = Figures::default();
+    figures.add_world(&world);
+    figures.add_faults(&control.get("/faults/report").await?);
+    Ok(figures)
 }
 
 /// Goes through the situations without faults, and learns what their invocations do.
@@ -204,11 +239,17 @@ pub(crate) struct Case {
     pub(crate) fault: Fault,
 }
 
-impl Case {
-    pub(crate) fn name(&self) -> String {
+impl IsCase for Case {
+    fn name(&self) -> String {
         format!("{}/{}", self.scenario.name(), self.fault.name())
     }
 
+    fn fault(&self) -> &Fault {
+        &self.fault
+    }
+}
+
+impl Case {
     /// Runs the case; gives what the stack says of the placed fault.
     async fn run(&self, control: &Control, caller: &Caller) -> Result<Value> {
         let ticket = caller.log().ticket();
@@ -229,5 +270,43 @@ impl Case {
             bail!("answered {came:?} at last, not {}: {:?}", prepared.status, sight.attempts);
         }
         Ok(placed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Case, Fault, IsCase, Plan};
+    use crate::scenario::Scenario;
+    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    fn cases() -> Vec<Case> {
+        let faults = ["reset", "throttle"].map(|kind| Fault {
+            at: json!({"call": 1}),
+            kind: kind.to_owned(),
+            times: 1,
+        });
+        let all = Scenario::all().into_iter();
+        all.flat_map(|scenario| faults.clone().map(|fault| Case { scenario, fault })).collect()
+    }
+
+    fn chosen(only: Option<&str>, of_each: Option<usize>, seed: u64) -> BTreeSet<String> {
+        let plan = Plan { only: only.map(str::to_owned), of_each, seed, at_once: 1 };
+        plan.choose(cases()).iter().map(IsCase::name).collect()
+    }
+
+    #[test]
+    fn all_cases_are_run_unless_told_otherwise() {
+        assert_eq!(chosen(None, None, 1).len(), cases().len());
+        assert_eq!(chosen(Some("register+key/call-1/reset"), None, 1).len(), 1);
+    }
+
+    #[test]
+    fn a_sample_has_every_fault_and_follows_the_seed() {
+        let sample = chosen(None, Some(3), 7);
+        let of = |kind: &str| sample.iter().filter(|name| name.ends_with(kind)).count();
+        assert_eq!((of("/reset"), of("/throttle"), sample.len()), (3, 3, 6));
+        assert_eq!(chosen(None, Some(3), 7), sample);
+        assert_ne!(chosen(None, Some(3), 8), sample);
     }
 }

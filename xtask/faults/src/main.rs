@@ -31,8 +31,8 @@ const ROUNDS: u64 = 3;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask test-faults", version)]
 #[command(after_help = "\
-Without options it does everything in a short form. Whatever it finds is told with the command that \
-does the same again. Exit status: 0 nothing was found but the deliberate bugs, 1 something was.")]
+Without options it does everything. Whatever it finds is told with the command that does the same \
+again. Exit status: 0 nothing was found but the deliberate bugs, 1 something was.")]
 struct Arguments {
     /// Only this part; can be given several times.
     #[arg(long, value_enum)]
@@ -43,6 +43,9 @@ struct Arguments {
     /// How many rounds of chance.
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
     rounds: Option<u64>,
+    /// Of the exhaustive part only so many cases of each fault at each place, chosen by the seed.
+    #[arg(long, value_name = "N", conflicts_with_all = ["case", "bug"])]
+    sample: Option<usize>,
     /// Rounds of chance for so long, and no other part unless it is given.
     #[arg(long, value_name = "N")]
     minutes: Option<u64>,
@@ -121,7 +124,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     for part in arguments.parts() {
         let begun = Instant::now();
         match part {
-            Part::Exhaustive => exhaustive(arguments).await?,
+            Part::Exhaustive => exhaustive(arguments, seed).await?,
             Part::Random => chance(arguments, seed).await?,
             Part::Bugs => bugs(arguments, seed).await?,
         }
@@ -130,10 +133,12 @@ async fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-async fn exhaustive(arguments: &Arguments) -> Result<()> {
+async fn exhaustive(arguments: &Arguments, seed: u64) -> Result<()> {
     let programs = arguments.programs(&arguments.functions);
-    let plan = Plan { only: arguments.case.clone(), at_once: arguments.at_once };
-    eprintln!("Every fault at every place of every operation ...");
+    let (only, of_each) = (arguments.case.clone(), arguments.sample);
+    let plan = Plan { only, of_each, seed, at_once: arguments.at_once };
+    let kind = if of_each.is_some() { "sample" } else { "exhaustive" };
+    eprintln!("Every fault at every place of every operation ({kind}) ...");
     let (operations, relay, killed) = tokio::try_join!(
         operations(&programs, &plan),
         relay::run(&programs, &plan),
@@ -148,7 +153,7 @@ async fn exhaustive(arguments: &Arguments) -> Result<()> {
         figures.add(part);
     }
     println!(
-        "exhaustive: {count} cases, no violation ({} of the operations, {} of the relay, {} of the \
+        "{kind}: {count} cases, no violation ({} of the operations, {} of the relay, {} of the \
          whole stack killed)\n{figures}",
         operations.0, relay.0, killed.0
     );

@@ -1,9 +1,13 @@
 //! Each write from its attempts to its effect, its answers and its record.
 
+mod records;
+
+use super::contract::{action_of, after_of, core};
 use super::state::People;
 use super::{Sights, Violation, text};
-use crate::history::{Answer, Attempt, Operation, Request, Sight, World};
-use serde_json::{Map, Value, json};
+use crate::history::{Answer, Attempt, Operation, Sight, World};
+use records::Records;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A change that the audit entries tell of.
@@ -239,95 +243,6 @@ fn check_memory(world: &World, group: &Group<'_>, found: &mut Vec<Violation>) {
     }
 }
 
-/// The idempotency table.
-struct Records<'a> {
-    all: &'a [Value],
-    bodies: BTreeSet<&'a str>,
-    /// The states that they show, by user and version.
-    states: BTreeMap<(String, u64), Value>,
-}
-
-impl<'a> Records<'a> {
-    fn new(world: &'a World) -> Self {
-        let bodies: BTreeSet<_> = world.records.iter().map(|record| text(record, "body")).collect();
-        let states = bodies
-            .iter()
-            .map(|body| {
-                let state = parsed(body).unwrap_or_default();
-                let version = state["version"].as_u64().unwrap_or_default();
-                ((text(&state, "userId").to_owned(), version), state)
-            })
-            .collect();
-        Self { all: &world.records, bodies, states }
-    }
-
-    /// A change under a key and its record are one act, and so is the record of every success.
-    fn check_group(&self, group: &Group<'_>, people: &People<'_>, found: &mut Vec<Violation>) {
-        for effect in group.effects.iter().filter(|it| it.sight.request.key.is_some()) {
-            let state = people.by_id.get(effect.user).and_then(|it| it.at(effect.version));
-            let recorded = self.states.get(&(effect.user.to_owned(), effect.version));
-            let is_recorded = recorded == state;
-            if state.is_some() && !is_recorded {
-                let text = format!("version {} of {} has none", effect.version, effect.user);
-                found.push(group.about("a change under a key has its record", text));
-            }
-        }
-        let keyed = group.successes().filter(|(sight, _, _)| sight.request.key.is_some());
-        let unrecorded = |answer: &Answer| !self.bodies.contains(answer.body.as_str());
-        if keyed.into_iter().any(|(_, _, answer)| unrecorded(answer)) {
-            let text = "an answer under a key is recorded nowhere";
-            found.push(group.about("a success under a key has its record", text));
-        }
-    }
-
-    fn check_asked_for(
-        &self,
-        groups: &BTreeMap<String, Group<'_>>,
-        people: &People<'_>,
-        found: &mut Vec<Violation>,
-    ) {
-        let keyed: Vec<_> = groups
-            .values()
-            .filter(|group| group.sights.iter().any(|sight| sight.request.key.is_some()))
-            .collect();
-        if self.all.len() > keyed.len() {
-            let text = format!("{} records for {} keys", self.all.len(), keyed.len());
-            found.push(Violation::new("no record without its key", text));
-        }
-        let made: BTreeSet<(&str, u64)> = keyed
-            .iter()
-            .flat_map(|group| group.effects.iter().map(|it| (it.user, it.version)))
-            .collect();
-        let mut by_user: BTreeMap<&str, Vec<&Request>> = BTreeMap::new();
-        for sight in keyed.iter().flat_map(|group| &group.sights) {
-            if let Some(user) = sight.request.user.as_deref() {
-                by_user.entry(user).or_default().push(&sight.request);
-            }
-        }
-        for record in self.all {
-            let body = parsed(text(record, "body")).unwrap_or_default();
-            let user = text(&body, "userId");
-            let version = body["version"].as_u64().unwrap_or_default();
-            let state = people.by_id.get(user).and_then(|person| person.at(version));
-            let etag_is_right = text(record, "etag") == format!("\"{version}\"");
-            let changed_nothing = || {
-                let requests = by_user.get(user).map(Vec::as_slice).unwrap_or_default();
-                let core = state.map(core);
-                requests.iter().any(|request| after_of(request, state) == core)
-            };
-            let is_asked_for = made.contains(&(user, version)) || changed_nothing();
-            if state != Some(&body) || !etag_is_right || !is_asked_for {
-                let text = format!("it is of version {version} of {user}");
-                found.push(Violation::new("a record is of a success", text).with(record));
-            }
-        }
-    }
-}
-
-fn parsed(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok()
-}
-
 /// A refusal has its reason.
 fn check_refusals(world: &World, people: &People<'_>, found: &mut Vec<Violation>) {
     let mut addresses: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
@@ -357,77 +272,4 @@ fn check_refusals(world: &World, people: &People<'_>, found: &mut Vec<Violation>
             found.push(Violation::new("a refusal has its reason", problem).of(sight));
         }
     }
-}
-
-fn action_of(operation: Operation) -> Option<&'static str> {
-    match operation {
-        Operation::Register => Some("user.registered"),
-        Operation::Update => Some("user.profile-updated"),
-        Operation::SetStatus => Some("user.status-changed"),
-        Operation::AssignRole => Some("user.role-assigned"),
-        Operation::RemoveRole => Some("user.role-removed"),
-        Operation::Profile | Operation::List | Operation::Audit => None,
-    }
-}
-
-/// A state without what every change sets.
-fn core(state: &Value) -> Value {
-    let mut state = state.as_object().cloned().unwrap_or_default();
-    for name in ["userId", "version", "createdAt", "updatedAt"] {
-        state.remove(name);
-    }
-    Value::Object(state)
-}
-
-/// What a request makes of a state; `None` when it cannot be asked of it.
-fn after_of(request: &Request, before: Option<&Value>) -> Option<Value> {
-    let body = request.body.as_ref().unwrap_or(&Value::Null);
-    if request.operation == Operation::Register {
-        let mut user = body.clone();
-        user["status"] = json!("active");
-        user["roles"] = json!(roles(body).collect::<BTreeSet<_>>());
-        return before.is_none().then_some(user);
-    }
-    let before = core(before?);
-    let mut user = before.clone();
-    match request.operation {
-        Operation::Update => user = merged(&before, body),
-        Operation::SetStatus => user["status"] = body["status"].clone(),
-        Operation::AssignRole => {
-            let more = roles(&before).chain(body["role"].as_str());
-            user["roles"] = json!(more.collect::<BTreeSet<_>>());
-        }
-        Operation::RemoveRole => {
-            let gone = request.role.as_deref();
-            let fewer = roles(&before).filter(|role| Some(*role) != gone);
-            user["roles"] = json!(fewer.collect::<BTreeSet<_>>());
-        }
-        Operation::Register | Operation::Profile | Operation::List | Operation::Audit => {
-            return None;
-        }
-    }
-    Some(user)
-}
-
-fn roles(user: &Value) -> impl Iterator<Item = &str> {
-    user["roles"].as_array().into_iter().flatten().filter_map(Value::as_str)
-}
-
-/// RFC 7396, but that an empty `attributes` is none.
-fn merged(user: &Value, patch: &Value) -> Value {
-    let mut user = user.as_object().cloned().unwrap_or_default();
-    for (name, value) in patch.as_object().into_iter().flatten() {
-        match value {
-            Value::Null => drop(user.remove(name)),
-            Value::Object(_) => {
-                let old = user.remove(name).unwrap_or_else(|| Value::Object(Map::new()));
-                let new = merged(&old, value);
-                if new.as_object().is_some_and(|entries| !entries.is_empty()) {
-                    user.insert(name.clone(), new);
-                }
-            }
-            value => drop(user.insert(name.clone(), value.clone())),
-        }
-    }
-    Value::Object(user)
 }

@@ -1,7 +1,7 @@
 //! What reads showed, held to the states, and to what was acknowledged before they began.
 
 use super::state::People;
-use super::{Violation, text};
+use super::{Violation, as_shown, text};
 use crate::history::{Answer, Attempt, Operation, Sight, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,13 +132,8 @@ impl Read<'_> {
         for item in items {
             let version = item["version"].as_u64().unwrap_or_default();
             let index = usize::try_from(version.wrapping_sub(1)).unwrap_or(usize::MAX);
-            let is_there = person.audit.get(index).is_some_and(|entry| {
-                let mut entry = entry.as_object().cloned().unwrap_or_default();
-                entry.remove("pk");
-                entry.remove("sk");
-                item.as_object() == Some(&entry)
-            });
-            if !is_there {
+            let entry = person.audit.get(index).map(|entry| as_shown(entry));
+            if entry.is_none() || item.as_object() != entry.as_ref() {
                 return Err((CONTENT, format!("the log has no such entry of version {version}")));
             }
         }

@@ -3,18 +3,16 @@
 //! A batch is gathered while the stream is held: three users, and a second change of the first one,
 //! which has to wait for another call. There is one stream, so the cases come one after another.
 
-use super::{Fault, Plan, nothing};
+use super::{Fault, IsCase, Plan, nothing, verdict};
 use crate::caller::{Caller, Log, Ticket};
-use crate::conclude::conclude;
-use crate::report::{Figures, tell};
+use crate::report::Figures;
 use crate::stack::{Control, Programs, Stack};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use users_faults::checker::check;
 use users_faults::history::Request;
 
 /// The relay.
-pub(crate) const FUNCTION: &str = "users-audit-publish";
+const FUNCTION: &str = "users-audit-publish";
 
 /// Goes through all cases; gives how many there were.
 pub(crate) async fn run(programs: &Programs, plan: &Plan) -> Result<(usize, Figures)> {
@@ -23,28 +21,28 @@ pub(crate) async fn run(programs: &Programs, plan: &Plan) -> Result<(usize, Figu
     let caller = Caller::new(stack.client()?, &Log::new(), "relay");
     let kinds = control.get("/faults/kinds").await?;
     let watched = case(&control, &caller, &nothing()).await?;
-    let mut count = 0;
-    for fault in Fault::all(&kinds, &["start", "response", "delivery"], &watched) {
-        let name = name(&fault);
-        if !fault.kills_the_stack() && plan.wants(&name) {
-            case(&control, &caller.part_of(&name), &fault).await.context(name)?;
-            count += 1;
-        }
+    let all = Fault::all(&kinds, &["start", "response", "delivery"], &watched).into_iter();
+    let cases = plan.choose(all.filter(|fault| !fault.kills_the_stack()).map(OfRelay).collect());
+    for one in &cases {
+        let name = one.name();
+        case(&control, &caller.part_of(&name), one.fault()).await.context(name)?;
     }
-    let world = conclude(&control, &caller).await?;
-    let mut figures = Figures::default();
-    figures.add_world(&world);
-    figures.add_faults(&control.get("/faults/report").await?);
-    let violations = check(&world);
-    if !violations.is_empty() {
-        bail!("{}", tell(&violations, &world, &plan.again("relay/")));
-    }
-    Ok((count, figures))
+    let figures = verdict(&control, &caller, &plan.again("relay/")).await?;
+    Ok((cases.len(), figures))
 }
 
-/// The name of a case of the relay.
-pub(crate) fn name(fault: &Fault) -> String {
-    format!("relay/{}", fault.name())
+/// A fault in an invocation of the relay.
+#[derive(Clone, Debug)]
+pub(super) struct OfRelay(pub(super) Fault);
+
+impl IsCase for OfRelay {
+    fn name(&self) -> String {
+        format!("relay/{}", self.0.name())
+    }
+
+    fn fault(&self) -> &Fault {
+        &self.0
+    }
 }
 
 async fn case(control: &Control, caller: &Caller, fault: &Fault) -> Result<Value> {

@@ -1,16 +1,15 @@
 //! The whole stack killed at every place of the writes and of the relay, and started again on the
 //! same data, while other clients write too.
 
-use super::{Case, Fault, Plan, nothing, relay};
+use super::relay::OfRelay;
+use super::{Case, Fault, IsCase, Plan, nothing, relay, verdict};
 use crate::caller::{Caller, Log};
-use crate::conclude::conclude;
-use crate::report::{Figures, tell};
+use crate::report::Figures;
 use crate::scenario::Scenario;
 use crate::stack::{Programs, Stack};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use users_faults::checker::check;
 use users_faults::history::Request;
 
 /// Clients that write meanwhile.
@@ -21,48 +20,49 @@ pub(crate) async fn run(programs: &Programs, plan: &Plan) -> Result<(usize, Figu
     let mut stack = Stack::start(programs, &[]).await?;
     let caller = Caller::new(stack.client()?, &Log::new(), "stack killed");
     let kinds = stack.control().get("/faults/kinds").await?;
-    let mut figures = Figures::default();
-    let mut count = 0;
+    let mut cases = Vec::new();
     for scenario in Scenario::killed() {
         let watched = Case { scenario, fault: nothing() };
         let placed = watched.run(&stack.control(), &caller).await?;
-        for fault in killing(&kinds, &placed) {
-            let case = Case { scenario, fault };
-            if plan.wants(&case.name()) {
-                let caller = caller.part_of(case.name());
-                kill_at(&mut stack, &caller, &case).await.with_context(|| case.name())?;
-                figures.add_fault(&format!("stack/{}", case.fault.kind), 1);
-                count += 1;
-            }
-        }
+        cases.extend(killing(&kinds, &placed).map(|fault| Case { scenario, fault }));
     }
     // The relay's two calls are known from its own cases.
-    let calls = json!({"faults": ["stack-kill-before", "stack-kill-after"]});
-    for fault in killing(&kinds, &json!({"calls": [calls.clone(), calls]})) {
-        let name = relay::name(&fault);
-        if plan.wants(&name) {
-            let _ = relay::gather(&stack.control(), &caller.part_of(&name), &fault).await?;
-            // The answer may be lost with the stack.
-            let _ = stack.control().post("/streams", &json!({"hold": false})).await;
-            stack.killed().await.context(name)?;
-            stack.restart().await?;
-            stack.control().streams_carried().await?;
-            figures.add_fault(&format!("stack/{}", fault.kind), 1);
-            count += 1;
-        }
+    let call = json!({"faults": ["stack-kill-before", "stack-kill-after"]});
+    let of_relay = killing(&kinds, &json!({"calls": [call.clone(), call]})).map(OfRelay);
+    let (cases, of_relay) = (plan.choose(cases), plan.choose(of_relay.collect()));
+    let mut killed: Vec<&Fault> = Vec::new();
+    for case in &cases {
+        let caller = caller.part_of(case.name());
+        kill_at(&mut stack, &caller, case).await.with_context(|| case.name())?;
+        killed.push(case.fault());
     }
-    let world = conclude(&stack.control(), &caller).await?;
-    figures.add_world(&world);
-    let violations = check(&world);
-    if !violations.is_empty() {
-        bail!("{}", tell(&violations, &world, &plan.again("stack-kill")));
+    for case in &of_relay {
+        let caller = caller.part_of(case.name());
+        kill_while_relaying(&mut stack, &caller, case.fault())
+            .await
+            .with_context(|| case.name())?;
+        killed.push(case.fault());
     }
-    Ok((count, figures))
+    let mut figures = verdict(&stack.control(), &caller, &plan.again("stack-kill")).await?;
+    // What the stack has counted died with it.
+    for fault in &killed {
+        figures.add_fault(&format!("stack/{}", fault.kind), 1);
+    }
+    Ok((killed.len(), figures))
 }
 
-fn killing(kinds: &Value, placed: &Value) -> Vec<Fault> {
+fn killing(kinds: &Value, placed: &Value) -> impl Iterator<Item = Fault> + use<> {
     let all = Fault::all(kinds, &["start", "response"], placed);
-    all.into_iter().filter(Fault::kills_the_stack).collect()
+    all.into_iter().filter(Fault::kills_the_stack)
+}
+
+async fn kill_while_relaying(stack: &mut Stack, caller: &Caller, fault: &Fault) -> Result<()> {
+    relay::gather(&stack.control(), caller, fault).await?;
+    // The answer may be lost with the stack.
+    let _ = stack.control().post("/streams", &json!({"hold": false})).await;
+    stack.killed().await?;
+    stack.restart().await?;
+    stack.control().streams_carried().await
 }
 
 async fn kill_at(stack: &mut Stack, caller: &Caller, case: &Case) -> Result<()> {
