@@ -6,12 +6,12 @@
 //! write is there, a key takes effect once, versions have no gaps, and so on. Each part checks its
 //! own:
 //!
-//! - [`state`] replays the audit entries of each user and holds the tables to them;
-//! - [`keys`] follows each write from its attempts to its effect, its answers and its record;
-//! - [`reads`] holds what reads showed to what was acknowledged before they began;
-//! - [`events`] compares the bus with the audit entries.
+//! - `state` replays the audit entries of each user and holds the tables to them;
+//! - `keys` follows each write from its attempts to its effect, its answers and its record;
+//! - `reads` holds what reads showed to what was acknowledged before they began;
+//! - `events` compares the bus with the audit entries.
 //!
-//! What a request makes of a user is in [`contract`].
+//! What a request makes of a user is in `contract`.
 
 mod contract;
 mod events;
