@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 
 /// Samples of a run; more would cost more than they tell.
 const SAMPLES: u32 = 120;
-/// Shortest run that is judged. Before, buffers of connections, the page cache of the database and
-/// what the stack keeps of the latest calls are still filling, each up to its bound.
-const SHORTEST: Duration = Duration::from_secs(170);
+/// How long memory is expected to fill. DynamoDB keeps what it answered to a transaction for ten
+/// minutes, in case it is asked again with the same token, and so does the engine of the stack; all
+/// else that is kept has reached its bound long before.
+const WARM_UP: Duration = Duration::from_secs(11 * 60);
+/// Shortest time after the warm-up that is judged.
+const SHORTEST: Duration = Duration::from_secs(5 * 60);
 /// Fewest samples that say anything.
 const FEWEST: usize = 12;
-/// Growth from the middle third to the last that a process may have, in percent and in bytes. The
-/// first third is the warm-up. Allocators return memory in steps, and a few steps are no leak.
+/// Growth from the first half after the warm-up to the second that a process may have, in percent
+/// and in bytes. Allocators return memory in steps, and a few steps are no leak.
 const GROWTH_PERCENT: f64 = 10.0;
 const GROWTH_BYTES: f64 = 2.0 * MIB;
 
@@ -81,10 +84,10 @@ fn read_anonymous_bytes(status: &str) -> Option<u64> {
 /// How memory went over a run, all in bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Course {
-    /// Medians of the first third, the middle and the last.
-    pub(crate) thirds: [f64; 3],
-    /// The slope of the line through the second half, by least squares, per minute.
-    pub(crate) slope: f64,
+    /// Median during the warm-up.
+    pub(crate) warm_up: f64,
+    /// Medians of the halves after it; none when they are too short to say anything.
+    pub(crate) halves: Option<[f64; 2]>,
 }
 
 impl Memory {
@@ -101,9 +104,6 @@ impl Memory {
 
     /// What did not stay flat, in a run that is long enough to tell.
     pub(crate) fn broken(&self) -> Vec<String> {
-        if self.0.last().is_none_or(|sample| sample.at < SHORTEST) {
-            return Vec::new();
-        }
         [("the stack", self.stack()), ("a function", self.function())]
             .into_iter()
             .filter_map(|(who, course)| Some((who, course?)))
@@ -113,111 +113,90 @@ impl Memory {
     }
 
     fn course(&self, value: impl Fn(&Sample) -> f64) -> Option<Course> {
-        let points: Vec<_> =
-            self.0.iter().map(|sample| (sample.at.as_secs_f64() / 60.0, value(sample))).collect();
-        Course::of(&points)
+        let warm = self.0.partition_point(|sample| sample.at < WARM_UP);
+        let (warm_up, judged) = self.0.split_at(warm);
+        let span = self.0.last()?.at.saturating_sub(WARM_UP);
+        let (first, second) = judged.split_at(judged.len() / 2);
+        let long_enough = span >= SHORTEST && judged.len() >= FEWEST;
+        Some(Course {
+            warm_up: median(warm_up, &value),
+            halves: long_enough.then(|| [first, second].map(|half| median(half, &value))),
+        })
     }
 }
 
 impl Course {
-    /// The course of (minute, bytes); none when there are too few.
-    fn of(points: &[(f64, f64)]) -> Option<Self> {
-        if points.len() < FEWEST {
-            return None;
-        }
-        let third = points.len() / 3;
-        let last = points.len() - third;
-        Some(Self {
-            thirds: [&points[..third], &points[third..last], &points[last..]].map(median),
-            slope: slope(&points[points.len() / 2..]),
-        })
-    }
-
-    /// Whether the last third needs hardly more than the middle one.
+    /// Whether the second half needs hardly more than the first; of a short run nobody can say.
     pub(crate) fn is_flat(&self) -> bool {
-        let [_, middle, last] = self.thirds;
-        last - middle <= f64::max(middle * GROWTH_PERCENT / 100.0, GROWTH_BYTES)
+        self.halves.is_none_or(|[first, second]| {
+            second - first <= f64::max(first * GROWTH_PERCENT / 100.0, GROWTH_BYTES)
+        })
     }
 }
 
 impl fmt::Display for Course {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, middle, last] = self.thirds.map(|bytes| bytes / MIB);
-        let slope = self.slope / MIB;
-        write!(
-            formatter,
-            "{first:.1}, {middle:.1}, {last:.1} MiB (medians of the thirds); {slope:+.2} MiB a \
-             minute in the second half"
-        )
+        let warm_up = self.warm_up / MIB;
+        match self.halves.map(|halves| halves.map(|bytes| bytes / MIB)) {
+            None => write!(formatter, "{warm_up:.1} MiB (median; too short a run to judge growth)"),
+            Some([first, second]) => write!(
+                formatter,
+                "{warm_up:.1} MiB in the warm-up, {first:.1} and {second:.1} MiB in the halves \
+                 after it (medians)"
+            ),
+        }
     }
 }
 
-fn median(points: &[(f64, f64)]) -> f64 {
-    let mut values: Vec<_> = points.iter().map(|(_, value)| *value).collect();
+fn median(samples: &[Sample], value: impl Fn(&Sample) -> f64) -> f64 {
+    let mut values: Vec<_> = samples.iter().map(value).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// The slope of the line through the points by least squares.
-fn slope(points: &[(f64, f64)]) -> f64 {
-    let count = points.len().max(1) as f64;
-    let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
-    let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
-    let above: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
-    let below: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
-    if below == 0.0 { 0.0 } else { above / below }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Course, MIB, Memory, Sample, median, read_anonymous_bytes, slope};
+    use super::{MIB, Memory, Sample, read_anonymous_bytes};
     use std::time::Duration;
 
-    /// A hundred samples over ten minutes.
-    fn course(mebibytes: impl Fn(f64) -> f64) -> Course {
-        let minutes = (0..100).map(|sample| f64::from(sample) / 10.0);
-        let points: Vec<_> = minutes.map(|minute| (minute, mebibytes(minute) * MIB)).collect();
-        Course::of(&points).unwrap()
+    /// Samples of a run of so many minutes.
+    fn run(minutes: u64, mebibytes: impl Fn(f64) -> f64) -> Memory {
+        let sample = |number: u64| {
+            let at = Duration::from_secs(number * minutes * 60 / 120);
+            Sample {
+                at,
+                stack: (mebibytes(at.as_secs_f64() / 60.0) * MIB) as u64,
+                functions: 2 * 1024 * 1024,
+                processes: 1,
+            }
+        };
+        Memory((1..=120).map(sample).collect())
     }
 
     #[test]
     fn a_warm_up_is_flat_and_a_leak_is_not() {
-        assert!(course(|minute| 50.0 + 50.0 * (1.0 - (-2.0 * minute).exp())).is_flat());
-        assert!(course(|minute| 80.0 + 5.0 * (minute * 20.0).sin()).is_flat());
-        let leak = course(|minute| 50.0 + 6.0 * minute);
-        assert!(!leak.is_flat());
-        assert!((leak.slope / MIB - 6.0).abs() < 0.01);
+        let broken = |mebibytes: fn(f64) -> f64| run(30, mebibytes).broken();
+        let nothing = Vec::<String>::new();
+        // What is kept for ten minutes and then let go.
+        assert_eq!(broken(|minute| 20.0 + 3.0 * minute.min(10.0)), nothing);
+        assert_eq!(broken(|minute| 80.0 + 5.0 * (minute * 20.0).sin()), nothing);
+        let leak = broken(|minute| 20.0 + 3.0 * minute);
+        assert!(matches!(&leak[..], [one] if one.contains("of the stack")), "{leak:?}");
         // A small process may grow by an allocator's step, and a large one by as many percent.
-        assert!(course(|minute| if minute < 7.0 { 4.0 } else { 5.5 }).is_flat());
-        assert!(!course(|minute| if minute < 6.0 { 4.0 } else { 7.0 }).is_flat());
+        assert_eq!(broken(|minute| if minute < 25.0 { 4.0 } else { 5.5 }), nothing);
+        assert_ne!(broken(|minute| if minute < 20.0 { 4.0 } else { 7.0 }), nothing);
     }
 
     #[test]
-    fn a_leak_is_told_when_the_run_was_long_enough() {
-        let leak = |seconds: u64| {
-            let sample = |number: u64| Sample {
-                at: Duration::from_secs(seconds * number / 60),
-                stack: number * 1024 * 1024,
-                functions: 2 * 1024 * 1024,
-                processes: 1,
-            };
-            Memory((1..=60).map(sample).collect()).broken()
-        };
-        assert_eq!(leak(30), Vec::<String>::new());
-        let broken = leak(300);
-        assert!(matches!(&broken[..], [one] if one.contains("of the stack")), "{broken:?}");
-    }
-
-    #[test]
-    fn too_few_samples_say_nothing() {
-        assert_eq!(Course::of(&[(0.0, 1.0); 11]), None);
-    }
-
-    #[test]
-    fn medians_and_slopes_are_those_of_the_textbook() {
-        assert!((median(&[(0.0, 9.0), (1.0, 1.0), (2.0, 5.0)]) - 5.0).abs() < f64::EPSILON);
-        assert!((slope(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]) - 2.0).abs() < f64::EPSILON);
-        assert!(slope(&[(1.0, 1.0)]).abs() < f64::EPSILON);
+    fn a_short_run_is_not_judged() {
+        assert_eq!(run(15, |minute| 20.0 + 3.0 * minute).broken(), Vec::<String>::new());
+        assert_eq!(Memory::default().stack(), None);
+        let told = run(5, |_| 30.0).stack().unwrap().to_string();
+        assert_eq!(told, "30.0 MiB (median; too short a run to judge growth)");
+        let told = run(20, |minute| if minute < 11.0 { 30.0 } else { 40.0 }).stack().unwrap();
+        let expected =
+            "30.0 MiB in the warm-up, 40.0 and 40.0 MiB in the halves after it (medians)";
+        assert_eq!(told.to_string(), expected);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Minutes kept: the longest that an alarm of ours looks back is a quarter of this.
-const MINUTES: usize = 60;
+/// Minutes kept: twice the longest that an alarm of ours looks back.
+const MINUTES: usize = 30;
 /// Metrics kept. A function that makes up names or dimensions without end gets no more of them.
 const SERIES: usize = 2000;
 
@@ -111,6 +111,9 @@ impl Series {
             _ => {
                 let mut bucket = Bucket::default();
                 bucket.add(value, count);
+                if let Some((_, before)) = buckets.back_mut() {
+                    before.shrink();
+                }
                 buckets.insert(place, (minute, bucket));
                 if buckets.len() > MINUTES {
                     buckets.pop_front();
