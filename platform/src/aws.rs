@@ -7,6 +7,7 @@
 mod transport;
 
 use crate::config::{ConfigError, Environment, optional, required};
+use crate::telemetry::Recorder;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -39,8 +40,10 @@ pub(crate) async fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::C
         .behavior_version(BehaviorVersion::v2026_01_12())
         .credentials_provider(credentials(env)?)
         .retry_config(retry())
-        .timeout_config(timeout())
-        .interceptor(crate::telemetry::Recorder);
+        .timeout_config(timeout());
+    if let Some(recorder) = Recorder::from_env(env) {
+        config = config.interceptor(recorder);
+    }
     let url = match endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB") {
         Some(url) => {
             config = config.endpoint_url(&url);
@@ -72,8 +75,10 @@ pub(crate) async fn eventbridge(
         .behavior_version(BehaviorVersion::v2026_01_12())
         .credentials_provider(credentials(env)?)
         .retry_config(retry())
-        .timeout_config(timeout())
-        .interceptor(crate::telemetry::Recorder);
+        .timeout_config(timeout());
+    if let Some(recorder) = Recorder::from_env(env) {
+        config = config.interceptor(recorder);
+    }
     let url = match endpoint(env, "AWS_ENDPOINT_URL_EVENTBRIDGE") {
         Some(url) => {
             config = config.endpoint_url(&url);

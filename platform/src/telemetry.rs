@@ -9,6 +9,7 @@
 mod calls;
 mod log;
 mod metrics;
+mod stdout;
 mod trace;
 
 pub use calls::Recorder;
@@ -27,6 +28,7 @@ use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+use stdout::Stdout;
 use trace::Tracer;
 use tracing::level_filters::LevelFilter;
 use users_contract::ErrorCode;
@@ -83,14 +85,12 @@ impl Telemetry {
             // A second call, as tests may make it, changes nothing.
             let _ = FUNCTION_NAME.set(name);
         }
-        let level = optional(env, "LOG_LEVEL")
-            .and_then(|level| level.parse().ok())
-            .unwrap_or(LevelFilter::INFO);
+        let level = level(env);
         let debug_share = debug_share(optional(env, "POWERTOOLS_LOGGER_SAMPLE_RATE"));
         log::init(if debug_share > 0.0 { level.max(LevelFilter::DEBUG) } else { level });
         let stdout: Sink = Box::new(|lines| {
             // Nobody is left to tell when standard output is gone.
-            let _ = std::io::stdout().lock().write_all(lines);
+            let _ = Stdout.write_all(lines);
         });
         Self {
             level,
@@ -182,6 +182,11 @@ impl Telemetry {
     }
 }
 
+/// The least severe line to write.
+fn level(env: Environment<'_>) -> LevelFilter {
+    optional(env, "LOG_LEVEL").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO)
+}
+
 fn debug_share(text: Option<String>) -> f64 {
     // What is no share is as good as none: a mistake here must not stop a function.
     text.and_then(|text| text.parse().ok())
@@ -228,9 +233,11 @@ impl Invocation<'_> {
         let duration_ms = millis_since(self.begun);
         let cold = telemetry.is_cold();
         let outcome = response.problem.map_or("success", |code| code.as_str());
-        self.log(telemetry.level(entropy), response, outcome, failure, duration_ms, cold);
         let class = Outcome::of_status(response.status);
-        telemetry.measure(self.operation, class, duration_ms, cold, &self.calls, clock.now());
+        stdout::together(|| {
+            self.log(telemetry.level(entropy), response, outcome, failure, duration_ms, cold);
+            telemetry.measure(self.operation, class, duration_ms, cold, &self.calls, clock.now());
+        });
         let Some(id) = &self.span_id else { return };
         let span = Span {
             kind: Kind::Subsegment,

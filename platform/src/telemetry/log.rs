@@ -3,6 +3,7 @@
 //! Only this crate's own lines are written. Libraries underneath log requests and answers in full
 //! at their debug levels, and those hold personal data.
 
+use super::stdout::{self, Stdout};
 use super::{SERVICE, function_name};
 use std::error::Error as StdError;
 use std::panic::PanicHookInfo;
@@ -18,9 +19,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Begins to log lines of a level and above, and to end the process at a panic.
 pub(super) fn init(level: LevelFilter) {
     // A second call, as tests may make it, changes nothing.
-    let _ = tracing_subscriber::registry().with(lines(level, std::io::stdout)).try_init();
+    let _ = tracing_subscriber::registry().with(lines(level, || Stdout)).try_init();
     std::panic::set_hook(Box::new(|panic| {
         panicked(panic);
+        stdout::release();
         // As it is built for Lambda it would end anyway. Elsewhere the runtime would catch the panic
         // and send its text to Lambda, as the invocation's error.
         std::process::abort();

@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -35,6 +36,21 @@ pub(crate) struct Launch {
     pub(crate) endpoint: Endpoint,
     /// Whom it trusts.
     pub(crate) roots: PathBuf,
+    /// Where somebody takes its traces.
+    pub(crate) daemon: SocketAddr,
+    /// What it tells.
+    pub(crate) told: Told,
+}
+
+/// What a function tells of its invocations.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Told {
+    /// Nothing.
+    Nothing,
+    /// Lines and metrics, as of an invocation that is not sampled.
+    Lines,
+    /// A trace, too.
+    Traces,
 }
 
 /// One invocation.
@@ -78,11 +94,15 @@ impl Instance {
         let (work, queue) = mpsc::unbounded_channel();
         let (asks, mut ready) = mpsc::unbounded_channel();
         let (answered, answers) = mpsc::unbounded_channel();
-        let api = Api { queue: Arc::new(Mutex::new(queue)), asks, answered };
+        let trace = trace_header(launch.told);
+        let api = Api { queue: Arc::new(Mutex::new(queue)), asks, answered, trace };
         let server = tokio::spawn(api.serve(listener));
 
         let mut child = command(launch, &address).spawn().context("cannot start a shell")?;
         let process = child.id().context("the shell ended at once")?;
+        let mut lines = child.stdout.take().context("the shell has no standard output")?;
+        // Lambda reads the lines from a pipe, too. Until the function ends, or nobody cares.
+        tokio::spawn(async move { tokio::io::copy(&mut lines, &mut tokio::io::sink()).await });
         if let Some(share) = share {
             share.add(process)?;
         }
@@ -194,20 +214,35 @@ fn command(launch: &Launch, runtime_api: &str) -> Command {
             ("USERS_TABLE", USERS),
             ("IDEMPOTENCY_TABLE", IDEMPOTENCY),
             ("EVENT_BUS_NAME", "bus"),
-            // As a stage sets them: lines and metrics are written, and a document would go to the
-            // daemon for the invocations that the trace header says are sampled.
             ("CORS_ALLOW_ORIGIN", "*"),
-            ("LOG_LEVEL", "info"),
-            ("METRICS_STACK", "bench"),
-            ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),
         ])
         .env("SSL_CERT_FILE", &launch.roots)
         .stdin(Stdio::piped())
-        // Log lines are part of an invocation and are written, but nobody reads them.
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true);
+    match launch.told {
+        Told::Nothing => command.env("LOG_LEVEL", "off"),
+        // As a stage sets them. A document goes to the daemon for the invocations that the trace
+        // header says are sampled.
+        Told::Lines | Told::Traces => command
+            .env("LOG_LEVEL", "info")
+            .env("METRICS_STACK", "bench")
+            .env("AWS_XRAY_DAEMON_ADDRESS", launch.daemon.to_string()),
+    };
     command
+}
+
+/// The trace header of an invocation.
+fn trace_header(told: Told) -> &'static str {
+    match told {
+        Told::Nothing | Told::Lines => {
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=53995c3f42cd8ad8;Sampled=0"
+        }
+        Told::Traces => {
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=53995c3f42cd8ad8;Sampled=1"
+        }
+    }
 }
 
 /// The Runtime API: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
@@ -216,6 +251,7 @@ struct Api {
     queue: Arc<Mutex<mpsc::UnboundedReceiver<Bytes>>>,
     asks: mpsc::UnboundedSender<Instant>,
     answered: mpsc::UnboundedSender<(Instant, Result<Bytes, String>)>,
+    trace: &'static str,
 }
 
 impl Api {
@@ -247,7 +283,7 @@ impl Api {
                 ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
                 ("lambda-runtime-deadline-ms", &deadline),
                 ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:1:function:f"),
-                ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0"),
+                ("lambda-runtime-trace-id", self.trace),
             ] {
                 if let Ok(value) = value.parse() {
                     response.headers_mut().insert(name, value);

@@ -18,6 +18,7 @@ mod report;
 mod scenario;
 mod stack;
 mod stats;
+mod telemetry;
 
 use anyhow::{Context, Result, ensure};
 use budgets::{Budgets, Tolerance};
@@ -66,6 +67,9 @@ struct Arguments {
     /// Measure times only: no pages, no local stack, no commands.
     #[arg(long)]
     times_only: bool,
+    /// Measure only what logs, metrics and traces cost.
+    #[arg(long)]
+    telemetry: bool,
     /// Processes of each function and CPU setting.
     #[arg(long, default_value_t = 20)]
     rounds: usize,
@@ -116,12 +120,32 @@ async fn run(arguments: &Arguments) -> Result<ExitCode> {
         return hold(&mut lab, arguments).await;
     }
 
+    let report = measured(&mut lab, arguments, effort, &stage, &template).await?;
+    match arguments.output {
+        Output::Text => print!("{}", report.text(earlier.as_ref())),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures what is asked for.
+async fn measured(
+    lab: &mut Lab,
+    arguments: &Arguments,
+    effort: Effort,
+    stage: &Stage,
+    template: &serde_json::Value,
+) -> Result<Report> {
     let mut report = Report {
         processors: std::thread::available_parallelism().map_or(0, usize::from),
-        archive_bytes: lab.programs.sizes(),
-        asks: lab.asked().await?,
+        telling: telemetry::measure(lab).await?,
         ..Report::default()
     };
+    if arguments.telemetry {
+        return Ok(report);
+    }
+    report.archive_bytes = lab.programs.sizes();
+    report.asks = lab.asked().await?;
     report.times.insert(Cpu::Full, lab.times(Cpu::Full, effort).await?);
     match lab.times(Cpu::Share256, effort).await {
         Ok(times) => {
@@ -132,17 +156,13 @@ async fn run(arguments: &Arguments) -> Result<ExitCode> {
     if !arguments.times_only {
         let users = [1_000, 100_000, 1_000_000];
         for users in &users[..if arguments.large { 3 } else { 2 }] {
-            report.pages.extend(pages::measure(&lab, &template, *users).await?);
+            report.pages.extend(pages::measure(lab, template, *users).await?);
         }
         let (root, target) = (users_project::root(), target()?);
-        report.reads_per_second = Some(stack::reads_per_second(&root, &target, &stage).await?);
+        report.reads_per_second = Some(stack::reads_per_second(&root, &target, stage).await?);
         report.command_ms = stack::command_times(&root, &target)?;
     }
-    match arguments.output {
-        Output::Text => print!("{}", report.text(earlier.as_ref())),
-        Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(report)
 }
 
 /// Compares with the budgets, or writes them. They are those of one architecture, since sizes and

@@ -5,12 +5,13 @@ use crate::bundles::Programs;
 use crate::cpu::{Cpu, Share};
 use crate::endpoint::Endpoint;
 use crate::engine::Engine;
-use crate::instance::{Instance, Invoked, Launch};
+use crate::instance::{Instance, Invoked, Launch, Told};
 use crate::report::{Asks, Timed};
 use crate::scenario::{CASES, Case, FLOOR, NOOP, World, list};
 use crate::stats::{Summary, median};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub(crate) struct Lab {
     pub(crate) endpoint: Endpoint,
     pub(crate) roots: PathBuf,
     pub(crate) world: World,
+    daemon: SocketAddr,
     /// By case, how many events were used up.
     used: BTreeMap<&'static str, usize>,
 }
@@ -51,8 +53,14 @@ impl Lab {
         effort: Effort,
     ) -> Result<Self> {
         let engine = Engine::new(None, template)?;
-        let mut lab =
-            Self { programs, endpoint, roots, world: World::default(), used: BTreeMap::new() };
+        let mut lab = Self {
+            programs,
+            endpoint,
+            roots,
+            world: World::default(),
+            daemon: daemon().await.context("nobody can take traces")?,
+            used: BTreeMap::new(),
+        };
         // A role is taken from each user once, of half of the users, at both CPU settings; the rest
         // is room for what else is measured.
         let users = USERS.max(4 * effort.rounds * (effort.warm + 1) + USERS / 2);
@@ -67,6 +75,8 @@ impl Lab {
             wrapper: Vec::new(),
             endpoint: self.endpoint.clone(),
             roots: self.roots.clone(),
+            daemon: self.daemon,
+            told: Told::Lines,
         })
     }
 
@@ -151,6 +161,18 @@ impl Lab {
         }
         Ok(asked)
     }
+}
+
+/// Takes traces in place of the X-Ray daemon, and throws them away: to send what nobody takes is
+/// cheaper than it is.
+async fn daemon() -> std::io::Result<SocketAddr> {
+    let socket = tokio::net::UdpSocket::bind(("127.0.0.1", 0)).await?;
+    let address = socket.local_addr()?;
+    tokio::spawn(async move {
+        let mut packet = [0; 65_536];
+        while socket.recv(&mut packet).await.is_ok() {}
+    });
+    Ok(address)
 }
 
 /// Pages of a list, one after the other; the first is asked for again when the list ends.

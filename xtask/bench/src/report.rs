@@ -4,6 +4,7 @@ use crate::cpu::Cpu;
 use crate::instance::Invoked;
 use crate::scenario::{CASES, FLOOR, Kind};
 use crate::stats::{Summary, median};
+use crate::telemetry::Telling;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ const MEMORY_LIMIT: f64 = 1.2;
 const PAGE_GROWTH_LIMIT: f64 = 1.2;
 /// Items that a page may read for each that it returns.
 const ITEMS_READ_LIMIT: f64 = 2.5;
+/// CPU and time that an invocation may take, by one that tells nothing.
+const TELLING_LIMIT: f64 = 1.1;
 /// Milliseconds that `synth` and `--help` may take.
 const COMMAND_LIMIT_MS: f64 = 50.0;
 /// Signed reads a second that the local stack has to serve.
@@ -32,6 +35,9 @@ pub(crate) struct Report {
     /// Why a CPU setting is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) share_left_out: Option<String>,
+    /// What telling costs, by case.
+    #[serde(default)]
+    pub(crate) telling: BTreeMap<String, Telling>,
     /// What each case asks of AWS.
     pub(crate) asks: BTreeMap<String, Asks>,
     /// Pages among many users.
@@ -177,6 +183,14 @@ impl Report {
                 all.push(Judged::at_most(format!("memory of {place}"), ratio, MEMORY_LIMIT));
             }
         }
+        for (name, it) in &self.telling {
+            for (what, raised) in [("lines and metrics", it.lines), ("and traces", it.traces)] {
+                for (of, figure) in [("CPU", raised.cpu), ("warm time", raised.warm)] {
+                    let what = format!("{of} of {name} with {what}, by without");
+                    all.push(Judged::at_most(what, figure, TELLING_LIMIT));
+                }
+            }
+        }
         self.judge_pages(&mut all);
         for (command, time) in &self.command_ms {
             if command != "check" {
@@ -264,6 +278,24 @@ impl Report {
         }
         if let Some(reason) = &self.share_left_out {
             text += &format!("\nnot measured at the {}: {reason}\n", Cpu::Share256.as_str());
+        }
+        if !self.telling.is_empty() {
+            text += &format!(
+                "\n{:21} {:>8} {:>8} {:>17} {:>17}\n",
+                "telling, CPU and time", "CPU ms/k", "warm ms", "lines, metrics", "and a trace"
+            );
+        }
+        for (name, it) in &self.telling {
+            let percent = |raised: f64| (raised - 1.0) * 100.0;
+            text += &format!(
+                "{name:21} {:>8.0} {:>8.3} {:>+7.1} % {:>+5.1} % {:>+7.1} % {:>+5.1} %\n",
+                it.silent_cpu_ms,
+                it.silent_warm_ms,
+                percent(it.lines.cpu),
+                percent(it.lines.warm),
+                percent(it.traces.cpu),
+                percent(it.traces.warm),
+            );
         }
         if !self.asks.is_empty() {
             text += &format!(

@@ -1,0 +1,122 @@
+//! What telling costs: the same invocations of three processes in turns, of which one tells nothing,
+//! one writes lines and metrics, and one also sends a trace of each invocation.
+
+use crate::instance::{Instance, Told};
+use crate::measure::{Lab, check};
+use crate::scenario::{CASES, Case};
+use crate::stats::median;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A read by id, a write and a page.
+const MEASURED: [&str; 3] = ["get", "update", "list"];
+/// What is compared; nothing told comes first.
+const KINDS: [Told; 3] = [Told::Nothing, Told::Lines, Told::Traces];
+/// Turns of each process; many short ones, so that whatever else the machine does meets all three.
+const TURNS: usize = 150;
+/// Invocations of a turn. Processor time is told in steps of some milliseconds where the kernel
+/// counts ticks, so a turn must not be shorter.
+const INVOCATIONS: usize = 20;
+
+/// What telling costs an operation.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Telling {
+    /// CPU of a thousand invocations that tell nothing, in milliseconds.
+    pub(crate) silent_cpu_ms: f64,
+    /// Warm time of one that tells nothing, without the backend's, in milliseconds.
+    pub(crate) silent_warm_ms: f64,
+    /// By how much lines and metrics raise CPU and time: 1.1 is a tenth more.
+    pub(crate) lines: Raised,
+    /// By how much a trace of each invocation, too, raises them.
+    pub(crate) traces: Raised,
+}
+
+/// A cost by that of telling nothing: the median over turns, each of which compares what was
+/// measured within a few milliseconds, since the pace of a machine changes between turns.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Raised {
+    pub(crate) cpu: f64,
+    pub(crate) warm: f64,
+}
+
+/// What one process took, by turn: CPU and time of an invocation, in milliseconds.
+#[derive(Debug, Default)]
+struct Turns {
+    cpu: Vec<f64>,
+    warm: Vec<f64>,
+}
+
+/// Measures all of [`MEASURED`].
+pub(crate) async fn measure(lab: &mut Lab) -> Result<BTreeMap<String, Telling>> {
+    let mut measured = BTreeMap::new();
+    for case in CASES.iter().filter(|case| MEASURED.contains(&case.name)) {
+        eprintln!("what telling costs: {}", case.name);
+        measured.insert(case.name.to_owned(), of(lab, case).await?);
+    }
+    Ok(measured)
+}
+
+async fn of(lab: &mut Lab, case: &Case) -> Result<Telling> {
+    let mut processes = Vec::new();
+    for told in KINDS {
+        let mut launch = lab.launch(case.function)?;
+        launch.told = told;
+        let mut process = Instance::start(&launch, None).await?;
+        turn(lab, case, &mut process, &mut Turns::default()).await?;
+        processes.push((process, Turns::default()));
+    }
+    for number in 0..TURNS {
+        for step in 0..processes.len() {
+            // None is always first.
+            let which = (number + step) % processes.len();
+            let (process, turns) = processes.get_mut(which).context("a process is missing")?;
+            turn(lab, case, process, turns).await?;
+        }
+    }
+    let [silent, lines, traces] = &processes[..] else { unreachable!("one for each kind") };
+    Ok(Telling {
+        silent_cpu_ms: median(&silent.1.cpu) * 1000.0,
+        silent_warm_ms: median(&silent.1.warm),
+        lines: Raised::of(&lines.1, &silent.1),
+        traces: Raised::of(&traces.1, &silent.1),
+    })
+}
+
+/// Some invocations in a row.
+async fn turn(lab: &mut Lab, case: &Case, process: &mut Instance, turns: &mut Turns) -> Result<()> {
+    let before = process.cpu_time()?;
+    let mut own_ms = 0.0;
+    for _ in 0..INVOCATIONS {
+        let invoked = process.invoke(&lab.event(case)).await?;
+        check(case, invoked.status, &invoked.body)?;
+        own_ms += invoked.own_ms();
+    }
+    let cpu = process.cpu_time()?.saturating_sub(before).as_secs_f64() * 1000.0;
+    turns.cpu.push(cpu / INVOCATIONS as f64);
+    turns.warm.push(own_ms / INVOCATIONS as f64);
+    Ok(())
+}
+
+impl Raised {
+    fn of(telling: &Turns, silent: &Turns) -> Self {
+        Self { cpu: ratio(&telling.cpu, &silent.cpu), warm: ratio(&telling.warm, &silent.warm) }
+    }
+}
+
+fn ratio(with: &[f64], without: &[f64]) -> f64 {
+    median(&with.iter().zip(without).map(|(with, without)| with / without).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Raised, Turns};
+
+    #[test]
+    fn a_cost_is_compared_turn_by_turn() {
+        let turns = |cpu: [f64; 3]| Turns { cpu: cpu.to_vec(), warm: cpu.to_vec() };
+        // The machine is slow in the second turn and busy with something else in the third.
+        let raised = Raised::of(&turns([1.1, 3.3, 9.0]), &turns([1.0, 3.0, 1.0]));
+        assert!((raised.cpu - 1.1).abs() < 1e-9 && (raised.warm - 1.1).abs() < 1e-9, "{raised:?}");
+    }
+}
