@@ -11,7 +11,9 @@ use crate::telemetry::Recorder;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Region, SharedHttpClient, StalledStreamProtectionConfig,
+};
 use aws_smithy_runtime_api::box_error::BoxError;
 use std::time::Duration;
 use transport::Transport;
@@ -40,7 +42,8 @@ pub(crate) async fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::C
         .behavior_version(BehaviorVersion::v2026_01_12())
         .credentials_provider(credentials(env)?)
         .retry_config(retry())
-        .timeout_config(timeout());
+        .timeout_config(timeout())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(recorder) = Recorder::from_env(env) {
         config = config.interceptor(recorder);
     }
@@ -75,7 +78,8 @@ pub(crate) async fn eventbridge(
         .behavior_version(BehaviorVersion::v2026_01_12())
         .credentials_provider(credentials(env)?)
         .retry_config(retry())
-        .timeout_config(timeout());
+        .timeout_config(timeout())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(recorder) = Recorder::from_env(env) {
         config = config.interceptor(recorder);
     }
@@ -139,6 +143,8 @@ fn retry() -> RetryConfig {
         .with_initial_backoff(Duration::from_millis(50))
 }
 
+/// Limits of every call. The transport reads an answer to its end within an attempt, so the SDK need
+/// not watch besides how fast it comes.
 fn timeout() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)

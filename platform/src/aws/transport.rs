@@ -4,6 +4,8 @@
 //! DynamoDB and EventBridge are never asked for, and which cannot be left out of it: linked into
 //! every function it is a seventh of the archive. `docs/performance.md` has the figures.
 
+mod turns;
+
 use super::CONNECT_TIMEOUT;
 use crate::config::{Environment, optional};
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -27,6 +29,8 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedCipherSuite};
 use std::error::Error as StdError;
+use std::sync::Arc;
+use turns::Turns;
 
 /// Where systems keep their trusted certificates in one file: Amazon Linux, which functions run on,
 /// then Debian, SUSE and Alpine.
@@ -44,6 +48,7 @@ const END: &str = "-----END CERTIFICATE-----";
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
     client: Client<HttpsConnector<TcpConnector>, SdkBody>,
+    turns: Arc<Turns>,
 }
 
 impl Transport {
@@ -68,7 +73,7 @@ impl Transport {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build::<_, SdkBody>(connector);
-        Ok(Self { client })
+        Ok(Self { client, turns: Arc::default() })
     }
 
     /// The transport as the SDK takes it.
@@ -89,6 +94,7 @@ impl Transport {
             let response = self.client.request(request).await?;
             // A connection is free for the next call when its answer has been read.
             response.into_body().collect().await?;
+            tokio::task::yield_now().await;
             Ok::<_, BoxError>(())
         };
         if let Ok(Err(_)) | Err(_) = tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
@@ -164,14 +170,32 @@ impl HttpConnector for Transport {
         };
         let connection = capture_connection(&mut request);
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
+            let connection = connection.clone();
             capture.set_connection_retriever(move || metadata(&connection));
         }
-        let response = self.client.request(request);
+        let transport = self.clone();
         HttpConnectorFuture::new(async move {
-            let response = response.await.map_err(classified)?;
-            HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+            let turn = transport.turns.take().await;
+            let response = transport.client.request(request);
+            let (response, turn) = tokio::join!(response, turn.connected(connection));
+            let (parts, body) = response.map_err(classified)?.into_parts();
+            // Answers are small, and are needed whole.
+            let body = body.collect().await.map_err(cut_off)?.to_bytes();
+            // The connection goes back to the pool in a task of its own, which is next in line.
+            tokio::task::yield_now().await;
+            drop(turn);
+            HttpResponse::try_from(http::Response::from_parts(parts, SdkBody::from(body)))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
+    }
+}
+
+/// An answer that began and did not come to its end.
+fn cut_off(error: hyper::Error) -> ConnectorError {
+    if error.is_timeout() {
+        ConnectorError::timeout(error.into())
+    } else {
+        ConnectorError::other(error.into(), Some(ErrorKind::TransientError))
     }
 }
 
@@ -214,7 +238,70 @@ fn classified(error: hyper_util::client::legacy::Error) -> ConnectorError {
 
 #[cfg(test)]
 mod tests {
-    use super::{CipherSuite, certificates, crypto, trust_roots};
+    use super::{CipherSuite, Transport, certificates, crypto, trust_roots};
+    use aws_smithy_runtime_api::client::http::HttpConnector;
+    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+    use futures_util::future::join_all;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpListener;
+    use tokio::sync::Barrier;
+
+    /// A server that answers when so many requests wait for answers, and counts its connections.
+    async fn server(at_once: usize) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let connections = Arc::<AtomicUsize>::default();
+        let (counter, barrier) = (Arc::clone(&connections), Arc::new(Barrier::new(at_once)));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counter.fetch_add(1, Ordering::Relaxed);
+                let barrier = Arc::clone(&barrier);
+                tokio::spawn(async move {
+                    let mut stream = BufReader::new(stream);
+                    let mut line = String::new();
+                    while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+                        if line == "\r\n" {
+                            barrier.wait().await;
+                            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                            stream.write_all(answer).await.unwrap();
+                        }
+                        line.clear();
+                    }
+                });
+            }
+        });
+        (url, connections)
+    }
+
+    fn transport(url: &str) -> Transport {
+        Transport::new(&|_| None, url).unwrap()
+    }
+
+    async fn call(transport: &Transport, url: &str) {
+        let response = transport.call(HttpRequest::get(url).unwrap()).await.unwrap();
+        assert_eq!(response.body().bytes(), Some(&b"{}"[..]));
+    }
+
+    #[tokio::test]
+    async fn calls_one_after_the_other_use_the_connection_that_was_opened_first() {
+        let (url, connections) = server(1).await;
+        let transport = transport(&url);
+        transport.open(&url).await;
+        for _ in 0..20 {
+            call(&transport, &url).await;
+        }
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn calls_that_wait_for_each_other_get_a_connection_each() {
+        let (url, connections) = server(8).await;
+        let transport = transport(&url);
+        join_all((0..8).map(|_| call(&transport, &url))).await;
+        assert_eq!(connections.load(Ordering::Relaxed), 8);
+    }
 
     #[test]
     fn certificates_are_found_between_whatever_else_a_bundle_has() {
