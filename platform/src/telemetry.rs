@@ -7,6 +7,7 @@
 //! takes a request, an item or an error's own text.
 
 mod calls;
+mod json;
 mod log;
 mod metrics;
 mod stdout;

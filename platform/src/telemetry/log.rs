@@ -3,6 +3,7 @@
 //! Only this crate's own lines are written. Libraries underneath log requests and answers in full
 //! at their debug levels, and those hold personal data.
 
+use super::json::Json;
 use super::stdout::{self, Stdout};
 use super::{SERVICE, function_name};
 use std::error::Error as StdError;
@@ -42,11 +43,7 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false)
+        .event_format(Json)
         .with_writer(writer)
         .with_filter(Targets::new().with_target("users_platform", level))
 }

@@ -5,7 +5,7 @@ use crate::instance::{Instance, Told};
 use crate::measure::{Lab, check};
 use crate::scenario::{CASES, Case};
 use crate::stats::median;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 const MEASURED: [&str; 3] = ["get", "update", "list"];
 /// What is compared; nothing told comes first.
 const KINDS: [Told; 3] = [Told::Nothing, Told::Lines, Told::Traces];
+/// Processes of each kind: how many connections one keeps open is a matter of chance.
+const PROCESSES: usize = 15;
 /// Turns of each process; many short ones, so that whatever else the machine does meets all three.
-const TURNS: usize = 150;
+const TURNS: usize = 10;
 /// Invocations of a turn. Processor time is told in steps of some milliseconds where the kernel
 /// counts ticks, so a turn must not be shorter.
 const INVOCATIONS: usize = 20;
@@ -58,28 +60,31 @@ pub(crate) async fn measure(lab: &mut Lab) -> Result<BTreeMap<String, Telling>> 
 }
 
 async fn of(lab: &mut Lab, case: &Case) -> Result<Telling> {
-    let mut processes = Vec::new();
-    for told in KINDS {
-        let mut launch = lab.launch(case.function)?;
-        launch.told = told;
-        let mut process = Instance::start(&launch, None).await?;
-        turn(lab, case, &mut process, &mut Turns::default()).await?;
-        processes.push((process, Turns::default()));
-    }
-    for number in 0..TURNS {
-        for step in 0..processes.len() {
+    let mut turns = KINDS.map(|_| Turns::default());
+    for _ in 0..PROCESSES {
+        let mut processes = Vec::new();
+        for told in KINDS {
+            let mut launch = lab.launch(case.function)?;
+            launch.told = told;
+            let mut process = Instance::start(&launch, None).await?;
+            turn(lab, case, &mut process, &mut Turns::default()).await?;
+            processes.push(process);
+        }
+        let mut pairs: Vec<_> = processes.iter_mut().zip(&mut turns).collect();
+        for _ in 0..TURNS {
+            for (process, turns) in &mut pairs {
+                turn(lab, case, process, turns).await?;
+            }
             // None is always first.
-            let which = (number + step) % processes.len();
-            let (process, turns) = processes.get_mut(which).context("a process is missing")?;
-            turn(lab, case, process, turns).await?;
+            pairs.rotate_left(1);
         }
     }
-    let [silent, lines, traces] = &processes[..] else { unreachable!("one for each kind") };
+    let [silent, lines, traces] = &turns;
     Ok(Telling {
-        silent_cpu_ms: median(&silent.1.cpu) * 1000.0,
-        silent_warm_ms: median(&silent.1.warm),
-        lines: Raised::of(&lines.1, &silent.1),
-        traces: Raised::of(&traces.1, &silent.1),
+        silent_cpu_ms: median(&silent.cpu) * 1000.0,
+        silent_warm_ms: median(&silent.warm),
+        lines: Raised::of(lines, silent),
+        traces: Raised::of(traces, silent),
     })
 }
 
