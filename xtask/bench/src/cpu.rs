@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How long a period of the scheduler is, in microseconds.
 const PERIOD_US: u64 = 20_000;
@@ -63,6 +64,11 @@ impl Share {
             format!("cannot make the control group {} (root can)", group.display())
         })?;
         Ok(Self { group })
+    }
+
+    /// Waits until nothing of the quota is used up, as for a new environment.
+    pub(crate) async fn rest(&self) {
+        tokio::time::sleep(2 * Duration::from_micros(PERIOD_US)).await;
     }
 
     /// Puts a process under the quota.

@@ -6,7 +6,7 @@ use crate::cpu::{Cpu, Share};
 use crate::endpoint::Endpoint;
 use crate::engine::Engine;
 use crate::instance::{Instance, Invoked, Launch, Told};
-use crate::report::{Asks, Timed};
+use crate::report::{Asks, ByFloor, Timed};
 use crate::scenario::{CASES, Case, FLOOR, NOOP, World, list};
 use crate::stats::{Summary, median};
 use anyhow::{Context, Result, ensure};
@@ -20,6 +20,8 @@ const USERS: usize = 6_000;
 /// How long answers are held back while round trips are counted; longer than any function needs to
 /// send the requests that do not wait for each other.
 const HELD: Duration = Duration::from_millis(50);
+/// Warm invocations of a function before it is the floor's turn, and the other way round.
+const TURN: usize = 10;
 /// Pages of a list that are looked at.
 const PAGES: usize = 21;
 
@@ -87,7 +89,7 @@ impl Lab {
         case.event(&self.world, *used - 1)
     }
 
-    /// Samples all functions and the floors.
+    /// Samples all functions, each beside the floor, and the floors.
     pub(crate) async fn times(
         &mut self,
         cpu: Cpu,
@@ -97,46 +99,63 @@ impl Lab {
             Cpu::Full => None,
             Cpu::Share256 => Some(Share::new()?),
         };
+        let share = share.as_ref();
         let cases: Vec<Case> =
-            [NOOP, FLOOR].into_iter().chain(CASES.iter().copied().filter(Case::is_timed)).collect();
+            [NOOP].into_iter().chain(CASES.iter().copied().filter(Case::is_timed)).collect();
         let mut samples: BTreeMap<&str, Samples> = BTreeMap::new();
         for round in 0..effort.rounds {
             eprintln!("{}: round {} of {}", cpu.as_str(), round + 1, effort.rounds);
             for case in &cases {
-                let samples = samples.entry(case.name).or_default();
-                self.sample(case, share.as_ref(), effort.warm, samples).await?;
+                // The pace of a machine changes from second to second, so both take turns.
+                let mut floor = self.begin(&FLOOR, share).await?;
+                let mut ours = self.begin(case, share).await?;
+                for _ in 0..effort.warm.div_ceil(TURN) {
+                    self.turn(&FLOOR, &mut floor).await?;
+                    self.turn(case, &mut ours).await?;
+                }
+                let (floor, ours) = (floor.end()?, ours.end()?);
+                let samples_of_case = samples.entry(case.name).or_default();
+                samples_of_case.by_floor.add(&ours, &floor);
+                samples_of_case.processes.push(ours);
+                samples.entry(FLOOR.name).or_default().processes.push(floor);
             }
         }
         Ok(samples.into_iter().map(|(name, it)| (name.to_owned(), it.timed())).collect())
     }
 
-    async fn sample(
-        &mut self,
-        case: &Case,
-        share: Option<&Share>,
-        warm: usize,
-        samples: &mut Samples,
-    ) -> Result<()> {
+    /// Starts a process and has it answer once.
+    async fn begin(&mut self, case: &Case, share: Option<&Share>) -> Result<Running> {
+        if let Some(share) = share {
+            share.rest().await;
+        }
         let launch = self.launch(case.function)?;
         let mut function = Instance::start(&launch, share).await?;
         let first = function.invoke(&self.event(case)).await?;
         check(case, first.status, &first.body)?;
         let initialisation = function.initialisation.as_secs_f64() * 1000.0;
-        samples.initialisation.push(initialisation);
-        samples.first.push(first.own_ms());
-        samples.start.push(initialisation + first.own_ms());
-        samples.connections.push(f64::from(first.asked.connections));
+        let sample = Sample {
+            initialisation,
+            first: first.own_ms(),
+            start: initialisation + first.own_ms(),
+            connections: f64::from(first.asked.connections),
+            start_cpu: function.cpu_time()?.as_secs_f64() * 1000.0,
+            ..Sample::default()
+        };
+        Ok(Running { function, sample })
+    }
+
+    /// Some warm invocations in a row.
+    async fn turn(&mut self, case: &Case, running: &mut Running) -> Result<()> {
+        let Running { function, sample } = running;
         let before = function.cpu_time()?;
-        samples.start_cpu.push(before.as_secs_f64() * 1000.0);
-        for _ in 0..warm {
+        for _ in 0..TURN {
             let invoked = function.invoke(&self.event(case)).await?;
             check(case, invoked.status, &invoked.body)?;
-            samples.warm.push(invoked.own_ms());
-            samples.backend.push(invoked.asked.busy.as_secs_f64() * 1000.0);
+            sample.warm.push(invoked.own_ms());
+            sample.backend.push(invoked.asked.busy.as_secs_f64() * 1000.0);
         }
         let cpu = function.cpu_time()?.saturating_sub(before).as_secs_f64();
-        samples.cpu.push(cpu / warm.max(1) as f64 * 1000.0);
-        samples.memory.push(function.peak_memory_kib()? as f64);
+        sample.cpu.push(cpu / TURN as f64 * 1000.0);
         Ok(())
     }
 
@@ -199,31 +218,88 @@ pub(crate) fn check(case: &Case, status: Option<u64>, body: &serde_json::Value) 
     Ok(())
 }
 
+/// A process that is measured.
+struct Running {
+    function: Instance,
+    sample: Sample,
+}
+
+impl Running {
+    fn end(mut self) -> Result<Sample> {
+        self.sample.memory = self.function.peak_memory_kib()? as f64;
+        Ok(self.sample)
+    }
+}
+
+/// What one process took.
 #[derive(Debug, Default)]
-struct Samples {
-    initialisation: Vec<f64>,
-    first: Vec<f64>,
-    start: Vec<f64>,
-    start_cpu: Vec<f64>,
-    connections: Vec<f64>,
+struct Sample {
+    initialisation: f64,
+    first: f64,
+    start: f64,
+    start_cpu: f64,
+    connections: f64,
+    memory: f64,
+    /// Of each warm invocation.
     warm: Vec<f64>,
     backend: Vec<f64>,
+    /// Of a warm invocation, by turn.
+    cpu: Vec<f64>,
+}
+
+/// What all processes of a case took.
+#[derive(Debug, Default)]
+struct Samples {
+    processes: Vec<Sample>,
+    by_floor: Ratios,
+}
+
+/// What processes took by what the floor took next to them.
+#[derive(Debug, Default)]
+struct Ratios {
+    start: Vec<f64>,
+    start_cpu: Vec<f64>,
+    warm: Vec<f64>,
     cpu: Vec<f64>,
     memory: Vec<f64>,
 }
 
+impl Ratios {
+    fn add(&mut self, ours: &Sample, floor: &Sample) {
+        self.start.push(ours.start / floor.start);
+        self.start_cpu.push(ours.start_cpu / floor.start_cpu);
+        let turns = ours.warm.chunks(TURN).zip(floor.warm.chunks(TURN));
+        self.warm.extend(turns.map(|(ours, floor)| median(ours) / median(floor)));
+        self.cpu.extend(ours.cpu.iter().zip(&floor.cpu).map(|(ours, floor)| ours / floor));
+        self.memory.push(ours.memory / floor.memory);
+    }
+}
+
 impl Samples {
     fn timed(&self) -> Timed {
+        let each = |figure: fn(&Sample) -> f64| -> Vec<f64> {
+            self.processes.iter().map(figure).collect()
+        };
+        let all = |figures: fn(&Sample) -> &Vec<f64>| -> Vec<f64> {
+            self.processes.iter().flat_map(figures).copied().collect()
+        };
         Timed {
-            initialisation_ms: Summary::of(&self.initialisation),
-            first_ms: Summary::of(&self.first),
-            start_ms: Summary::of(&self.start),
-            start_cpu_ms: median(&self.start_cpu),
-            first_connections: median(&self.connections),
-            warm_ms: Summary::of(&self.warm),
-            backend_ms: Summary::of(&self.backend),
-            cpu_ms: median(&self.cpu),
-            memory_kib: median(&self.memory),
+            initialisation_ms: Summary::of(&each(|it| it.initialisation)),
+            first_ms: Summary::of(&each(|it| it.first)),
+            start_ms: Summary::of(&each(|it| it.start)),
+            start_cpu_ms: median(&each(|it| it.start_cpu)),
+            first_connections: median(&each(|it| it.connections)),
+            warm_ms: Summary::of(&all(|it| &it.warm)),
+            backend_ms: Summary::of(&all(|it| &it.backend)),
+            cpu_ms: median(&all(|it| &it.cpu)),
+            memory_kib: median(&each(|it| it.memory)),
+            by_floor: (!self.by_floor.start.is_empty()).then(|| ByFloor {
+                start: median(&self.by_floor.start),
+                start_cpu: median(&self.by_floor.start_cpu),
+                warm: median(&self.by_floor.warm),
+                cpu: median(&self.by_floor.cpu),
+                memory: median(&self.by_floor.memory),
+            }),
         }
     }
 }
