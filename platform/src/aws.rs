@@ -7,7 +7,7 @@
 mod transport;
 
 use crate::config::{ConfigError, Environment, optional, required};
-use crate::telemetry::Recorder;
+use crate::telemetry;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -44,7 +44,7 @@ pub(crate) async fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::C
         .retry_config(retry())
         .timeout_config(timeout())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    if let Some(recorder) = Recorder::from_env(env) {
+    if let Some(recorder) = telemetry::recorder(env) {
         config = config.interceptor(recorder);
     }
     let url = match endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB") {
@@ -80,7 +80,7 @@ pub(crate) async fn eventbridge(
         .retry_config(retry())
         .timeout_config(timeout())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    if let Some(recorder) = Recorder::from_env(env) {
+    if let Some(recorder) = telemetry::recorder(env) {
         config = config.interceptor(recorder);
     }
     let url = match endpoint(env, "AWS_ENDPOINT_URL_EVENTBRIDGE") {

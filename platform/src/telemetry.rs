@@ -13,8 +13,7 @@ mod metrics;
 mod stdout;
 mod trace;
 
-pub use calls::Recorder;
-pub(crate) use calls::{Calls, measure, recorded};
+pub(crate) use calls::{Calls, Recorder, measure, recorded};
 pub(crate) use log::chain;
 #[cfg(test)]
 pub(crate) use log::{collected, reporting_panics_of_this_thread};
@@ -102,27 +101,16 @@ impl Telemetry {
         }
     }
 
-    /// Tells nothing, for a comparison of what telling costs.
-    #[must_use]
-    pub fn off() -> Self {
-        Self {
-            level: LevelFilter::OFF,
-            debug_share: 0.0,
-            metrics: None,
-            tracer: None,
-            warm: AtomicBool::new(false),
-        }
-    }
-
     /// Measures and traces to where it is told, and logs to whoever subscribes to this crate's
     /// lines.
     #[must_use]
     pub fn to(stack: &str, metrics: Sink, packets: Sink) -> Self {
         Self {
             level: LevelFilter::INFO,
+            debug_share: 0.0,
             metrics: Some(Metrics::new(stack.to_owned(), metrics)),
             tracer: Some(Tracer::new(packets)),
-            ..Self::off()
+            warm: AtomicBool::new(false),
         }
     }
 
@@ -181,6 +169,15 @@ impl Telemetry {
         values.extend(calls.measured.iter().copied());
         metrics.emit(&Measured { at, operation, outcome, values });
     }
+}
+
+/// What records calls of AWS, unless the environment says that nothing is told of them.
+pub(crate) fn recorder(env: Environment<'_>) -> Option<Recorder> {
+    let told = level(env) > LevelFilter::OFF
+        || debug_share(optional(env, "POWERTOOLS_LOGGER_SAMPLE_RATE")) > 0.0
+        || optional(env, "METRICS_STACK").is_some()
+        || optional(env, "AWS_XRAY_DAEMON_ADDRESS").is_some();
+    told.then_some(Recorder)
 }
 
 /// The least severe line to write.

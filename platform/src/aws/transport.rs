@@ -192,11 +192,7 @@ impl HttpConnector for Transport {
 
 /// An answer that began and did not come to its end.
 fn cut_off(error: hyper::Error) -> ConnectorError {
-    if error.is_timeout() {
-        ConnectorError::timeout(error.into())
-    } else {
-        ConnectorError::other(error.into(), Some(ErrorKind::TransientError))
-    }
+    ConnectorError::other(error.into(), Some(ErrorKind::TransientError))
 }
 
 /// What the SDK needs to leave a connection alone after an error that may be its fault.
@@ -241,10 +237,11 @@ mod tests {
     use super::{CipherSuite, Transport, certificates, crypto, trust_roots};
     use aws_smithy_runtime_api::client::http::HttpConnector;
     use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+    use aws_smithy_types::retry::ErrorKind;
     use futures_util::future::join_all;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
     use tokio::net::TcpListener;
     use tokio::sync::Barrier;
 
@@ -273,6 +270,19 @@ mod tests {
             }
         });
         (url, connections)
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_cut_off_may_be_asked_for_again() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert_ne!(stream.read(&mut [0; 1024]).await.unwrap(), 0, "the request");
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{").await.unwrap();
+        });
+        let call = transport(&url).call(HttpRequest::get(&url).unwrap()).await;
+        assert_eq!(call.unwrap_err().as_other(), Some(ErrorKind::TransientError));
     }
 
     fn transport(url: &str) -> Transport {

@@ -5,7 +5,6 @@
 //! along; the SDK runs its interceptors in the task that made the call.
 
 use super::{SERVICE, function_name};
-use crate::config::{Environment, optional};
 use aws_sdk_dynamodb::config::interceptors::{
     BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
     FinalizerInterceptorContextRef,
@@ -24,7 +23,6 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
-use tracing::level_filters::LevelFilter;
 use users_contract::metric::Metric;
 
 /// What was asked of AWS, and what was counted.
@@ -160,19 +158,7 @@ fn record_call(bag: &ConfigBag, change: impl FnOnce(&mut Call)) {
 /// Records calls, and asks DynamoDB to say what each consumed. An interceptor for a client of the
 /// SDK; outside an invocation it does nothing.
 #[derive(Clone, Copy, Debug)]
-pub struct Recorder;
-
-impl Recorder {
-    /// A recorder, unless the environment says that nothing is told: see
-    /// [`super::Telemetry::from_env`].
-    pub(crate) fn from_env(env: Environment<'_>) -> Option<Self> {
-        let told = super::level(env) > LevelFilter::OFF
-            || ["METRICS_STACK", "AWS_XRAY_DAEMON_ADDRESS"]
-                .into_iter()
-                .any(|variable| optional(env, variable).is_some());
-        told.then_some(Self)
-    }
-}
+pub(crate) struct Recorder;
 
 impl Intercept for Recorder {
     fn name(&self) -> &'static str {

@@ -1,8 +1,10 @@
 //! What is told of an invocation, and to whom.
 
-use super::{Telemetry, debug_share};
+use super::stdout::{Stdout, together};
+use super::{Telemetry, debug_share, recorder};
 use crate::clock::Entropy;
 use serde_json::Value;
+use std::io::Write;
 use std::process::Command;
 use tracing::level_filters::LevelFilter;
 
@@ -45,9 +47,29 @@ fn the_share_of_invocations_is_drawn_from_random_bits() {
 
 #[test]
 fn only_the_first_invocation_is_cold() {
-    let telemetry = Telemetry::off();
+    let telemetry = Telemetry::to("s", Box::new(|_| {}), Box::new(|_| {}));
     assert!(telemetry.is_cold());
     assert!(!telemetry.is_cold());
+}
+
+#[test]
+fn calls_of_aws_are_recorded_unless_nothing_is_told() {
+    let recorded = |variables: &[(&str, &str)]| {
+        recorder(&|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+        .is_some()
+    };
+    assert!(!recorded(&[("LOG_LEVEL", "off")]));
+    assert!(recorded(&[]), "lines are written by default");
+    for (name, value) in [
+        ("METRICS_STACK", "users"),
+        ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),
+        ("POWERTOOLS_LOGGER_SAMPLE_RATE", "0.1"),
+    ] {
+        assert!(recorded(&[("LOG_LEVEL", "off"), (name, value)]), "{name}");
+    }
 }
 
 /// Makes the test below the function that crashes.
@@ -61,7 +83,14 @@ fn a_crash_ends_the_process_and_its_text_goes_nowhere() {
     };
     if std::env::var_os(CRASH).is_some() {
         let _telemetry = Telemetry::from_env(&environment);
-        panic!("no place for mark-mail@example.com");
+        together(|| {
+            Stdout.write_all(b"a line that waits\n").unwrap();
+            std::io::stdout().write_all(b"a line that does not\n").unwrap();
+        });
+        together(|| {
+            Stdout.write_all(b"the last line\n").unwrap();
+            panic!("no place for mark-mail@example.com");
+        });
     }
     let name = "telemetry::tests::a_crash_ends_the_process_and_its_text_goes_nowhere";
     let output = Command::new(std::env::current_exe().expect("a test program has a path"))
@@ -72,9 +101,11 @@ fn a_crash_ends_the_process_and_its_text_goes_nowhere() {
     // Neither caught nor an orderly end: there is no exit status.
     assert_eq!(output.status.code(), None, "{output:?}");
     let [stdout, stderr] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
-    let line = stdout.lines().find(|line| line.contains("panicked")).expect("a line tells of it");
-    // The test program has begun the line with its own words.
-    let line: Value = serde_json::from_str(&line[line.find('{').unwrap()..]).expect("JSON");
+    // The test program has begun the first line with its own words.
+    let lines: Vec<_> = stdout.lines().skip_while(|line| !line.contains("that does not")).collect();
+    let [_, "a line that waits", "the last line", line] = lines[..] else { panic!("{stdout}") };
+    let line: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(line["message"], "panicked");
     assert_eq!((&line["level"], &line["service"]), (&"ERROR".into(), &"users".into()));
     assert_eq!(line["function_name"], "users-profile-get");
     assert!(line["place"].as_str().is_some_and(|place| place.contains("telemetry/tests.rs")));

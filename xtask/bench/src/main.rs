@@ -68,7 +68,7 @@ struct Arguments {
     #[arg(long)]
     times_only: bool,
     /// Measure only what logs, metrics and traces cost.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["budgets", "times_only"])]
     telemetry: bool,
     /// Processes of each function and CPU setting.
     #[arg(long, default_value_t = 20)]

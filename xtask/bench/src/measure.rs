@@ -109,9 +109,12 @@ impl Lab {
                 // The pace of a machine changes from second to second, so both take turns.
                 let mut floor = self.begin(&FLOOR, share).await?;
                 let mut ours = self.begin(case, share).await?;
-                for _ in 0..effort.warm.div_ceil(TURN) {
-                    self.turn(&FLOOR, &mut floor).await?;
-                    self.turn(case, &mut ours).await?;
+                for begun in (0..effort.warm).step_by(TURN) {
+                    let invocations = TURN.min(effort.warm - begun);
+                    let turn = self.turn(&FLOOR, &mut floor.function, invocations).await?;
+                    floor.sample.turns.push(turn);
+                    let turn = self.turn(case, &mut ours.function, invocations).await?;
+                    ours.sample.turns.push(turn);
                 }
                 let (floor, ours) = (floor.end()?, ours.end()?);
                 let samples_of_case = samples.entry(case.name).or_default();
@@ -145,18 +148,23 @@ impl Lab {
     }
 
     /// Some warm invocations in a row.
-    async fn turn(&mut self, case: &Case, running: &mut Running) -> Result<()> {
-        let Running { function, sample } = running;
+    pub(crate) async fn turn(
+        &mut self,
+        case: &Case,
+        function: &mut Instance,
+        invocations: usize,
+    ) -> Result<Turn> {
+        let mut turn = Turn::default();
         let before = function.cpu_time()?;
-        for _ in 0..TURN {
+        for _ in 0..invocations {
             let invoked = function.invoke(&self.event(case)).await?;
             check(case, invoked.status, &invoked.body)?;
-            sample.warm.push(invoked.own_ms());
-            sample.backend.push(invoked.asked.busy.as_secs_f64() * 1000.0);
+            turn.warm.push(invoked.own_ms());
+            turn.backend.push(invoked.asked.busy.as_secs_f64() * 1000.0);
         }
-        let cpu = function.cpu_time()?.saturating_sub(before).as_secs_f64();
-        sample.cpu.push(cpu / TURN as f64 * 1000.0);
-        Ok(())
+        let cpu = function.cpu_time()?.saturating_sub(before).as_secs_f64() * 1000.0;
+        turn.cpu = cpu / invocations as f64;
+        Ok(turn)
     }
 
     /// What each case asks of AWS, when everything is warm. Of a list it is what most pages ask.
@@ -240,11 +248,18 @@ struct Sample {
     start_cpu: f64,
     connections: f64,
     memory: f64,
-    /// Of each warm invocation.
-    warm: Vec<f64>,
-    backend: Vec<f64>,
-    /// Of a warm invocation, by turn.
-    cpu: Vec<f64>,
+    turns: Vec<Turn>,
+}
+
+/// What warm invocations in a row took, in milliseconds.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// Of each, without the backend's.
+    pub(crate) warm: Vec<f64>,
+    /// What the backend took of each.
+    pub(crate) backend: Vec<f64>,
+    /// CPU of one.
+    pub(crate) cpu: f64,
 }
 
 /// What all processes of a case took.
@@ -268,9 +283,10 @@ impl Ratios {
     fn add(&mut self, ours: &Sample, floor: &Sample) {
         self.start.push(ours.start / floor.start);
         self.start_cpu.push(ours.start_cpu / floor.start_cpu);
-        let turns = ours.warm.chunks(TURN).zip(floor.warm.chunks(TURN));
-        self.warm.extend(turns.map(|(ours, floor)| median(ours) / median(floor)));
-        self.cpu.extend(ours.cpu.iter().zip(&floor.cpu).map(|(ours, floor)| ours / floor));
+        for (ours, floor) in ours.turns.iter().zip(&floor.turns) {
+            self.warm.push(median(&ours.warm) / median(&floor.warm));
+            self.cpu.push(ours.cpu / floor.cpu);
+        }
         self.memory.push(ours.memory / floor.memory);
     }
 }
@@ -280,8 +296,9 @@ impl Samples {
         let each = |figure: fn(&Sample) -> f64| -> Vec<f64> {
             self.processes.iter().map(figure).collect()
         };
-        let all = |figures: fn(&Sample) -> &Vec<f64>| -> Vec<f64> {
-            self.processes.iter().flat_map(figures).copied().collect()
+        let turns = || self.processes.iter().flat_map(|it| &it.turns);
+        let all = |figures: fn(&Turn) -> &Vec<f64>| -> Vec<f64> {
+            turns().flat_map(figures).copied().collect()
         };
         Timed {
             initialisation_ms: Summary::of(&each(|it| it.initialisation)),
@@ -291,7 +308,7 @@ impl Samples {
             first_connections: median(&each(|it| it.connections)),
             warm_ms: Summary::of(&all(|it| &it.warm)),
             backend_ms: Summary::of(&all(|it| &it.backend)),
-            cpu_ms: median(&all(|it| &it.cpu)),
+            cpu_ms: median(&turns().map(|it| it.cpu).collect::<Vec<_>>()),
             memory_kib: median(&each(|it| it.memory)),
             by_floor: (!self.by_floor.start.is_empty()).then(|| ByFloor {
                 start: median(&self.by_floor.start),
@@ -301,5 +318,30 @@ impl Samples {
                 memory: median(&self.by_floor.memory),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ratios, Sample, Samples, Turn};
+
+    fn sample(start: f64, turns: [[f64; 3]; 2]) -> Sample {
+        let turns = turns.map(|warm| Turn { warm: warm.to_vec(), cpu: warm[1], ..Turn::default() });
+        let (start_cpu, memory) = (start, start);
+        Sample { start, start_cpu, memory, turns: turns.into(), ..Sample::default() }
+    }
+
+    #[test]
+    fn a_function_is_compared_with_the_floor_that_ran_next_to_it() {
+        let mut by_floor = Ratios::default();
+        // In its second turn the machine is slow, and in the second process all the time.
+        let (ours, floor) =
+            ([[2.0, 2.0, 9.0], [8.0, 8.0, 8.0]], [[1.0, 1.0, 1.0], [4.0, 4.0, 4.0]]);
+        by_floor.add(&sample(30.0, ours), &sample(20.0, floor));
+        by_floor.add(&sample(60.0, [[8.0; 3]; 2]), &sample(40.0, [[4.0; 3]; 2]));
+        let timed = Samples { processes: Vec::new(), by_floor }.timed().by_floor.unwrap();
+        assert_eq!([timed.start, timed.start_cpu, timed.memory], [1.5; 3]);
+        assert_eq!([timed.warm, timed.cpu], [2.0; 2]);
+        assert_eq!(Samples::default().timed().by_floor, None, "the floor itself");
     }
 }

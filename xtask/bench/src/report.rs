@@ -135,7 +135,8 @@ pub(crate) struct Page {
     pub(crate) users: usize,
     /// Read units of a page.
     pub(crate) read_units: f64,
-    /// Requests that had to wait for others, and one.
+    /// Requests that were sent one after the other. Answers come at once here, so calls that could
+    /// go on together wait for a connection that comes free.
     pub(crate) round_trips: f64,
     /// Items read for each that was returned.
     pub(crate) read_for_each: f64,
@@ -340,7 +341,7 @@ impl Report {
         if !self.pages.is_empty() {
             text += &format!(
                 "\n{:22} {:>9} {:>10} {:>11} {:>13} {:>8} {:>8}\n",
-                "pages", "users", "read units", "round trips", "read for each", "ms p50", "p99"
+                "pages", "users", "read units", "in sequence", "read for each", "ms p50", "p99"
             );
         }
         for it in &self.pages {
@@ -385,14 +386,9 @@ mod tests {
     }
 
     #[test]
-    fn times_are_judged_by_the_floor_of_the_same_cpu() {
-        let of = |get, update| {
-            BTreeMap::from([
-                ("floor-get-item".to_owned(), Timed::default()),
-                ("get".to_owned(), get),
-                ("update".to_owned(), update),
-            ])
-        };
+    fn ratios_are_judged_in_each_cpu_setting() {
+        let of =
+            |get, update| BTreeMap::from([("get".to_owned(), get), ("update".to_owned(), update)]);
         let mut report = Report::default();
         report.times.insert(Cpu::Full, of(timed(1.25, 1.2, 1.2), timed(1.5, 2.0, 1.2)));
         assert_eq!(broken(&report), Vec::<String>::new());

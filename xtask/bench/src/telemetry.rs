@@ -2,7 +2,7 @@
 //! one writes lines and metrics, and one also sends a trace of each invocation.
 
 use crate::instance::{Instance, Told};
-use crate::measure::{Lab, check};
+use crate::measure::{Lab, Turn};
 use crate::scenario::{CASES, Case};
 use crate::stats::median;
 use anyhow::Result;
@@ -17,8 +17,7 @@ const KINDS: [Told; 3] = [Told::Nothing, Told::Lines, Told::Traces];
 const PROCESSES: usize = 15;
 /// Turns of each process; many short ones, so that whatever else the machine does meets all three.
 const TURNS: usize = 10;
-/// Invocations of a turn. Processor time is told in steps of some milliseconds where the kernel
-/// counts ticks, so a turn must not be shorter.
+/// Invocations of a turn.
 const INVOCATIONS: usize = 20;
 
 /// What telling costs an operation.
@@ -42,13 +41,6 @@ pub(crate) struct Raised {
     pub(crate) warm: f64,
 }
 
-/// What one process took, by turn: CPU and time of an invocation, in milliseconds.
-#[derive(Debug, Default)]
-struct Turns {
-    cpu: Vec<f64>,
-    warm: Vec<f64>,
-}
-
 /// Measures all of [`MEASURED`].
 pub(crate) async fn measure(lab: &mut Lab) -> Result<BTreeMap<String, Telling>> {
     let mut measured = BTreeMap::new();
@@ -60,20 +52,21 @@ pub(crate) async fn measure(lab: &mut Lab) -> Result<BTreeMap<String, Telling>> 
 }
 
 async fn of(lab: &mut Lab, case: &Case) -> Result<Telling> {
-    let mut turns = KINDS.map(|_| Turns::default());
+    let mut turns = KINDS.map(|_| Vec::new());
     for _ in 0..PROCESSES {
         let mut processes = Vec::new();
         for told in KINDS {
             let mut launch = lab.launch(case.function)?;
             launch.told = told;
             let mut process = Instance::start(&launch, None).await?;
-            turn(lab, case, &mut process, &mut Turns::default()).await?;
+            // Opens the connections.
+            lab.turn(case, &mut process, INVOCATIONS).await?;
             processes.push(process);
         }
         let mut pairs: Vec<_> = processes.iter_mut().zip(&mut turns).collect();
         for _ in 0..TURNS {
             for (process, turns) in &mut pairs {
-                turn(lab, case, process, turns).await?;
+                turns.push(lab.turn(case, process, INVOCATIONS).await?);
             }
             // None is always first.
             pairs.rotate_left(1);
@@ -81,45 +74,35 @@ async fn of(lab: &mut Lab, case: &Case) -> Result<Telling> {
     }
     let [silent, lines, traces] = &turns;
     Ok(Telling {
-        silent_cpu_ms: median(&silent.cpu) * 1000.0,
-        silent_warm_ms: median(&silent.warm),
+        silent_cpu_ms: median_of(silent, |it| it.cpu) * 1000.0,
+        silent_warm_ms: median_of(silent, |it| median(&it.warm)),
         lines: Raised::of(lines, silent),
         traces: Raised::of(traces, silent),
     })
 }
 
-/// Some invocations in a row.
-async fn turn(lab: &mut Lab, case: &Case, process: &mut Instance, turns: &mut Turns) -> Result<()> {
-    let before = process.cpu_time()?;
-    let mut own_ms = 0.0;
-    for _ in 0..INVOCATIONS {
-        let invoked = process.invoke(&lab.event(case)).await?;
-        check(case, invoked.status, &invoked.body)?;
-        own_ms += invoked.own_ms();
-    }
-    let cpu = process.cpu_time()?.saturating_sub(before).as_secs_f64() * 1000.0;
-    turns.cpu.push(cpu / INVOCATIONS as f64);
-    turns.warm.push(own_ms / INVOCATIONS as f64);
-    Ok(())
+fn median_of(turns: &[Turn], figure: impl Fn(&Turn) -> f64) -> f64 {
+    median(&turns.iter().map(figure).collect::<Vec<_>>())
 }
 
 impl Raised {
-    fn of(telling: &Turns, silent: &Turns) -> Self {
-        Self { cpu: ratio(&telling.cpu, &silent.cpu), warm: ratio(&telling.warm, &silent.warm) }
+    fn of(telling: &[Turn], silent: &[Turn]) -> Self {
+        let ratio = |figure: fn(&Turn) -> f64| {
+            let pairs = telling.iter().zip(silent);
+            median(&pairs.map(|(with, without)| figure(with) / figure(without)).collect::<Vec<_>>())
+        };
+        Self { cpu: ratio(|it| it.cpu), warm: ratio(|it| median(&it.warm)) }
     }
-}
-
-fn ratio(with: &[f64], without: &[f64]) -> f64 {
-    median(&with.iter().zip(without).map(|(with, without)| with / without).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Raised, Turns};
+    use super::{Raised, Turn};
 
     #[test]
     fn a_cost_is_compared_turn_by_turn() {
-        let turns = |cpu: [f64; 3]| Turns { cpu: cpu.to_vec(), warm: cpu.to_vec() };
+        let turns =
+            |cpu: [f64; 3]| cpu.map(|cpu| Turn { cpu, warm: vec![2.0 * cpu], ..Turn::default() });
         // The machine is slow in the second turn and busy with something else in the third.
         let raised = Raised::of(&turns([1.1, 3.3, 9.0]), &turns([1.0, 3.0, 1.0]));
         assert!((raised.cpu - 1.1).abs() < 1e-9 && (raised.warm - 1.1).abs() < 1e-9, "{raised:?}");
