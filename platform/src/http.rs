@@ -2,6 +2,7 @@
 //!
 //! This module alone knows statuses and headers. A function is `serve::<handler::X>()`.
 
+mod event;
 pub mod handler;
 mod problem;
 mod request;
@@ -9,6 +10,7 @@ mod response;
 mod serve;
 pub(crate) mod wire;
 
+pub use event::GatewayEvent;
 pub use problem::Rejection;
 pub use request::Request;
 pub use response::Response;

@@ -9,7 +9,7 @@ pub(crate) use told::Told;
 
 use crate::clock::{Clock, Entropy};
 use crate::config::ServiceConfig;
-use crate::http::{App, Handler, respond};
+use crate::http::{App, GatewayEvent, Handler, respond};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use aws_credential_types::Credentials;
@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use dynoxide::Database;
 use lambda_http::Body;
-use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use lambda_http::lambda_runtime::Context;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -236,7 +236,7 @@ impl Call {
         self
     }
 
-    fn event(&self, operation: &Operation) -> ApiGatewayProxyRequest {
+    fn event(&self, operation: &Operation) -> GatewayEvent {
         let mut path = operation.path.to_owned();
         for (name, value) in &self.path_parameters {
             path = path.replace(&format!("{{{name}}}"), value);

@@ -7,7 +7,7 @@ use crate::config::ServiceConfig;
 use crate::http::handler::{
     AssignRole, GetUser, ListUsers, QueryAudit, RegisterUser, RemoveRole, SetStatus, UpdateUser,
 };
-use crate::http::{App, Handler, respond};
+use crate::http::{App, GatewayEvent, Handler, respond};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use aws_credential_types::Credentials;
@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use futures_util::FutureExt;
 use lambda_http::Body;
-use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use lambda_http::lambda_runtime::Context;
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
@@ -30,16 +30,12 @@ use users_domain::{CorrelationId, Timestamp};
 
 /// The input is an event as API Gateway sends it. Its method and resource choose the handler.
 pub fn gateway_event(data: &[u8]) -> Verdict {
-    match serde_json::from_slice::<ApiGatewayProxyRequest>(data) {
-        Ok(event) => {
-            let named = OPERATIONS.iter().find(|operation| {
-                event.resource.as_deref() == Some(operation.path)
-                    && event.http_method.as_str() == operation.method.as_str()
-            });
-            answer(named.unwrap_or(&OPERATIONS[data.len() % OPERATIONS.len()]), &event)
-        }
-        Err(_) => Verdict::Refused,
-    }
+    let Ok(event) = serde_json::from_slice::<GatewayEvent>(data) else { return Verdict::Refused };
+    let whole: Value = serde_json::from_slice(data).unwrap_or_default();
+    let named = OPERATIONS.iter().find(|operation| {
+        whole["resource"] == operation.path && whole["httpMethod"] == operation.method.as_str()
+    });
+    answer(named.unwrap_or(&OPERATIONS[data.len() % OPERATIONS.len()]), &event)
 }
 
 /// The input is much as it stands on the wire: a byte that chooses the operation, the variables of
@@ -78,7 +74,7 @@ pub fn raw_request(data: &[u8]) -> Verdict {
             "identity": {"userArn": "arn:aws:iam::123456789012:user/ada"},
         }
     }));
-    // A header that is none never comes through a gateway, and is no event.
+    // Of an event of another shape there is nothing to answer.
     event.map_or(Verdict::Refused, |event| answer(operation, &event))
 }
 
@@ -95,7 +91,7 @@ fn multiple<'t>(parts: impl Iterator<Item = &'t str>, separator: char) -> Value 
 }
 
 /// Answers an event, unless it is accepted, and holds the answer to the contract.
-fn answer(operation: &Operation, event: &ApiGatewayProxyRequest) -> Verdict {
+fn answer(operation: &Operation, event: &GatewayEvent) -> Verdict {
     let answered = match operation.name {
         OperationName::RegisterUser => poll::<RegisterUser>(event),
         OperationName::GetUser => poll::<GetUser>(event),
@@ -147,7 +143,7 @@ fn check_refusal(operation: &Operation, answer: &ApiGatewayProxyResponse) {
 }
 
 /// The answer, or none when the handler waits for DynamoDB.
-fn poll<H: Handler>(event: &ApiGatewayProxyRequest) -> Option<ApiGatewayProxyResponse> {
+fn poll<H: Handler>(event: &GatewayEvent) -> Option<ApiGatewayProxyResponse> {
     static APP: LazyLock<App> = LazyLock::new(app);
     // The SDK's time limits need a timer to be there; nothing waits for it.
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {

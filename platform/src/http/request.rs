@@ -1,8 +1,8 @@
 //! What a handler sees of an API Gateway event.
 
+use super::event::{GatewayEvent, Headers};
 use crate::clock::Entropy;
 use crate::idempotency::Principal;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use std::collections::HashMap;
 use std::fmt;
 use ulid::Ulid;
@@ -27,7 +27,7 @@ pub struct Request {
     /// The query, decoded, repeated names repeated.
     pub query: Vec<(String, String)>,
     path_parameters: HashMap<String, String>,
-    headers: lambda_http::http::HeaderMap,
+    headers: Headers,
     body: Vec<u8>,
 }
 
@@ -44,22 +44,13 @@ impl fmt::Debug for Request {
 impl Request {
     /// Reads an event.
     #[must_use]
-    pub fn from_event(
-        event: ApiGatewayProxyRequest,
-        now: Timestamp,
-        entropy: &dyn Entropy,
-    ) -> Self {
+    pub fn from_event(mut event: GatewayEvent, now: Timestamp, entropy: &dyn Entropy) -> Self {
+        let (headers, query) = (event.take_headers(), event.take_query());
         let context = event.request_context;
-        // The multi-value form has everything; emulators may send the other one only.
-        let mut headers = event.multi_value_headers;
-        for (name, value) in &event.headers {
-            if !headers.contains_key(name) {
-                headers.append(name, value.clone());
-            }
-        }
         let correlation_id = headers
-            .get(header::CORRELATION_ID)
-            .and_then(|value| CorrelationId::parse(value.to_str().ok()?))
+            .get_all(header::CORRELATION_ID)
+            .next()
+            .and_then(CorrelationId::parse)
             .unwrap_or_else(|| {
                 let millis = u64::try_from(now.as_millis()).unwrap_or_default();
                 CorrelationId::from_ulid(Ulid::from_parts(millis, entropy.bits()))
@@ -69,13 +60,8 @@ impl Request {
             let stage = context.stage.as_deref().unwrap_or_default();
             format!("/{stage}{}", event.path.as_deref().unwrap_or_default())
         });
-        let query = if event.multi_value_query_string_parameters.is_empty() {
-            event.query_string_parameters
-        } else {
-            event.multi_value_query_string_parameters
-        };
         let body = event.body.unwrap_or_default().into_bytes();
-        let body = if event.is_base64_encoded {
+        let body = if event.is_base64_encoded == Some(true) {
             use base64::Engine;
             // What cannot be decoded is no JSON either, and is refused as that.
             base64::engine::general_purpose::STANDARD.decode(&body).unwrap_or(body)
@@ -93,8 +79,8 @@ impl Request {
             },
             trace_header: None,
             path,
-            query: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            path_parameters: event.path_parameters,
+            query,
+            path_parameters: event.path_parameters.unwrap_or_default(),
             headers,
             body,
         }
@@ -109,7 +95,7 @@ impl Request {
     /// All values of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Vec<&[u8]> {
-        self.headers.get_all(name).iter().map(|value| value.as_bytes()).collect()
+        self.headers.get_all(name).map(str::as_bytes).collect()
     }
 
     /// The body.

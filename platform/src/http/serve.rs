@@ -1,6 +1,7 @@
 //! The wrapper around all eight handlers: configuration, clients, timing, error mapping and the
 //! one log line of an invocation.
 
+use super::event::GatewayEvent;
 use super::problem::Rejection;
 use super::request::Request;
 use super::response::Response;
@@ -10,7 +11,7 @@ use crate::store::Store;
 use crate::telemetry::{Invocation, Telemetry, TraceHeader, recorded};
 use crate::use_case::Service;
 use futures_util::future::BoxFuture;
-use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use lambda_http::lambda_runtime::{self, Context, LambdaEvent, service_fn};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +74,7 @@ pub async fn serve<H: Handler>() -> Result<(), lambda_runtime::Error> {
     let store = Store::new(client, config.users_table.clone(), config.idempotency_table.clone());
     let (clock, entropy) = system_sources();
     let app = &App::new(store, Arc::new(clock), Arc::new(entropy), config, telemetry);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<ApiGatewayProxyRequest>| async move {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<GatewayEvent>| async move {
         let (event, context) = event.into_parts();
         let left = context
             .deadline
@@ -88,7 +89,7 @@ pub async fn serve<H: Handler>() -> Result<(), lambda_runtime::Error> {
 /// Answers one event. Never fails: whatever goes wrong has an answer of its own.
 pub async fn respond<H: Handler>(
     app: &App,
-    event: ApiGatewayProxyRequest,
+    event: GatewayEvent,
     context: &Context,
     deadline: Instant,
 ) -> ApiGatewayProxyResponse {
