@@ -9,6 +9,7 @@ mod transport;
 use crate::config::{ConfigError, Environment, optional, required};
 use crate::telemetry;
 use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
@@ -47,19 +48,20 @@ pub(crate) async fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::C
     if let Some(recorder) = telemetry::recorder(env) {
         config = config.interceptor(recorder);
     }
-    let url = match endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB") {
-        Some(url) => {
-            config = config.endpoint_url(&url);
-            url
-        }
+    let endpoint = match endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB") {
+        Some(endpoint) => endpoint,
         None => {
             let parameters = Params::builder().region(region.as_ref()).build()?;
-            DefaultResolver::new().resolve_endpoint(&parameters).await?.url().to_owned()
+            DefaultResolver::new().resolve_endpoint(&parameters).await?
         }
     };
-    let transport = Transport::new(env, &url)?;
-    let config = config.region(region).http_client(http_client(env, transport.for_sdk())?).build();
-    transport.open(&url).await;
+    let transport = Transport::new(env, endpoint.url())?;
+    transport.open(endpoint.url()).await;
+    let config = config
+        .region(region)
+        .endpoint_resolver(Resolved(endpoint))
+        .http_client(http_client(env, transport.for_sdk())?)
+        .build();
     Ok(aws_sdk_dynamodb::Client::from_conf(config))
 }
 
@@ -83,19 +85,20 @@ pub(crate) async fn eventbridge(
     if let Some(recorder) = telemetry::recorder(env) {
         config = config.interceptor(recorder);
     }
-    let url = match endpoint(env, "AWS_ENDPOINT_URL_EVENTBRIDGE") {
-        Some(url) => {
-            config = config.endpoint_url(&url);
-            url
-        }
+    let endpoint = match endpoint(env, "AWS_ENDPOINT_URL_EVENTBRIDGE") {
+        Some(endpoint) => endpoint,
         None => {
             let parameters = Params::builder().region(region.as_ref()).build()?;
-            DefaultResolver::new().resolve_endpoint(&parameters).await?.url().to_owned()
+            DefaultResolver::new().resolve_endpoint(&parameters).await?
         }
     };
-    let transport = Transport::new(env, &url)?;
-    let config = config.region(region).http_client(http_client(env, transport.for_sdk())?).build();
-    transport.open(&url).await;
+    let transport = Transport::new(env, endpoint.url())?;
+    transport.open(endpoint.url()).await;
+    let config = config
+        .region(region)
+        .endpoint_resolver(Resolved(endpoint))
+        .http_client(http_client(env, transport.for_sdk())?)
+        .build();
     Ok(aws_sdk_eventbridge::Client::from_conf(config))
 }
 
@@ -114,8 +117,32 @@ fn credentials(env: Environment<'_>) -> Result<Credentials, ConfigError> {
 }
 
 /// The service's own variable, or the one for all services: as the SDKs of AWS do it.
-fn endpoint(env: Environment<'_>, variable: &'static str) -> Option<String> {
-    optional(env, variable).or_else(|| optional(env, "AWS_ENDPOINT_URL"))
+fn endpoint(env: Environment<'_>, variable: &'static str) -> Option<Endpoint> {
+    let url = optional(env, variable).or_else(|| optional(env, "AWS_ENDPOINT_URL"))?;
+    Some(Endpoint::builder().url(url).build())
+}
+
+/// An endpoint that was found once: what is called does not change it, and the SDK's rules would be
+/// gone through at every call.
+#[derive(Debug)]
+struct Resolved(Endpoint);
+
+impl aws_sdk_dynamodb::config::endpoint::ResolveEndpoint for Resolved {
+    fn resolve_endpoint<'a>(
+        &'a self,
+        _: &'a aws_sdk_dynamodb::config::endpoint::Params,
+    ) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(self.0.clone()))
+    }
+}
+
+impl aws_sdk_eventbridge::config::endpoint::ResolveEndpoint for Resolved {
+    fn resolve_endpoint<'a>(
+        &'a self,
+        _: &'a aws_sdk_eventbridge::config::endpoint::Params,
+    ) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(self.0.clone()))
+    }
 }
 
 /// The transport as it is; with the feature for them, with the bug that is wanted.
