@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
@@ -77,6 +77,8 @@ impl Invoked {
 pub(crate) struct Instance {
     child: Child,
     process: u32,
+    /// CPU time of the shell that became the program.
+    shell_cpu: Duration,
     endpoint: Endpoint,
     work: mpsc::UnboundedSender<Bytes>,
     ready: mpsc::UnboundedReceiver<Instant>,
@@ -101,14 +103,17 @@ impl Instance {
         let mut child = command(launch, &address).spawn().context("cannot start a shell")?;
         let process = child.id().context("the shell ended at once")?;
         let mut lines = child.stdout.take().context("the shell has no standard output")?;
+        // The shell says that it is there, and becomes the program when it has read a line: its own
+        // start is neither counted nor does it use up any of the quota.
+        lines.read_u8().await.context("the shell does not start")?;
         // Lambda reads the lines from a pipe, too. Until the function ends, or nobody cares.
         tokio::spawn(async move { tokio::io::copy(&mut lines, &mut tokio::io::sink()).await });
         if let Some(share) = share {
             share.add(process)?;
+            share.rest().await;
         }
-        // The shell becomes the program when it has read a line: by then it is under its quota, and
-        // its own start is not counted.
         let mut gate = child.stdin.take().context("the shell has no standard input")?;
+        let shell_cpu = cpu_time(process)?;
         let begun = Instant::now();
         gate.write_all(b"\n").await.context("the shell does not read")?;
         let Ok(Some(asked)) = tokio::time::timeout(PATIENCE, ready.recv()).await else {
@@ -124,6 +129,7 @@ impl Instance {
             work,
             ready,
             answers,
+            shell_cpu,
             initialisation: asked.saturating_duration_since(begun),
             server,
         })
@@ -155,15 +161,7 @@ impl Instance {
 
     /// CPU time of all its threads so far.
     pub(crate) fn cpu_time(&self) -> Result<Duration> {
-        let mut nanoseconds = 0;
-        let tasks = format!("/proc/{}/task", self.process);
-        for task in std::fs::read_dir(&tasks).with_context(|| format!("cannot list {tasks}"))? {
-            let statistics = task.context("cannot list threads")?.path().join("schedstat");
-            // A thread may end in between.
-            let text = std::fs::read_to_string(statistics).unwrap_or_default();
-            nanoseconds += text.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
-        }
-        Ok(Duration::from_nanos(nanoseconds))
+        Ok(cpu_time(self.process)?.saturating_sub(self.shell_cpu))
     }
 
     /// The most memory that it ever had, in KiB.
@@ -191,10 +189,23 @@ impl Drop for Instance {
     }
 }
 
+/// CPU time of all threads of a process so far.
+fn cpu_time(process: u32) -> Result<Duration> {
+    let mut nanoseconds = 0;
+    let tasks = format!("/proc/{process}/task");
+    for task in std::fs::read_dir(&tasks).with_context(|| format!("cannot list {tasks}"))? {
+        let statistics = task.context("cannot list threads")?.path().join("schedstat");
+        // A thread may end in between.
+        let text = std::fs::read_to_string(statistics).unwrap_or_default();
+        nanoseconds += text.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
 fn command(launch: &Launch, runtime_api: &str) -> Command {
     let mut command = Command::new("sh");
     command
-        .args(["-c", "read -r go && exec \"$@\"", "sh"])
+        .args(["-c", "echo && read -r go && exec \"$@\"", "sh"])
         .args(&launch.wrapper)
         .arg(&launch.program)
         .env_clear()

@@ -22,6 +22,8 @@ const USERS: usize = 6_000;
 const HELD: Duration = Duration::from_millis(50);
 /// Warm invocations of a function before it is the floor's turn, and the other way round.
 const TURN: usize = 10;
+/// Further processes of each round that answer once only.
+const STARTS: usize = 2;
 /// Pages of a list that are looked at.
 const PAGES: usize = 21;
 
@@ -107,6 +109,14 @@ impl Lab {
             eprintln!("{}: round {} of {}", cpu.as_str(), round + 1, effort.rounds);
             for case in &cases {
                 // The pace of a machine changes from second to second, so both take turns.
+                for _ in 0..STARTS {
+                    let floor = self.begin(&FLOOR, share).await?.sample;
+                    let ours = self.begin(case, share).await?.sample;
+                    let samples_of_case = samples.entry(case.name).or_default();
+                    samples_of_case.by_floor.add_start(&ours, &floor);
+                    samples_of_case.starts.push(ours);
+                    samples.entry(FLOOR.name).or_default().starts.push(floor);
+                }
                 let mut floor = self.begin(&FLOOR, share).await?;
                 let mut ours = self.begin(case, share).await?;
                 for begun in (0..effort.warm).step_by(TURN) {
@@ -118,19 +128,17 @@ impl Lab {
                 }
                 let (floor, ours) = (floor.end()?, ours.end()?);
                 let samples_of_case = samples.entry(case.name).or_default();
-                samples_of_case.by_floor.add(&ours, &floor);
+                samples_of_case.by_floor.add_start(&ours, &floor);
+                samples_of_case.by_floor.add_warm(cpu, &ours, &floor);
                 samples_of_case.processes.push(ours);
                 samples.entry(FLOOR.name).or_default().processes.push(floor);
             }
         }
-        Ok(samples.into_iter().map(|(name, it)| (name.to_owned(), it.timed())).collect())
+        Ok(samples.into_iter().map(|(name, it)| (name.to_owned(), it.timed(cpu))).collect())
     }
 
     /// Starts a process and has it answer once.
     async fn begin(&mut self, case: &Case, share: Option<&Share>) -> Result<Running> {
-        if let Some(share) = share {
-            share.rest().await;
-        }
         let launch = self.launch(case.function)?;
         let mut function = Instance::start(&launch, share).await?;
         let first = function.invoke(&self.event(case)).await?;
@@ -266,13 +274,21 @@ pub(crate) struct Turn {
 #[derive(Debug, Default)]
 struct Samples {
     processes: Vec<Sample>,
+    /// Those that answered once only.
+    starts: Vec<Sample>,
     by_floor: Ratios,
 }
 
 /// What processes took by what the floor took next to them.
+///
+/// With all of a core these are medians, which a disturbance does not move. At the share a program
+/// mostly waits for its quota, in steps of whole periods: a median there is one step or the next,
+/// where the mean says what such calls take together. So means are compared there, and of starts
+/// those of all, since where in a period a start falls is a matter of chance.
 #[derive(Debug, Default)]
 struct Ratios {
-    start: Vec<f64>,
+    /// Of each process, ours and the floor's.
+    starts: Vec<[f64; 2]>,
     start_cpu: Vec<f64>,
     warm: Vec<f64>,
     cpu: Vec<f64>,
@@ -280,21 +296,41 @@ struct Ratios {
 }
 
 impl Ratios {
-    fn add(&mut self, ours: &Sample, floor: &Sample) {
-        self.start.push(ours.start / floor.start);
+    fn add_start(&mut self, ours: &Sample, floor: &Sample) {
+        self.starts.push([ours.start, floor.start]);
         self.start_cpu.push(ours.start_cpu / floor.start_cpu);
+    }
+
+    fn add_warm(&mut self, cpu: Cpu, ours: &Sample, floor: &Sample) {
+        if cpu == Cpu::Share256 {
+            let mean = |it: &Sample| mean(it.turns.iter().flat_map(|turn| &turn.warm));
+            self.warm.push(mean(ours) / mean(floor));
+        }
         for (ours, floor) in ours.turns.iter().zip(&floor.turns) {
-            self.warm.push(median(&ours.warm) / median(&floor.warm));
+            if cpu == Cpu::Full {
+                self.warm.push(median(&ours.warm) / median(&floor.warm));
+            }
             self.cpu.push(ours.cpu / floor.cpu);
         }
         self.memory.push(ours.memory / floor.memory);
     }
+
+    fn start(&self, cpu: Cpu) -> f64 {
+        let ratios: Vec<f64> = self.starts.iter().map(|[ours, floor]| ours / floor).collect();
+        match cpu {
+            Cpu::Full => median(&ratios),
+            Cpu::Share256 => {
+                mean(self.starts.iter().map(|it| &it[0]))
+                    / mean(self.starts.iter().map(|it| &it[1]))
+            }
+        }
+    }
 }
 
 impl Samples {
-    fn timed(&self) -> Timed {
+    fn timed(&self, cpu: Cpu) -> Timed {
         let each = |figure: fn(&Sample) -> f64| -> Vec<f64> {
-            self.processes.iter().map(figure).collect()
+            self.processes.iter().chain(&self.starts).map(figure).collect()
         };
         let turns = || self.processes.iter().flat_map(|it| &it.turns);
         let all = |figures: fn(&Turn) -> &Vec<f64>| -> Vec<f64> {
@@ -309,9 +345,9 @@ impl Samples {
             warm_ms: Summary::of(&all(|it| &it.warm)),
             backend_ms: Summary::of(&all(|it| &it.backend)),
             cpu_ms: median(&turns().map(|it| it.cpu).collect::<Vec<_>>()),
-            memory_kib: median(&each(|it| it.memory)),
-            by_floor: (!self.by_floor.start.is_empty()).then(|| ByFloor {
-                start: median(&self.by_floor.start),
+            memory_kib: median(&self.processes.iter().map(|it| it.memory).collect::<Vec<_>>()),
+            by_floor: (!self.by_floor.starts.is_empty()).then(|| ByFloor {
+                start: self.by_floor.start(cpu),
                 start_cpu: median(&self.by_floor.start_cpu),
                 warm: median(&self.by_floor.warm),
                 cpu: median(&self.by_floor.cpu),
@@ -321,9 +357,18 @@ impl Samples {
     }
 }
 
+fn mean<'a>(figures: impl Iterator<Item = &'a f64>) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for figure in figures {
+        sum += figure;
+        count += 1.0;
+    }
+    sum / count
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Ratios, Sample, Samples, Turn};
+    use super::{Cpu, Ratios, Sample, Samples, Turn};
 
     fn sample(start: f64, turns: [[f64; 3]; 2]) -> Sample {
         let turns = turns.map(|warm| Turn { warm: warm.to_vec(), cpu: warm[1], ..Turn::default() });
@@ -337,11 +382,29 @@ mod tests {
         // In its second turn the machine is slow, and in the second process all the time.
         let (ours, floor) =
             ([[2.0, 2.0, 9.0], [8.0, 8.0, 8.0]], [[1.0, 1.0, 1.0], [4.0, 4.0, 4.0]]);
-        by_floor.add(&sample(30.0, ours), &sample(20.0, floor));
-        by_floor.add(&sample(60.0, [[8.0; 3]; 2]), &sample(40.0, [[4.0; 3]; 2]));
-        let timed = Samples { processes: Vec::new(), by_floor }.timed().by_floor.unwrap();
+        let mut add = |ours: &Sample, floor: &Sample| {
+            by_floor.add_start(ours, floor);
+            by_floor.add_warm(Cpu::Full, ours, floor);
+        };
+        add(&sample(30.0, ours), &sample(20.0, floor));
+        add(&sample(60.0, [[8.0; 3]; 2]), &sample(40.0, [[4.0; 3]; 2]));
+        let samples = Samples { by_floor, ..Samples::default() };
+        let timed = samples.timed(Cpu::Full).by_floor.unwrap();
         assert_eq!([timed.start, timed.start_cpu, timed.memory], [1.5; 3]);
         assert_eq!([timed.warm, timed.cpu], [2.0; 2]);
-        assert_eq!(Samples::default().timed().by_floor, None, "the floor itself");
+        assert_eq!(Samples::default().timed(Cpu::Full).by_floor, None, "the floor itself");
+    }
+
+    #[test]
+    fn at_the_share_waits_for_the_quota_count_whoever_they_hit() {
+        let mut by_floor = Ratios::default();
+        // One call of six waits for a period, of the floor none; and of two starts one a period more.
+        let ours = sample(45.0, [[1.0, 1.0, 19.0], [1.0, 1.0, 1.0]]);
+        by_floor.add_warm(Cpu::Share256, &ours, &sample(25.0, [[2.0; 3]; 2]));
+        by_floor.add_start(&ours, &sample(25.0, [[1.0; 3]; 2]));
+        by_floor.add_start(&sample(25.0, [[1.0; 3]; 2]), &sample(45.0, [[1.0; 3]; 2]));
+        let samples = Samples { by_floor, ..Samples::default() };
+        let timed = samples.timed(Cpu::Share256).by_floor.unwrap();
+        assert_eq!([timed.warm, timed.start], [2.0, 1.0]);
     }
 }
