@@ -1,6 +1,7 @@
 //! Configuration from the environment, read once at start. The template sets every variable.
 
 use crate::clock::{SystemClock, SystemEntropy};
+use crate::store::Shards;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ pub struct ServiceConfig {
     pub idempotency_ttl: Duration,
     /// `CORS_ALLOW_ORIGIN`: the origin that browsers may call from; `*` when absent.
     pub cors_allow_origin: String,
+    /// `DIRECTORY_SHARDS`: partitions of the index that one status or role is spread over; 2 when
+    /// absent. `DIRECTORY_SHARDS_READ`: how many of them lists look for; as many when absent.
+    pub shards: Shards,
 }
 
 impl ServiceConfig {
@@ -37,11 +41,19 @@ impl ServiceConfig {
     pub fn from_env(env: Environment<'_>) -> Result<Self, ConfigError> {
         let hours: u32 =
             parsed(env, "IDEMPOTENCY_TTL_HOURS", "must be a whole number of hours")?.unwrap_or(24);
+        let rule = "must be a whole number from 1 to 255";
+        let written = parsed(env, "DIRECTORY_SHARDS", rule)?.unwrap_or(Shards::DEFAULT);
+        let (variable, rule) = ("DIRECTORY_SHARDS_READ", "must be from DIRECTORY_SHARDS to 255");
+        let read = parsed(env, variable, rule)?.unwrap_or(written);
+        if read < written {
+            return Err(ConfigError { variable, rule });
+        }
         Ok(Self {
             users_table: required(env, "USERS_TABLE")?,
             idempotency_table: optional(env, "IDEMPOTENCY_TABLE"),
             idempotency_ttl: Duration::from_secs(u64::from(hours) * 3600),
             cors_allow_origin: optional(env, "CORS_ALLOW_ORIGIN").unwrap_or_else(|| "*".to_owned()),
+            shards: Shards { written, read },
         })
     }
 }
@@ -118,6 +130,26 @@ mod tests {
         assert_eq!(config.idempotency_ttl, Duration::from_secs(24 * 3600));
         assert_eq!(config.cors_allow_origin, "*");
         assert_eq!(config.idempotency_table, None);
+        assert_eq!((config.shards.written.get(), config.shards.read.get()), (2, 2));
+    }
+
+    #[test]
+    fn lists_look_for_at_least_the_shards_that_are_written() {
+        let shards = |pairs: &[(&str, &str)]| {
+            service(&[&[("USERS_TABLE", "users")], pairs].concat())
+                .map(|config| (config.shards.written.get(), config.shards.read.get()))
+        };
+        assert_eq!(shards(&[("DIRECTORY_SHARDS", "4")]), Ok((4, 4)));
+        let both = |written, read| {
+            shards(&[("DIRECTORY_SHARDS", written), ("DIRECTORY_SHARDS_READ", read)])
+        };
+        assert_eq!(both("2", "4"), Ok((2, 4)));
+        let wrong =
+            "environment variable DIRECTORY_SHARDS_READ must be from DIRECTORY_SHARDS to 255";
+        assert_eq!(both("4", "2"), Err(wrong.to_owned()));
+        let wrong = "environment variable DIRECTORY_SHARDS must be a whole number from 1 to 255";
+        assert_eq!(both("0", "2"), Err(wrong.to_owned()));
+        assert_eq!(both("256", "2"), Err(wrong.to_owned()));
     }
 
     #[test]

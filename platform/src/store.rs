@@ -23,6 +23,7 @@ use items::{
     GuardItem, RecordItem, UserItem, email_guard_pk, profile_key, read_item, read_item_ref,
 };
 use std::collections::HashMap;
+use std::num::NonZeroU8;
 use users_domain::{EmailKey, Status, Timestamp, User, UserId};
 
 /// An item as the SDK has it.
@@ -34,13 +35,41 @@ pub struct Store {
     client: Client,
     users_table: String,
     idempotency_table: Option<String>,
+    shards: Shards,
+}
+
+/// How many partitions of the index one status or role is spread over, so that it can take more
+/// writes than one partition. Part of the stored keys: to change it, see ARCHITECTURE.md.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Shards {
+    /// The number that users are written for.
+    pub written: NonZeroU8,
+    /// The number that lists look for; at least as many.
+    pub read: NonZeroU8,
+}
+
+impl Shards {
+    /// The number of a stage that says nothing: more than one partition, and few to ask.
+    pub const DEFAULT: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
+}
+
+impl Default for Shards {
+    fn default() -> Self {
+        Self { written: Self::DEFAULT, read: Self::DEFAULT }
+    }
 }
 
 impl Store {
     /// A store over two tables; `idempotency_table` is only needed to write.
     #[must_use]
     pub fn new(client: Client, users_table: String, idempotency_table: Option<String>) -> Self {
-        Self { client, users_table, idempotency_table }
+        Self { client, users_table, idempotency_table, shards: Shards::default() }
+    }
+
+    /// The same tables with another number of partitions.
+    #[must_use]
+    pub fn with_shards(self, shards: Shards) -> Self {
+        Self { shards, ..self }
     }
 
     /// The user with this id, as of now (strongly consistent).

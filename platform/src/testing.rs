@@ -10,7 +10,7 @@ pub(crate) use told::Told;
 use crate::clock::{Clock, Entropy};
 use crate::config::ServiceConfig;
 use crate::http::{App, GatewayEvent, Handler, respond};
-use crate::store::Store;
+use crate::store::{Shards, Store};
 use crate::telemetry::Telemetry;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
@@ -78,6 +78,15 @@ impl World {
 
     /// A world whose service tells of itself in another way.
     pub(crate) async fn telling(change: impl FnOnce(Telemetry) -> Telemetry) -> Self {
+        Self::made(Shards::default(), change).await
+    }
+
+    /// A world that spreads its users in another way.
+    pub(crate) async fn spread(shards: Shards) -> Self {
+        Self::made(shards, |telemetry| telemetry).await
+    }
+
+    async fn made(shards: Shards, change: impl FnOnce(Telemetry) -> Telemetry) -> Self {
         let database = Database::memory().expect("an engine in memory");
         create_tables(&database);
         let listener =
@@ -102,13 +111,15 @@ impl World {
             Client::from_conf(config),
             "users".to_owned(),
             Some("idempotency".to_owned()),
-        );
+        )
+        .with_shards(shards);
         let clock = Arc::new(TestClock::at(START_MILLIS));
         let config = ServiceConfig {
             users_table: "users".to_owned(),
             idempotency_table: Some("idempotency".to_owned()),
             idempotency_ttl: Duration::from_secs(24 * 3600),
             cors_allow_origin: "*".to_owned(),
+            shards,
         };
         let clock_of_app: Arc<dyn Clock> = clock.clone();
         let told = Told::default();

@@ -8,7 +8,7 @@ use crate::http::handler::{
     AssignRole, GetUser, ListUsers, QueryAudit, RegisterUser, RemoveRole, SetStatus, UpdateUser,
 };
 use crate::http::{App, GatewayEvent, Handler, respond};
-use crate::store::Store;
+use crate::store::{Shards, Store};
 use crate::telemetry::Telemetry;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
@@ -167,6 +167,7 @@ fn app() -> App {
         idempotency_table: Some("idempotency".to_owned()),
         idempotency_ttl: Duration::from_secs(24 * 3600),
         cors_allow_origin: "*".to_owned(),
+        shards: Shards::default(),
     };
     let store = Store::new(client, "users".to_owned(), Some("idempotency".to_owned()));
     let telemetry = Telemetry::to("fuzz", Box::new(|_| {}), Box::new(|_| {}));

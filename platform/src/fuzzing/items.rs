@@ -5,6 +5,7 @@ use super::Verdict;
 use crate::error::Error;
 use crate::http::{Response, wire};
 use crate::idempotency::RecordId;
+use crate::store::Shards;
 use crate::store::items::{
     AuditItem, RecordItem, UserItem, entry_from_image, read_item, write_item,
 };
@@ -61,7 +62,8 @@ pub fn stored_user(data: &[u8]) -> Verdict {
     match &decoded {
         Ok(user) => {
             let stored = |user: &User| {
-                let item = write_item(UserItem::from_user(user)).expect("a user can be stored");
+                let item = write_item(UserItem::from_user(user, Shards::DEFAULT));
+                let item = item.expect("a user can be stored");
                 let user = read_item::<UserItem>(item).and_then(UserItem::into_user);
                 user.expect("what was stored can be read")
             };

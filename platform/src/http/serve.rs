@@ -71,7 +71,8 @@ pub async fn serve<H: Handler>() -> Result<(), lambda_runtime::Error> {
     let telemetry = Telemetry::from_env(&process_environment);
     let config = ServiceConfig::from_env(&process_environment)?;
     let client = crate::aws::dynamodb(&process_environment).await?;
-    let store = Store::new(client, config.users_table.clone(), config.idempotency_table.clone());
+    let store = Store::new(client, config.users_table.clone(), config.idempotency_table.clone())
+        .with_shards(config.shards);
     let (clock, entropy) = system_sources();
     let app = &App::new(store, Arc::new(clock), Arc::new(entropy), config, telemetry);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<GatewayEvent>| async move {

@@ -134,7 +134,7 @@ impl Store {
             members.push((member, TransactWriteItem::builder().put(item).build()));
         };
 
-        let profile = self.put(write_item(UserItem::from_user(user))?);
+        let profile = self.put(write_item(UserItem::from_user(user, self.shards.written))?);
         put(
             Member::User,
             match before {
@@ -163,7 +163,8 @@ impl Store {
         let empty = std::collections::BTreeSet::new();
         let old_roles = before.map_or(&empty, |before| &before.roles);
         for role in user.roles.difference(old_roles) {
-            let item = self.put(write_item(RoleItem::new(user.user_id, role))?);
+            let item =
+                self.put(write_item(RoleItem::new(user.user_id, role, self.shards.written))?);
             put(Member::Role, item.build().map_err(unbuildable)?);
         }
 

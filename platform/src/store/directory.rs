@@ -1,6 +1,6 @@
 //! Lists of users by status or role, over the sharded index `directory`.
 //!
-//! An index value is spread over [`SHARDS`] partitions. A page asks all of them at once for about
+//! An index value is spread over partitions, [`Shards`](super::Shards) says how many. A page asks all of them at once for about
 //! their part of the page and merges what they give by user id, so it reads about twice what it
 //! returns, not partitions × page. How large a part is, is assumed for the first request and known
 //! for later ones, from what the partition has given.
@@ -8,8 +8,7 @@
 use super::Store;
 use super::failure::{cause, classify};
 use super::items::{
-    DIRECTORY_INDEX, RoleItem, SHARDS, UserItem, profile_key, read_item, role_partition,
-    status_partition,
+    DIRECTORY_INDEX, RoleItem, UserItem, profile_key, read_item, role_partition, status_partition,
 };
 use crate::error::Error;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
@@ -174,13 +173,16 @@ impl<'a, T: Indexed> Merge<'a, T> {
     }
 }
 
+/// What a partition is asked for above what is expected of it, in standard deviations.
+const MARGIN: f64 = 1.96;
+
 /// How many users a partition is asked for when `missing` are needed of a list of which it holds a
-/// `part`, so that it mostly does not run dry: users fall to partitions at random, and two standard
-/// deviations above what is expected cover most pages.
+/// `part`, so that it mostly does not run dry: users fall to partitions at random, and one page in
+/// forty needs more of a partition than [`MARGIN`] gives it.
 fn share(missing: usize, part: f64) -> usize {
     let expected = missing as f64 * part;
     let deviation = (expected * (1.0 - part)).max(0.0).sqrt();
-    ((expected + 2.0 * deviation).ceil() as usize).clamp(1, missing.max(1))
+    ((expected + MARGIN * deviation).ceil() as usize).clamp(1, missing.max(1))
 }
 
 /// The part of a list of several statuses that a status is assumed to be. Most users are active; a
@@ -215,9 +217,10 @@ impl Store {
     }
 
     async fn by_status(&self, query: &DirectoryQuery, wanted: usize) -> Result<Vec<User>, Error> {
+        let shards = self.shards.read.get();
         let partitions = query.statuses.iter().flat_map(|status| {
-            let part = prevalence(*status, &query.statuses) / f64::from(SHARDS);
-            (0..SHARDS).map(move |shard| (status_partition(*status, shard), part))
+            let part = prevalence(*status, &query.statuses) / f64::from(shards);
+            (0..shards).map(move |shard| (status_partition(*status, shard), part))
         });
         let mut merge = Merge::<UserItem>::new(self, query.order, query.after, partitions);
         Ok(merge.take(wanted).await?.into_iter().map(|(_, user)| user).collect())
@@ -229,8 +232,9 @@ impl Store {
         role: &Role,
         wanted: usize,
     ) -> Result<Vec<User>, Error> {
-        let part = 1.0 / f64::from(SHARDS);
-        let partitions = (0..SHARDS).map(|shard| (role_partition(role, shard), part));
+        let shards = self.shards.read.get();
+        let part = 1.0 / f64::from(shards);
+        let partitions = (0..shards).map(|shard| (role_partition(role, shard), part));
         let mut merge = Merge::<RoleItem>::new(self, query.order, query.after, partitions);
         let mut users = Vec::with_capacity(wanted);
         while users.len() < wanted {
@@ -339,14 +343,15 @@ const BATCH_GET_ROUNDS: usize = 5;
 
 #[cfg(test)]
 mod tests {
-    use super::{SHARDS, prevalence, share};
+    use super::super::Shards;
+    use super::{prevalence, share};
     use users_domain::Status;
 
     /// What the first requests for a page read at most.
     fn read(limit: usize, statuses: &[Status]) -> usize {
-        let shards = f64::from(SHARDS);
-        let one = |status| share(limit + 1, prevalence(status, statuses) / shards);
-        statuses.iter().map(|status| usize::from(SHARDS) * one(*status)).sum()
+        let shards = Shards::DEFAULT.get();
+        let one = |status| share(limit + 1, prevalence(status, statuses) / f64::from(shards));
+        statuses.iter().map(|status| usize::from(shards) * one(*status)).sum()
     }
 
     #[test]
@@ -358,11 +363,15 @@ mod tests {
                 let read = read(limit, statuses);
                 assert!(2 * read <= 5 * limit, "{read} for {limit} of {statuses:?}");
             }
+            // By role every user of the page is read besides.
+            let read = read(limit, &[Status::Active]) + limit + 1;
+            assert!(2 * read <= 5 * limit, "{read} for {limit} by role");
         }
     }
 
     #[test]
     fn a_partition_is_asked_for_its_part_and_a_margin() {
+        assert_eq!(share(26, 0.5), 18);
         assert_eq!(share(26, 0.25), 11);
         assert_eq!(share(101, 0.25), 34);
         assert_eq!(share(26, 0.05), 4);

@@ -14,16 +14,13 @@ use crate::idempotency::{Answer, Fingerprint, Record, RecordId};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU8;
 use users_contract::RELAY;
 use users_domain::{
     Action, Actor, AttributeKey, AttributeValue as UserAttribute, AuditEntry, Change, ChangeValue,
     CorrelationId, Email, EmailKey, EventId, Locale, Name, PhoneNumber, Reason, Role, Status,
     Timestamp, User, UserId, Version,
 };
-
-/// How many partitions one status or role is spread over, so that it can take more writes than
-/// one partition. Part of the stored keys: changing it needs a migration (see ARCHITECTURE.md).
-pub(crate) const SHARDS: u8 = 4;
 
 /// Name of the index over statuses and roles.
 pub(crate) const DIRECTORY_INDEX: &str = "directory";
@@ -54,8 +51,8 @@ pub(crate) fn email_guard_pk(email: &EmailKey) -> String {
 }
 
 /// The shard of a user: from its random bits, which spread evenly, not from its time.
-fn shard(user_id: UserId) -> u8 {
-    user_id.ulid().to_bytes()[15] % SHARDS
+fn shard(user_id: UserId, shards: NonZeroU8) -> u8 {
+    user_id.ulid().to_bytes()[15] % shards
 }
 
 pub(crate) fn status_partition(status: Status, shard: u8) -> String {
@@ -96,12 +93,12 @@ pub(crate) struct UserItem {
 }
 
 impl UserItem {
-    pub(crate) fn from_user(user: &User) -> Self {
+    pub(crate) fn from_user(user: &User, shards: NonZeroU8) -> Self {
         let text = |name: &Option<Name>| name.as_ref().map(|it| it.as_str().to_owned());
         Self {
             pk: user_pk(user.user_id),
             sk: PROFILE.to_owned(),
-            directory_pk: status_partition(user.status, shard(user.user_id)),
+            directory_pk: status_partition(user.status, shard(user.user_id, shards)),
             user_id: user.user_id.to_string(),
             email: user.email.as_str().to_owned(),
             email_key: user.email.key().as_str().to_owned(),
@@ -161,11 +158,11 @@ pub(crate) struct RoleItem {
 }
 
 impl RoleItem {
-    pub(crate) fn new(user_id: UserId, role: &Role) -> Self {
+    pub(crate) fn new(user_id: UserId, role: &Role, shards: NonZeroU8) -> Self {
         Self {
             pk: user_pk(user_id),
             sk: role_sk(role),
-            directory_pk: role_partition(role, shard(user_id)),
+            directory_pk: role_partition(role, shard(user_id, shards)),
             user_id: user_id.to_string(),
         }
     }

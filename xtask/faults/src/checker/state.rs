@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the spread over index partitions is told in keys.
-const SHARDS: [&str; 4] = ["0", "1", "2", "3"];
+const SHARDS: [&str; 2] = ["0", "1"];
 const FIRST_VERSION: u64 = 1;
 
 /// All users, and the guards of addresses.

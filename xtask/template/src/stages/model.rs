@@ -81,6 +81,13 @@ pub struct Stage {
     /// Most write units per second of each table and of the index: 1-1000000. Default: the
     /// account's limit.
     pub table_max_write_units: Option<u32>,
+    /// Partitions of the index that one status or role is spread over, 1-32: each takes about a
+    /// thousand registrations per second, and a list asks all of them. Part of the stored keys;
+    /// ARCHITECTURE.md says how to change it. Default: 2.
+    pub directory_shards: u16,
+    /// Partitions that lists look for while that number is being changed, the larger of the old and
+    /// the new: `directory_shards`-32. Default: as `directory_shards`.
+    pub directory_shards_read: Option<u16>,
     /// Whether DynamoDB reports the keys that are used most. Keys hold email addresses, which then
     /// show in the console. Default: false.
     pub contributor_insights: bool,
@@ -258,6 +265,8 @@ impl Default for Stage {
             archive_days: None,
             table_max_read_units: None,
             table_max_write_units: None,
+            directory_shards: 2,
+            directory_shards_read: None,
             contributor_insights: false,
             alarms: Alarms::default(),
         }

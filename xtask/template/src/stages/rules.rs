@@ -175,6 +175,11 @@ fn data(stage: &Stage) -> Option<Broken> {
     within("archive_days", stage.archive_days.unwrap_or(1), 1, 3650)
         .or_else(|| units("table_max_read_units", stage.table_max_read_units))
         .or_else(|| units("table_max_write_units", stage.table_max_write_units))
+        .or_else(|| within("directory_shards", stage.directory_shards, 1, 32))
+        .or_else(|| {
+            let (least, read) = (stage.directory_shards, stage.directory_shards_read?);
+            within("directory_shards_read", read, least.into(), 32)
+        })
 }
 
 fn alarms(stage: &Stage) -> Option<Broken> {

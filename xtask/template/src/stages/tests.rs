@@ -53,6 +53,16 @@ fn errors_name_line_stage_key_and_rule() {
             "stages.toml:2: stage `dev`, key `log_retention_days`: must be one of 1, 3, 5",
         ),
         (
+            "more shards than lists should ask",
+            "[dev]\ndirectory_shards = 33\n",
+            "stages.toml:2: stage `dev`, key `directory_shards`: is 33, but must be from 1 to 32",
+        ),
+        (
+            "lists that miss a shard",
+            "[dev]\ndirectory_shards = 4\ndirectory_shards_read = 3\n",
+            "stages.toml:3: stage `dev`, key `directory_shards_read`: is 3, but must be from 4 to 32",
+        ),
+        (
             "an origin with a path",
             "[dev]\ncors_allow_origin = \"https://x.io/a\"\n",
             "stages.toml:2: stage `dev`, key `cors_allow_origin`: must be `*` or one origin",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use stratosphere::services::aws::lambda;
 use stratosphere::value::ExpString;
-use users_contract::{OPERATIONS, Operation, RELAY};
+use users_contract::{OPERATIONS, Operation, OperationName, RELAY};
 
 use super::envelope::{
     Parameter, Resource, Template, attribute, reference, substitute, text, text_map,
@@ -180,6 +180,15 @@ fn operation_environment(operation: &Operation, stage: &Stage) -> BTreeMap<Strin
             ("IDEMPOTENCY_TABLE", reference(IDEMPOTENCY_TABLE)),
             ("IDEMPOTENCY_TTL_HOURS", text(stage.idempotency_ttl_hours.to_string())),
         ]));
+    }
+    // A read by id does not touch the index.
+    let is_list = operation.name == OperationName::ListUsers;
+    if operation.is_write() || is_list {
+        let shards = text(stage.directory_shards.to_string());
+        environment.extend(text_map([("DIRECTORY_SHARDS", shards)]));
+    }
+    if let Some(read) = stage.directory_shards_read.filter(|_| is_list) {
+        environment.extend(text_map([("DIRECTORY_SHARDS_READ", text(read.to_string()))]));
     }
     environment
 }

@@ -1,7 +1,7 @@
 //! Functions, their roles, and the way of the events.
 
 use serde_json::{Value, json};
-use users_contract::{OPERATIONS, Operation, RELAY, Table};
+use users_contract::{OPERATIONS, Operation, OperationName, RELAY, Table};
 use users_template::{Stage, template};
 
 use crate::support::{method, of_type, only, resources, stage, test_template, walk};
@@ -177,9 +177,12 @@ fn a_function_is_told_only_what_it_uses() {
         "USERS_TABLE": {"Ref": "UsersTable"},
     });
     let of = |name: &str| function(&template, name).1["Environment"]["Variables"].clone();
-    for operation in OPERATIONS.iter().filter(|row| !row.is_write()) {
-        assert_eq!(of(operation.function), reading, "{}", operation.id);
+    let by_id = [OperationName::GetUser, OperationName::QueryAudit];
+    for name in by_id {
+        assert_eq!(of(Operation::of(name).function), reading, "{name:?}");
     }
+    reading["DIRECTORY_SHARDS"] = json!("2");
+    assert_eq!(of(Operation::of(OperationName::ListUsers).function), reading);
     reading["IDEMPOTENCY_TABLE"] = json!({"Ref": "IdempotencyTable"});
     reading["IDEMPOTENCY_TTL_HOURS"] = json!("24");
     for operation in OPERATIONS.iter().filter(|row| row.is_write()) {
@@ -254,6 +257,8 @@ fn the_settings_of_a_stage_reach_its_resources() {
         throttle_burst: 75,
         cors_allow_origin: "https://app.example.com".to_owned(),
         idempotency_ttl_hours: 48,
+        directory_shards: 4,
+        directory_shards_read: Some(8),
         protected: false,
         ..stage()
     };
@@ -269,6 +274,11 @@ fn the_settings_of_a_stage_reach_its_resources() {
     assert_eq!(variables["METRICS_STACK"], Value::Null);
     assert_eq!(variables["CORS_ALLOW_ORIGIN"], "https://app.example.com");
     assert_eq!(variables["IDEMPOTENCY_TTL_HOURS"], "48");
+    assert_eq!(variables["DIRECTORY_SHARDS"], "4");
+    assert_eq!(variables["DIRECTORY_SHARDS_READ"], Value::Null, "a write reads no list");
+    let list = Operation::of(OperationName::ListUsers).function;
+    let variables = &function(&template, list).1["Environment"]["Variables"];
+    assert_eq!(variables["DIRECTORY_SHARDS_READ"], "8");
     assert_permission(&template, operation, &alias(id), "v1");
     for (id, properties) in of_type(&template, "AWS::Logs::LogGroup") {
         assert_eq!(properties["RetentionInDays"], 90, "{id}");
