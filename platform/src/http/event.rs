@@ -1,8 +1,8 @@
 //! An event of API Gateway, as far as requests are read from it.
 //!
 //! `aws_lambda_events` has all of it, but decodes each header into a checked name and value, both
-//! forms of all headers, by trying what shape each has: a tenth of the instructions of a read, for
-//! what is looked at by name once. And it refuses the whole event for one header that it does not like,
+//! forms of all headers, by trying what shape each has: a twentieth of the instructions of a read,
+//! for what is looked at by name once. And it refuses the whole event for one header that it does not like,
 //! when there is nobody left to give the caller an answer.
 
 use serde::Deserialize;

@@ -174,11 +174,11 @@ impl<'a, T: Indexed> Merge<'a, T> {
 }
 
 /// What a partition is asked for above what is expected of it, in standard deviations.
-const MARGIN: f64 = 1.96;
+const MARGIN: f64 = 1.5;
 
 /// How many users a partition is asked for when `missing` are needed of a list of which it holds a
-/// `part`, so that it mostly does not run dry: users fall to partitions at random, and one page in
-/// forty needs more of a partition than [`MARGIN`] gives it.
+/// `part`, so that it mostly does not run dry: users fall to partitions at random, and one partition
+/// in fifteen holds more of a page than [`MARGIN`] allows for.
 fn share(missing: usize, part: f64) -> usize {
     let expected = missing as f64 * part;
     let deviation = (expected * (1.0 - part)).max(0.0).sqrt();
@@ -371,10 +371,10 @@ mod tests {
 
     #[test]
     fn a_partition_is_asked_for_its_part_and_a_margin() {
-        assert_eq!(share(26, 0.5), 18);
-        assert_eq!(share(26, 0.25), 11);
-        assert_eq!(share(101, 0.25), 34);
-        assert_eq!(share(26, 0.05), 4);
+        assert_eq!(share(26, 0.5), 17);
+        assert_eq!(share(26, 0.25), 10);
+        assert_eq!(share(101, 0.25), 32);
+        assert_eq!(share(26, 0.05), 3);
         assert_eq!(share(2, 0.25), 2, "never more than is missing");
         assert_eq!(share(10, 1.0), 10, "all of it, when it holds the list alone");
         assert_eq!(share(10, 0.0), 1, "something, when it gave nothing so far");
