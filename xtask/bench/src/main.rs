@@ -67,6 +67,10 @@ struct Arguments {
     /// Measure times only: no pages, no local stack, no commands.
     #[arg(long)]
     times_only: bool,
+    /// Measure times of this case only, such as `list`; may be repeated.
+    #[arg(long, value_name = "CASE", value_parser = scenario::timed_names(),
+        conflicts_with_all = ["budgets", "telemetry"])]
+    only: Vec<String>,
     /// Measure only what logs, metrics and traces cost.
     #[arg(long, conflicts_with_all = ["budgets", "times_only"])]
     telemetry: bool,
@@ -138,26 +142,28 @@ async fn measured(
 ) -> Result<Report> {
     let mut report = Report {
         processors: std::thread::available_parallelism().map_or(0, usize::from),
-        telling: telemetry::measure(lab).await?,
         ..Report::default()
     };
-    if arguments.telemetry {
-        return Ok(report);
+    if arguments.only.is_empty() {
+        report.telling = telemetry::measure(lab).await?;
+        if arguments.telemetry {
+            return Ok(report);
+        }
+        report.archive_bytes = lab.programs.sizes();
+        report.asks = lab.asked().await?;
     }
-    report.archive_bytes = lab.programs.sizes();
-    report.asks = lab.asked().await?;
-    report.times.insert(Cpu::Full, lab.times(Cpu::Full, effort).await?);
-    match lab.times(Cpu::Share256, effort).await {
+    let cases = scenario::timed(&arguments.only);
+    report.times.insert(Cpu::Full, lab.times(Cpu::Full, &cases, effort).await?);
+    match lab.times(Cpu::Share256, &cases, effort).await {
         Ok(times) => {
             report.times.insert(Cpu::Share256, times);
         }
         Err(error) => report.share_left_out = Some(format!("{error:#}")),
     }
-    if !arguments.times_only {
+    if !arguments.times_only && arguments.only.is_empty() {
         let users = [1_000, 100_000, 1_000_000];
-        for users in &users[..if arguments.large { 3 } else { 2 }] {
-            report.pages.extend(pages::measure(lab, template, *users).await?);
-        }
+        let users = &users[..if arguments.large { 3 } else { 2 }];
+        report.pages = pages::measure(lab, template, users).await?;
         let (root, target) = (users_project::root(), target()?);
         report.reads_per_second = Some(stack::reads_per_second(&root, &target, stage).await?);
         report.command_ms = stack::command_times(&root, &target)?;

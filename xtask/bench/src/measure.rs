@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::engine::Engine;
 use crate::instance::{Instance, Invoked, Launch, Told};
 use crate::report::{Asks, ByFloor, Timed};
-use crate::scenario::{CASES, Case, FLOOR, NOOP, World, list};
+use crate::scenario::{CASES, Case, FLOOR, World, list};
 use crate::stats::{Summary, median};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
@@ -22,6 +22,11 @@ const USERS: usize = 6_000;
 const HELD: Duration = Duration::from_millis(50);
 /// Warm invocations of a function before it is the floor's turn, and the other way round.
 const TURN: usize = 10;
+/// The same at the share: so many that they need the quota of several periods, and where in one they
+/// end matters little.
+const TURN_AT_SHARE: usize = 50;
+/// By how much there are more of them at the share.
+const MORE_AT_SHARE: usize = 3;
 /// Further processes of each round that answer once only.
 const STARTS: usize = 2;
 /// Pages of a list that are looked at.
@@ -67,7 +72,9 @@ impl Lab {
         };
         // A role is taken from each user once, of half of the users, at both CPU settings; the rest
         // is room for what else is measured.
-        let users = USERS.max(4 * effort.rounds * (effort.warm + 1) + USERS / 2);
+        let processes = effort.rounds * (2 + 2 * STARTS);
+        let warm = effort.rounds * effort.warm * (1 + MORE_AT_SHARE);
+        let users = USERS.max(2 * (processes + warm) + USERS / 2);
         lab.world = World::new(&engine, &lab.launch("users-register-create")?, users).await?;
         Ok(lab)
     }
@@ -95,6 +102,7 @@ impl Lab {
     pub(crate) async fn times(
         &mut self,
         cpu: Cpu,
+        cases: &[Case],
         effort: Effort,
     ) -> Result<BTreeMap<String, Timed>> {
         let share = match cpu {
@@ -102,12 +110,10 @@ impl Lab {
             Cpu::Share256 => Some(Share::new()?),
         };
         let share = share.as_ref();
-        let cases: Vec<Case> =
-            [NOOP].into_iter().chain(CASES.iter().copied().filter(Case::is_timed)).collect();
         let mut samples: BTreeMap<&str, Samples> = BTreeMap::new();
         for round in 0..effort.rounds {
             eprintln!("{}: round {} of {}", cpu.as_str(), round + 1, effort.rounds);
-            for case in &cases {
+            for case in cases {
                 // The pace of a machine changes from second to second, so both take turns.
                 for _ in 0..STARTS {
                     let floor = self.begin(&FLOOR, share).await?.sample;
@@ -119,12 +125,16 @@ impl Lab {
                 }
                 let mut floor = self.begin(&FLOOR, share).await?;
                 let mut ours = self.begin(case, share).await?;
-                for begun in (0..effort.warm).step_by(TURN) {
-                    let invocations = TURN.min(effort.warm - begun);
-                    let turn = self.turn(&FLOOR, &mut floor.function, invocations).await?;
-                    floor.sample.turns.push(turn);
-                    let turn = self.turn(case, &mut ours.function, invocations).await?;
-                    ours.sample.turns.push(turn);
+                let (warm, long) = match cpu {
+                    Cpu::Full => (effort.warm, TURN),
+                    Cpu::Share256 => (effort.warm * MORE_AT_SHARE, TURN_AT_SHARE),
+                };
+                for begun in (0..warm).step_by(long) {
+                    let invocations = long.min(warm - begun);
+                    for (case, it) in [(&FLOOR, &mut floor), (case, &mut ours)] {
+                        let turn = self.turn(case, &mut it.function, invocations).await?;
+                        it.sample.turns.push(turn);
+                    }
                 }
                 let (floor, ours) = (floor.end()?, ours.end()?);
                 let samples_of_case = samples.entry(case.name).or_default();
@@ -218,13 +228,22 @@ pub(crate) async fn walk(
 ) -> Result<Vec<Invoked>> {
     let mut walked: Vec<Invoked> = Vec::with_capacity(pages);
     for _ in 0..pages {
-        let cursor = walked.last().and_then(|page| page.body["nextCursor"].as_str());
-        let mut query = query.to_vec();
-        query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let page = function.invoke(&list(&query)).await?;
+        let page = next_page(function, query, walked.last()).await?;
         walked.push(page);
     }
     Ok(walked)
+}
+
+/// The page behind another one, or the first.
+pub(crate) async fn next_page(
+    function: &mut Instance,
+    query: &[(&str, &str)],
+    last: Option<&Invoked>,
+) -> Result<Invoked> {
+    let mut query = query.to_vec();
+    let cursor = last.and_then(|page| page.body["nextCursor"].as_str());
+    query.extend(cursor.map(|cursor| ("cursor", cursor)));
+    function.invoke(&list(&query)).await
 }
 
 /// Fails unless a function did what it was asked; a refusal would be fast.

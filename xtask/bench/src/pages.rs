@@ -1,13 +1,14 @@
 //! Pages among many users: what they read must not grow with their number.
 
 use crate::engine::Engine;
-use crate::instance::{Instance, Launch};
-use crate::measure::{Lab, walk};
+use crate::instance::{Instance, Invoked, Launch};
+use crate::measure::{Lab, next_page};
 use crate::report::{Asks, Page, returned};
 use crate::scenario::World;
 use crate::stats::Summary;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// Kinds of pages, with the parameters of the list.
 const LISTS: &[(&str, &[(&str, &str)])] = &[
@@ -20,28 +21,54 @@ const LISTS: &[(&str, &[(&str, &str)])] = &[
 /// Pages of each kind.
 const PAGES: usize = 41;
 
-/// Measures pages among `users` users, which lie in a file.
-pub(crate) async fn measure(lab: &Lab, template: &Value, users: usize) -> Result<Vec<Page>> {
-    let folder = tempfile::tempdir().context("cannot make a folder for the database")?;
-    let engine = Engine::new(Some(&folder.path().join("users.sqlite")), template)?;
-    eprintln!("pages: making {users} users");
-    let world = World::new(&engine, &lab.launch("users-register-create")?, users).await?;
+/// Users in a database of their own.
+struct Crowd {
+    users: usize,
+    engine: Engine,
+    world: World,
+    /// Where the database lies, until this is dropped.
+    _folder: TempDir,
+}
+
+/// Measures pages among each number of users, in turns, which lie in files.
+pub(crate) async fn measure(lab: &Lab, template: &Value, counts: &[usize]) -> Result<Vec<Page>> {
+    let mut crowds = Vec::with_capacity(counts.len());
+    for &users in counts {
+        let folder = tempfile::tempdir().context("cannot make a folder for the database")?;
+        let engine = Engine::new(Some(&folder.path().join("users.sqlite")), template)?;
+        eprintln!("pages: making {users} users");
+        let world = World::new(&engine, &lab.launch("users-register-create")?, users).await?;
+        crowds.push(Crowd { users, engine, world, _folder: folder });
+    }
     let mut measured = Vec::new();
     for (name, query) in LISTS {
-        let mut function = started(&lab.launch("users-list-query")?).await?;
+        let mut walks = Vec::with_capacity(crowds.len());
+        for crowd in &crowds {
+            walks.push((crowd, started(&lab.launch("users-list-query")?).await?, Vec::new()));
+        }
         // The first opens the connections.
-        walk(&mut function, query, 1).await?;
-        let walked = walk(&mut function, query, PAGES).await?;
-        ensure!(walked.iter().all(|it| it.status == Some(200)), "a page was refused");
-        measured.push(page(name, users, &walked));
+        for _ in 0..=PAGES {
+            for (crowd, function, walked) in &mut walks {
+                lab.endpoint.use_engine(crowd.engine.clone());
+                let page = next_page(function, query, walked.last()).await?;
+                ensure!(page.status == Some(200), "a page was refused");
+                walked.push(page);
+            }
+        }
+        measured.extend(walks.iter().map(|(crowd, _, walked)| page(name, crowd.users, walked)));
     }
-    let mut function = started(&lab.launch("users-audit-query")?).await?;
-    let mut walked = Vec::with_capacity(PAGES);
+    let mut histories = Vec::with_capacity(crowds.len());
+    for crowd in &crowds {
+        histories.push((crowd, started(&lab.launch("users-audit-query")?).await?, Vec::new()));
+    }
     for number in 0..=PAGES {
-        let user = number * (users / (PAGES + 1));
-        walked.push(function.invoke(&world.audit_of(user)).await?);
+        for (crowd, function, walked) in &mut histories {
+            lab.endpoint.use_engine(crowd.engine.clone());
+            let user = number * (crowd.users / (PAGES + 1));
+            walked.push(function.invoke(&crowd.world.audit_of(user)).await?);
+        }
     }
-    measured.push(page("audit", users, &walked[1..]));
+    measured.extend(histories.iter().map(|(crowd, _, walked)| page("audit", crowd.users, walked)));
     Ok(measured)
 }
 
@@ -49,7 +76,9 @@ async fn started(launch: &Launch) -> Result<Instance> {
     Instance::start(launch, None).await
 }
 
-fn page(name: &str, users: usize, walked: &[crate::instance::Invoked]) -> Page {
+/// What pages took but for the first.
+fn page(name: &str, users: usize, walked: &[Invoked]) -> Page {
+    let walked = walked.get(1..).unwrap_or_default();
     let asks = Asks::usual(walked);
     let read: u64 = walked.iter().map(|it| it.asked.items).sum();
     let given: usize = walked.iter().map(returned).sum();

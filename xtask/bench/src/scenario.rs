@@ -118,6 +118,19 @@ impl Case {
     }
 }
 
+/// The cases of these names whose times are measured; without names all of them, and the empty
+/// floor.
+pub(crate) fn timed(names: &[String]) -> Vec<Case> {
+    let named = |it: &&Case| names.is_empty() || names.iter().any(|name| name == it.name);
+    let cases = CASES.iter().filter(|it| it.is_timed());
+    [NOOP].iter().filter(|_| names.is_empty()).chain(cases.filter(named)).copied().collect()
+}
+
+/// The names of the cases whose times are measured.
+pub(crate) fn timed_names() -> Vec<&'static str> {
+    CASES.iter().filter(|it| it.is_timed()).map(|it| it.name).collect()
+}
+
 /// The users that there are.
 #[derive(Default)]
 pub(crate) struct World {
@@ -359,7 +372,18 @@ fn event(
 
 #[cfg(test)]
 mod tests {
-    use super::CASES;
+    use super::{CASES, NOOP, timed, timed_names};
+
+    #[test]
+    fn cases_are_chosen_by_name() {
+        let names = |only: &[&str]| -> Vec<_> {
+            let only: Vec<_> = only.iter().map(|it| (*it).to_owned()).collect();
+            timed(&only).iter().map(|it| it.name).collect()
+        };
+        assert_eq!(names(&["list", "update"]), ["update", "list"], "in the order of the cases");
+        assert_eq!(names(&[])[1..], timed_names());
+        assert_eq!(names(&[])[0], NOOP.name);
+    }
 
     #[test]
     fn every_function_is_measured_and_its_first_case_is_timed() {
