@@ -49,17 +49,25 @@ impl fmt::Display for Timestamp {
         let millis = self.0.clamp(WRITABLE_MILLIS.0, WRITABLE_MILLIS.1);
         // The clamped range is well inside what the calendar can hold.
         let civil = EPOCH.checked_add(SignedDuration::from_millis(millis)).unwrap_or(EPOCH);
-        write!(
-            formatter,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            civil.year(),
-            civil.month(),
-            civil.day(),
-            civil.hour(),
-            civil.minute(),
-            civil.second(),
-            civil.millisecond(),
-        )
+        // A page of a list has hundreds of digits of these, which `write!` formats one by one.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let numbers = [
+            (0..4, civil.year()),
+            (5..7, civil.month().into()),
+            (8..10, civil.day().into()),
+            (11..13, civil.hour().into()),
+            (14..16, civil.minute().into()),
+            (17..19, civil.second().into()),
+            (20..23, civil.millisecond()),
+        ];
+        for (place, number) in numbers {
+            let mut rest = number.unsigned_abs();
+            for digit in text.get_mut(place).into_iter().flatten().rev() {
+                *digit += (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        formatter.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

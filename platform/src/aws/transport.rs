@@ -15,7 +15,6 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::base64;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 use http_body_util::BodyExt;
@@ -29,6 +28,8 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedCipherSuite};
 use std::error::Error as StdError;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 use turns::Turns;
 
@@ -41,8 +42,8 @@ const BUNDLES: &[&str] = &[
     "/etc/ssl/cert.pem",
 ];
 
-const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-const END: &str = "-----END CERTIFICATE-----";
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+const END: &[u8] = b"-----END CERTIFICATE-----";
 
 /// A pool of connections; clones share it.
 #[derive(Clone, Debug)]
@@ -127,9 +128,11 @@ fn trust_roots(env: Environment<'_>) -> RootCertStore {
     };
     let mut roots = RootCertStore::empty();
     for place in places {
-        if let Ok(bundle) = std::fs::read(place) {
-            // What cannot be understood cannot be trusted either, and the others still can.
-            roots.add_parsable_certificates(certificates(&bundle));
+        if let Ok(bundle) = File::open(place) {
+            certificates(BufReader::with_capacity(PIECE, bundle), |certificate| {
+                // What cannot be understood cannot be trusted either, and the others still can.
+                let _ = roots.add(certificate);
+            });
         }
         if !roots.is_empty() {
             return roots;
@@ -139,25 +142,35 @@ fn trust_roots(env: Environment<'_>) -> RootCertStore {
     roots
 }
 
-/// The certificates of a PEM file; what is none is passed over.
+/// What is read of a bundle at once. The whole of it would be memory to get for a moment only, which
+/// takes the kernel longer than finding the certificates.
+const PIECE: usize = 16 * 1024;
+
+/// Goes through the certificates of a PEM file; what is none is passed over.
 ///
 /// A bundle has some 140 of them. The decoder of `rustls-pki-types` reads private keys too and may
 /// not leak them by its timing, which takes more than half of an initialisation for what is public
 /// anyway.
-fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
-    let mut certificates = Vec::new();
-    let mut encoded: Option<String> = None;
-    for line in String::from_utf8_lossy(pem).lines().map(str::trim_end) {
-        if line == BEGIN {
-            encoded = Some(String::new());
-        } else if line == END {
-            let decoded = encoded.take().and_then(|it| base64::decode(it).ok());
-            certificates.extend(decoded.map(CertificateDer::from));
-        } else if let Some(encoded) = &mut encoded {
-            encoded.push_str(line);
+fn certificates(mut pem: impl BufRead, mut each: impl FnMut(CertificateDer<'_>)) {
+    let (mut line, mut encoded, mut inside) = (Vec::new(), Vec::new(), false);
+    // A file that cannot be read on ends there.
+    while let Ok(1..) = pem.read_until(b'\n', &mut line) {
+        match line.trim_ascii_end() {
+            BEGIN => {
+                inside = true;
+                encoded.clear();
+            }
+            END if inside => {
+                inside = false;
+                if let Ok(decoded) = base64_simd::STANDARD.decode_inplace(&mut encoded) {
+                    each(CertificateDer::from(&*decoded));
+                }
+            }
+            text if inside => encoded.extend_from_slice(text),
+            _ => (),
         }
+        line.clear();
     }
-    certificates
 }
 
 impl HttpConnector for Transport {
@@ -319,10 +332,16 @@ mod tests {
                    -----END CERTIFICATE-----\n# Another\n-----BEGIN CERTIFICATE-----\n!\n\
                    -----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nCQkJ\n\
                    -----END PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\nBgc=\n\
-                   -----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nCAgI\n";
-        let found: Vec<_> = certificates(pem.as_bytes()).iter().map(|it| it.to_vec()).collect();
-        assert_eq!(found, [vec![0, 1, 2, 3, 4, 5], vec![6, 7]]);
-        assert_eq!(certificates(b"\xFF\xFE"), []);
+                   -----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nCAgI\n\
+                   -----BEGIN CERTIFICATE-----\nCAkK\n-----END CERTIFICATE-----\n\
+                   -----BEGIN CERTIFICATE-----\nCAgI\n";
+        let found = |pem: &[u8]| {
+            let mut found = Vec::<Vec<u8>>::new();
+            certificates(pem, |certificate| found.push(certificate.to_vec()));
+            found
+        };
+        assert_eq!(found(pem.as_bytes()), [vec![0, 1, 2, 3, 4, 5], vec![6, 7], vec![8, 9, 10]]);
+        assert!(found(b"\xFF\xFE").is_empty());
     }
 
     #[test]

@@ -12,7 +12,9 @@ use super::failure::cause;
 use crate::error::Error;
 use crate::idempotency::{Answer, Fingerprint, Record, RecordId};
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{self, DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
+use serde::{Deserialize, Serialize, forward_to_deserialize_any};
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU8;
 use users_contract::RELAY;
@@ -67,8 +69,11 @@ pub(crate) fn role_partition(role: &Role, shard: u8) -> String {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UserItem {
+    #[serde(skip_deserializing)]
     pk: String,
+    #[serde(skip_deserializing)]
     sk: String,
+    #[serde(skip_deserializing)]
     directory_pk: String,
     user_id: String,
     email: String,
@@ -151,8 +156,11 @@ impl UserItem {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoleItem {
+    #[serde(skip_deserializing)]
     pk: String,
+    #[serde(skip_deserializing)]
     sk: String,
+    #[serde(skip_deserializing)]
     directory_pk: String,
     user_id: String,
 }
@@ -176,7 +184,9 @@ impl RoleItem {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GuardItem {
+    #[serde(skip_deserializing)]
     pk: String,
+    #[serde(skip_deserializing)]
     sk: String,
     user_id: String,
 }
@@ -195,7 +205,9 @@ impl GuardItem {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AuditItem {
+    #[serde(skip_deserializing)]
     pk: String,
+    #[serde(skip_deserializing)]
     sk: String,
     event_id: String,
     action: String,
@@ -376,11 +388,58 @@ pub(crate) fn write_item<T: Serialize>(value: T) -> Result<Item, Error> {
 }
 
 pub(crate) fn read_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
-    serde_dynamo::from_item(item).map_err(|error| damaged(&error))
+    let attributes = item.into_iter().map(|(name, value)| (name, Attribute(value)));
+    T::deserialize(MapDeserializer::new(attributes)).map_err(|error| damaged(&error))
 }
 
 pub(crate) fn read_item_ref<T: DeserializeOwned>(item: &Item) -> Result<T, Error> {
     read_item(item.clone())
+}
+
+/// An attribute, as serde reads it; of the types that [`write_item`] writes.
+///
+/// `serde_dynamo` reads from an item of its own, into which the SDK's would have to be moved,
+/// attribute by attribute.
+struct Attribute(AttributeValue);
+
+impl IntoDeserializer<'_> for Attribute {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Attribute {
+    type Error = de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        let wrong = || Self::Error::custom("wrong type");
+        match self.0 {
+            AttributeValue::S(text) => visitor.visit_string(text),
+            AttributeValue::N(number) => match number.parse() {
+                Ok(number) => visitor.visit_u64(number),
+                Err(_) => visitor.visit_i64(number.parse().map_err(|_| wrong())?),
+            },
+            AttributeValue::L(list) => {
+                SeqDeserializer::new(list.into_iter().map(Self)).deserialize_any(visitor)
+            }
+            AttributeValue::M(map) => {
+                MapDeserializer::new(map.into_iter().map(|(name, value)| (name, Self(value))))
+                    .deserialize_any(visitor)
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_some(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
 }
 
 /// An attribute is there, and says nothing that we could have written.
@@ -391,7 +450,7 @@ fn unreadable(attribute: &'static str) -> Error {
 /// serde's texts name attributes ("missing field `status`"); those that would quote a value are
 /// for types that our items do not have, but a mistyped string would be quoted, so only the first
 /// kind is passed on.
-fn damaged(error: &serde_dynamo::Error) -> Error {
+fn damaged(error: &impl std::fmt::Display) -> Error {
     let text = error.to_string();
     let what = if text.starts_with("missing field `") { text } else { "wrong type".to_owned() };
     Error::Internal(cause("reading an item", what))
