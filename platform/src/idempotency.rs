@@ -4,7 +4,7 @@
 //! transaction as the change, so there is never a moment at which one exists without the other.
 
 use sha2::{Digest, Sha256};
-use std::fmt::{self, Write};
+use std::fmt;
 use users_domain::{IdempotencyKey, Timestamp};
 
 /// Who calls, for the scope of a key: the IAM user or role. The session name of an assumed role
@@ -79,12 +79,7 @@ fn digest(parts: &[&str]) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
-    let mut hex = String::with_capacity(64);
-    for byte in hasher.finalize() {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    format!("{:x}", hasher.finalize())
 }
 
 /// An answer as it was first given, to be given again.
