@@ -56,13 +56,15 @@ pub(crate) async fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::C
         }
     };
     let transport = Transport::new(env, endpoint.url())?;
-    transport.open(endpoint.url()).await;
     let config = config
         .region(region)
-        .endpoint_resolver(Resolved(endpoint))
+        .endpoint_resolver(Resolved(endpoint.clone()))
         .http_client(http_client(env, transport.for_sdk())?)
         .build();
-    Ok(aws_sdk_dynamodb::Client::from_conf(config))
+    // While the network answers, the client is made.
+    let client = async { aws_sdk_dynamodb::Client::from_conf(config) };
+    let ((), client) = tokio::join!(transport.open(endpoint.url()), client);
+    Ok(client)
 }
 
 /// EventBridge, with a connection that is open already.
@@ -93,13 +95,15 @@ pub(crate) async fn eventbridge(
         }
     };
     let transport = Transport::new(env, endpoint.url())?;
-    transport.open(endpoint.url()).await;
     let config = config
         .region(region)
-        .endpoint_resolver(Resolved(endpoint))
+        .endpoint_resolver(Resolved(endpoint.clone()))
         .http_client(http_client(env, transport.for_sdk())?)
         .build();
-    Ok(aws_sdk_eventbridge::Client::from_conf(config))
+    // While the network answers, the client is made.
+    let client = async { aws_sdk_eventbridge::Client::from_conf(config) };
+    let ((), client) = tokio::join!(transport.open(endpoint.url()), client);
+    Ok(client)
 }
 
 fn region(env: Environment<'_>) -> Result<Region, ConfigError> {

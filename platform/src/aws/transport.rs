@@ -4,6 +4,7 @@
 //! DynamoDB and EventBridge are never asked for, and which cannot be left out of it: linked into
 //! every function it is a seventh of the archive. `docs/performance.md` has the figures.
 
+mod lookup;
 mod turns;
 
 use super::CONNECT_TIMEOUT;
@@ -24,6 +25,7 @@ use hyper_util::client::legacy::connect::{
     CaptureConnection, HttpConnector as TcpConnector, capture_connection,
 };
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use lookup::Lookup;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedCipherSuite};
@@ -48,20 +50,23 @@ const END: &[u8] = b"-----END CERTIFICATE-----";
 /// A pool of connections; clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
-    client: Client<HttpsConnector<TcpConnector>, SdkBody>,
+    client: Client<HttpsConnector<TcpConnector<Lookup>>, SdkBody>,
     turns: Arc<Turns>,
 }
 
 impl Transport {
     /// A transport to an endpoint; trusted certificates are read only when it is one of TLS.
+    ///
+    /// Runs in a runtime: the endpoint's address is looked up meanwhile.
     pub(super) fn new(env: Environment<'_>, endpoint: &str) -> Result<Self, rustls::Error> {
+        let lookup = Lookup::begin(endpoint);
         let roots =
             if endpoint.starts_with("https:") { trust_roots(env) } else { RootCertStore::empty() };
         let tls = ClientConfig::builder_with_provider(crypto().into())
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let mut tcp = TcpConnector::new();
+        let mut tcp = TcpConnector::new_with_resolver(lookup);
         // An address of TLS is none that it would accept otherwise.
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
