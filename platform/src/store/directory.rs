@@ -8,7 +8,8 @@
 use super::Store;
 use super::failure::{cause, classify};
 use super::items::{
-    DIRECTORY_INDEX, RoleItem, UserItem, profile_key, read_item, role_partition, status_partition,
+    DIRECTORY_INDEX, RoleItem, USER_ATTRIBUTES, UserItem, profile_key, read_item, role_partition,
+    status_partition,
 };
 use crate::error::Error;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
@@ -46,11 +47,15 @@ pub struct DirectoryPage {
 /// What the index holds, in the order of user ids.
 trait Indexed: DeserializeOwned {
     type Value;
+    /// What is read of an item, by the names of its attributes. The keys are left out: they are a
+    /// quarter of what DynamoDB would send and the SDK would decode.
+    const ATTRIBUTES: &[&str];
     fn read(self) -> Result<(UserId, Self::Value), Error>;
 }
 
 impl Indexed for UserItem {
     type Value = User;
+    const ATTRIBUTES: &[&str] = USER_ATTRIBUTES;
     fn read(self) -> Result<(UserId, User), Error> {
         let user = self.into_user()?;
         Ok((user.user_id, user))
@@ -59,6 +64,7 @@ impl Indexed for UserItem {
 
 impl Indexed for RoleItem {
     type Value = ();
+    const ATTRIBUTES: &[&str] = &["userId"];
     fn read(self) -> Result<(UserId, ()), Error> {
         Ok((self.user_id()?, ()))
     }
@@ -269,6 +275,8 @@ impl Store {
             .expression_attribute_values(":pk", AttributeValue::S(partition.key.clone()))
             .scan_index_forward(order == Order::Asc)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let (projection, names) = projection(T::ATTRIBUTES);
+        query = query.projection_expression(projection).set_expression_attribute_names(Some(names));
         if let Some(last) = partition.last {
             condition.push_str(match order {
                 Order::Asc => " AND userId > :last",
@@ -307,8 +315,11 @@ impl Store {
     async fn batch(&self, ids: &[UserId]) -> Result<Vec<User>, Error> {
         let mut users = Vec::with_capacity(ids.len());
         let keys = ids.iter().map(|id| profile_key(*id)).collect();
+        let (projection, names) = projection(USER_ATTRIBUTES);
         let request = KeysAndAttributes::builder()
             .set_keys(Some(keys))
+            .projection_expression(projection)
+            .set_expression_attribute_names(Some(names))
             .consistent_read(true)
             .build()
             .map_err(|_| {
@@ -334,6 +345,14 @@ impl Store {
         }
         Err(Error::Unavailable(cause("dynamodb:BatchGetItem", "keys were left unprocessed")))
     }
+}
+
+/// An expression for these attributes only, and what its names stand for: each attribute has one,
+/// since many of theirs are reserved words.
+fn projection(attributes: &[&str]) -> (String, HashMap<String, String>) {
+    let names: Vec<_> = attributes.iter().map(|name| format!("#{name}")).collect();
+    let expression = names.join(",");
+    (expression, names.into_iter().zip(attributes.iter().map(|&it| it.to_owned())).collect())
 }
 
 /// Most keys that DynamoDB takes in one `BatchGetItem`.

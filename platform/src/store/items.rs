@@ -65,6 +65,24 @@ pub(crate) fn role_partition(role: &Role, shard: u8) -> String {
     format!("ROLE#{}#{shard}", role.as_str())
 }
 
+/// What [`UserItem`] reads.
+pub(crate) const USER_ATTRIBUTES: &[&str] = &[
+    "userId",
+    "email",
+    "emailKey",
+    "displayName",
+    "givenName",
+    "familyName",
+    "phoneNumber",
+    "locale",
+    "attributes",
+    "status",
+    "roles",
+    "version",
+    "createdAt",
+    "updatedAt",
+];
+
 /// A user's profile as it is stored.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -454,4 +472,32 @@ fn damaged(error: &impl std::fmt::Display) -> Error {
     let text = error.to_string();
     let what = if text.starts_with("missing field `") { text } else { "wrong type".to_owned() };
     Error::Internal(cause("reading an item", what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{USER_ATTRIBUTES, UserItem, write_item};
+    use crate::store::Shards;
+    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn lists_read_all_of_a_user_but_the_keys() {
+        let text = |name: &str| (name.to_owned(), json!(name));
+        let mut item: serde_json::Map<_, _> = USER_ATTRIBUTES.iter().map(|it| text(it)).collect();
+        item.extend([
+            ("userId".to_owned(), json!("01ARZ3NDEKTSV4RRFFQ69G5FAV")),
+            ("attributes".to_owned(), json!({"key": "value"})),
+            ("status".to_owned(), json!("active")),
+            ("roles".to_owned(), json!(["role"])),
+            ("version".to_owned(), json!(1)),
+            ("createdAt".to_owned(), json!("2026-01-01T00:00:00.000Z")),
+            ("updatedAt".to_owned(), json!("2026-01-01T00:00:00.000Z")),
+        ]);
+        let user = serde_json::from_value::<UserItem>(item.into()).unwrap().into_user().unwrap();
+        let item = write_item(UserItem::from_user(&user, Shards::DEFAULT)).unwrap();
+        let stored: BTreeSet<_> = item.keys().map(String::as_str).collect();
+        let keys = ["pk", "sk", "directoryPk"];
+        assert_eq!(stored, keys.iter().chain(USER_ATTRIBUTES).copied().collect());
+    }
 }
