@@ -2,7 +2,6 @@
 
 use lambda_http::lambda_runtime::Error;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    users_platform::relay::serve().await
+fn main() -> Result<(), Error> {
+    users_functions::run(users_platform::relay::serve())
 }

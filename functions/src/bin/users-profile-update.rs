@@ -1,10 +1,12 @@
 //! `PATCH /users/{userId}`: changes a user's profile.
 
 use lambda_http::lambda_runtime::Error;
+use users_functions::WriterAllocator;
 use users_platform::http::{handler::UpdateUser, serve};
 
-// One thread: an execution environment has one invocation at a time, and a fraction of a core.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    serve::<UpdateUser>().await
+#[global_allocator]
+static ALLOCATOR: WriterAllocator = WriterAllocator;
+
+fn main() -> Result<(), Error> {
+    users_functions::run(serve::<UpdateUser>())
 }
