@@ -451,12 +451,20 @@ impl<'de> Deserializer<'de> for Attribute {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        visitor.visit_some(self)
+        match self.0 {
+            AttributeValue::Null(_) => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    /// What we do not know is somebody else's, of whatever type.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_unit()
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
     }
 }
 
@@ -476,13 +484,16 @@ fn damaged(error: &impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{USER_ATTRIBUTES, UserItem, write_item};
+    use super::{AttributeValue, Item, USER_ATTRIBUTES, UserItem, read_item, write_item};
+    use crate::error::Error;
     use crate::store::Shards;
+    use aws_sdk_dynamodb::primitives::Blob;
     use serde_json::json;
     use std::collections::BTreeSet;
+    use users_domain::User;
 
-    #[test]
-    fn lists_read_all_of_a_user_but_the_keys() {
+    /// A user with everything that a user can have.
+    fn user() -> User {
         let text = |name: &str| (name.to_owned(), json!(name));
         let mut item: serde_json::Map<_, _> = USER_ATTRIBUTES.iter().map(|it| text(it)).collect();
         item.extend([
@@ -494,10 +505,60 @@ mod tests {
             ("createdAt".to_owned(), json!("2026-01-01T00:00:00.000Z")),
             ("updatedAt".to_owned(), json!("2026-01-01T00:00:00.000Z")),
         ]);
-        let user = serde_json::from_value::<UserItem>(item.into()).unwrap().into_user().unwrap();
-        let item = write_item(UserItem::from_user(&user, Shards::DEFAULT)).unwrap();
+        serde_json::from_value::<UserItem>(item.into()).unwrap().into_user().unwrap()
+    }
+
+    fn item() -> Item {
+        write_item(UserItem::from_user(&user(), Shards::DEFAULT)).unwrap()
+    }
+
+    fn read_with(name: &str, value: AttributeValue) -> Result<User, Error> {
+        let mut item = item();
+        item.insert(name.to_owned(), value);
+        read_item::<UserItem>(item)?.into_user()
+    }
+
+    #[test]
+    fn lists_read_all_of_a_user_but_the_keys() {
+        let item = item();
         let stored: BTreeSet<_> = item.keys().map(String::as_str).collect();
         let keys = ["pk", "sk", "directoryPk"];
         assert_eq!(stored, keys.iter().chain(USER_ATTRIBUTES).copied().collect());
+    }
+
+    #[test]
+    fn attributes_of_others_are_passed_over_whatever_their_type() {
+        for value in [
+            AttributeValue::Bool(true),
+            AttributeValue::Null(true),
+            AttributeValue::B(Blob::new([0])),
+            AttributeValue::Ss(vec!["text".to_owned()]),
+            AttributeValue::N("1.5".to_owned()),
+            AttributeValue::M(Item::from([("no".to_owned(), AttributeValue::Bool(false))])),
+        ] {
+            assert_eq!(read_with("aws:rep:deleting", value.clone()).unwrap(), user(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn null_is_as_good_as_absent_where_something_may_be_absent() {
+        let read = read_with("locale", AttributeValue::Null(true)).unwrap();
+        assert_eq!(read, User { locale: None, ..user() });
+    }
+
+    #[test]
+    fn an_attribute_of_another_type_is_refused_without_its_value() {
+        for (name, value) in [
+            ("email", AttributeValue::N("7".to_owned())),
+            ("version", AttributeValue::S("secret".to_owned())),
+            ("version", AttributeValue::N("1.5".to_owned())),
+            ("roles", AttributeValue::Bool(true)),
+            ("attributes", AttributeValue::S("secret".to_owned())),
+            ("status", AttributeValue::Null(true)),
+        ] {
+            let error = read_with(name, value).unwrap_err();
+            let Error::Internal(cause) = error else { panic!("{name}: {error:?}") };
+            assert_eq!(cause.what, "wrong type", "{name}");
+        }
     }
 }
