@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod call;
 mod cargo;
+mod check;
 mod delegate;
 mod doctor;
 mod local;
@@ -54,7 +55,7 @@ enum Command {
     /// Work out what a month costs, from measured units, memory and times.
     Cost(delegate::Arguments),
     /// Hold the templates to the project's policy rules.
-    Check(delegate::Arguments),
+    Check(check::Arguments),
     /// Show what a deployment would change.
     Diff(delegate::Arguments),
     /// Deploy a stage: build, upload, change set, approval, outputs, a signed call.
@@ -91,7 +92,7 @@ fn main() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Cost(arguments) => delegate::run("users-cost", &arguments),
-        Command::Check(arguments) => delegate::run("users-check", &arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Diff(arguments) => delegate::aws_with_bundles("diff", &arguments),
         Command::Deploy(arguments) => delegate::aws_with_bundles("deploy", &arguments),
         Command::Destroy(arguments) => delegate::aws("destroy", &arguments),

@@ -25,18 +25,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             .args(["clippy", "--workspace", "--all-targets", "--locked", "--"])
             .args(["--deny", "warnings"]),
     )?;
-    // The black-box tests need a stack, so they have a command of their own. The policy rules are
-    // tested by themselves, because they bring a `serde_json` that keeps members in the order they
-    // came in, and all else would be tested with that instead of what it is deployed with.
-    let workspace =
-        ["--workspace", "--exclude", "users-tests", "--exclude", "users-check", "--locked"];
+    // The black-box tests need a stack, so they have a command of their own.
+    let workspace = ["--workspace", "--exclude", "users-tests", "--locked"];
     if cargo::has("nextest") {
         cargo::run(cargo::cargo().args(["nextest", "run"]).args(workspace))?;
         cargo::run(cargo::cargo().args(["test", "--doc"]).args(workspace))?;
     } else {
         cargo::run(cargo::cargo().arg("test").args(workspace))?;
     }
-    cargo::run(cargo::cargo().args(["test", "--package", "users-check", "--locked"]))?;
     // What the suite itself computes, such as the checker of invariants.
     cargo::run(cargo::cargo().args(["test", "--package", "users-tests", "--lib", "--locked"]))?;
     if !arguments.no_local {

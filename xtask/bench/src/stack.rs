@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 use http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,20 +76,13 @@ pub(crate) async fn reads_per_second(root: &Path, target: &Path, stage: &Stage) 
 /// Median times of commands, in milliseconds, without what cargo takes to find them.
 pub(crate) fn command_times(root: &Path, target: &Path) -> Result<BTreeMap<String, f64>> {
     cargo(root, &["build", "--quiet", "--package", "xtask"])?;
-    // By itself, as `cargo xtask check` builds it: together they would share features.
-    cargo(root, &["build", "--quiet", "--package", "users-check"])?;
-    let programs = target.join("debug");
-    let commands: [(&str, PathBuf, &[&str]); 3] = [
-        ("--help", programs.join("xtask"), &["--help"]),
-        ("synth", programs.join("xtask"), &["synth"]),
-        ("check", programs.join("users-check"), &[]),
-    ];
+    let program = target.join("debug/xtask");
     let mut times = BTreeMap::new();
-    for (name, program, arguments) in commands {
+    for name in ["--help", "synth", "check"] {
         let mut samples = Vec::with_capacity(RUNS);
         for _ in 0..RUNS {
             let mut command = Command::new(&program);
-            command.args(arguments).current_dir(root).stdout(Stdio::null()).stderr(Stdio::null());
+            command.arg(name).current_dir(root).stdout(Stdio::null()).stderr(Stdio::null());
             let begun = Instant::now();
             let status = command.status().with_context(|| format!("cannot run {name}"))?;
             samples.push(begun.elapsed().as_secs_f64() * 1000.0);

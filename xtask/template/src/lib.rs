@@ -1,4 +1,5 @@
-//! The CloudFormation template of each stage and the OpenAPI document, generated from the contract.
+//! The CloudFormation template of each stage and the OpenAPI document, generated from the contract,
+//! and the policy rules ([`rules`]) that the templates must keep.
 //!
 //! Everything here is a pure function of `stages.toml` and the table of operations: the same input
 //! gives the same bytes. The generated files are committed under `templates/`;
@@ -6,6 +7,7 @@
 
 mod openapi;
 mod render;
+pub mod rules;
 mod stages;
 mod template;
 
@@ -18,10 +20,8 @@ pub use stages::{
     Access, Alarms, Architecture, Canary, CustomDomain, Endpoint, LogLevel, Stage, StagesError,
     Waf, stages,
 };
-pub use template::{
-    deployed_resources, deployment_id, render_artifacts_template, render_template, sources,
-    template, version_digest,
-};
+pub(crate) use template::{deployed_resources, deployment_id, version_digest};
+pub use template::{render_artifacts_template, render_template, sources, template};
 
 /// The name of the generated file that holds the template of the bucket for archives.
 pub const ARTIFACTS_FILE: &str = "users-artifacts.template.json";

@@ -18,7 +18,7 @@ mod outputs;
 mod rollout;
 mod tables;
 
-pub use self::deployment::{deployed_resources, deployment_id, version_digest};
+pub(crate) use self::deployment::{deployed_resources, deployment_id, version_digest};
 
 use std::collections::BTreeMap;
 

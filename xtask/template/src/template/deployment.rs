@@ -18,14 +18,12 @@ const DEPLOYED: &[&str] = &[
 ];
 
 /// The logical ids of the resources of a template that a deployment copies.
-#[must_use]
-pub fn deployed_resources(template: &Value) -> Vec<&str> {
+pub(crate) fn deployed_resources(template: &Value) -> Vec<&str> {
     deployed(template).map(|(id, _)| id.as_str()).collect()
 }
 
 /// The logical id that the deployment of a template's API must have: a hash of what it copies.
-#[must_use]
-pub fn deployment_id(template: &Value) -> String {
+pub(crate) fn deployment_id(template: &Value) -> String {
     let resources: BTreeMap<_, _> =
         deployed(template).map(|(id, resource)| (id.clone(), resource.clone())).collect();
     format!("ApiDeployment{}", digest(&resources))
@@ -33,8 +31,7 @@ pub fn deployment_id(template: &Value) -> String {
 
 /// What the logical id of a function's version must end in: a hash of the configuration that it
 /// copies. That of nothing when the template has no such function.
-#[must_use]
-pub fn version_digest(template: &Value, function: &str) -> String {
+pub(crate) fn version_digest(template: &Value, function: &str) -> String {
     let properties = template["Resources"][function]["Properties"].as_object();
     rollout::version_digest(properties.unwrap_or(&Map::new()))
 }

@@ -1,7 +1,7 @@
 //! Roles and policies.
 
+use super::support::{add, at, set, with};
 use super::{Mutation, row};
-use crate::support::{add, at, set, with};
 use serde_json::json;
 
 const ROLE: &str = "UsersRegisterCreateRole";

@@ -1,10 +1,20 @@
-//! Suppressions: what a resource leaves out, with a reason. One that has no reason, names no rule
-//! or leaves nothing out is a finding itself, so that none outlives its cause.
+//! Suppressions: the rules that a resource leaves out, with a reason. A suppression without reason,
+//! rule or effect is a finding itself, so that none outlives its cause.
 
-use crate::catalogue;
-use crate::finding::{Finding, Report, Suppressed};
+use super::Severity::Medium;
+use super::{Finding, Place, Report, Rule, Suppressed};
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// The rule about suppressions, which cannot be suppressed. [`apply`] makes its findings, since
+/// they depend on those of all other rules.
+pub(super) const SOUND: Rule = Rule {
+    id: "suppression-sound",
+    severity: Medium,
+    expected: "a suppression names a rule, gives a reason, and leaves something out",
+    remedy: "correct it, or remove it",
+    check: |_| Vec::new(),
+};
 
 /// One entry of `Metadata.users.suppress`.
 struct Suppression {
@@ -15,7 +25,7 @@ struct Suppression {
 }
 
 /// Sorts findings into those that stand and those that are suppressed.
-pub(crate) fn apply(template: &Value, findings: Vec<Finding>) -> Report {
+pub(super) fn apply(template: &Value, findings: Vec<Finding>) -> Report {
     let mut all: BTreeMap<Option<String>, Vec<Suppression>> = BTreeMap::new();
     all.insert(None, suppressions(template));
     for (id, resource) in template["Resources"].as_object().into_iter().flatten() {
@@ -36,13 +46,11 @@ pub(crate) fn apply(template: &Value, findings: Vec<Finding>) -> Report {
             None => report.findings.push(finding),
         }
     }
-    for (resource, entries) in &all {
+    for (resource, entries) in all {
         for entry in entries {
-            if let Some(detail) = problem(entry) {
-                report.findings.push(Finding {
-                    resource: resource.clone(),
-                    ..Finding::of_template(&catalogue::SUPPRESSION_SOUND, &entry.path, detail)
-                });
+            if let Some(detail) = problem(&entry) {
+                let place = Place { resource: resource.clone(), path: entry.path, detail };
+                report.findings.push(Finding::new(&SOUND, place));
             }
         }
     }
@@ -72,7 +80,7 @@ fn suppressions(holder: &Value) -> Vec<Suppression> {
 
 fn problem(entry: &Suppression) -> Option<String> {
     let Some(rule) = &entry.rule else { return Some("names no rule".to_owned()) };
-    if catalogue::find(rule).is_none() {
+    if !super::all().any(|it| it.id == rule) {
         Some(format!("names the rule `{rule}`, which does not exist"))
     } else if entry.reason.is_empty() {
         Some(format!("leaves out `{rule}` without a reason"))
@@ -85,9 +93,8 @@ fn problem(entry: &Suppression) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Finding, Place, all};
     use super::apply;
-    use crate::catalogue;
-    use crate::finding::Finding;
     use serde_json::{Value, json};
 
     fn template(suppress: &Value) -> Value {
@@ -95,7 +102,9 @@ mod tests {
     }
 
     fn found(resource: &str) -> Finding {
-        Finding::at(catalogue::find("function-memory").unwrap(), resource, "Properties", "")
+        let rule = all().find(|rule| rule.id == "function-memory").unwrap();
+        let place = Place::of_template("Properties", "");
+        Finding { resource: Some(resource.to_owned()), ..Finding::new(rule, place) }
     }
 
     #[test]

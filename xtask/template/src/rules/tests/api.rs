@@ -1,7 +1,7 @@
 //! The REST API.
 
+use super::support::{at, remove, set, with};
 use super::{DEPLOYMENT, Mutation, row};
-use crate::support::{at, remove, set, with};
 use serde_json::json;
 
 const SETTING: &str = "/Resources/ApiStage/Properties/MethodSettings/0";
@@ -174,7 +174,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             DEPLOYMENT,
             "a deployment before its methods",
             with(|template| {
-                let id = users_template::deployment_id(template);
+                let id = crate::deployment_id(template);
                 let named = at(template, &format!("/Resources/{id}/DependsOn"));
                 named.as_array_mut().unwrap().retain(|it| it != "UsersPostMethod");
             }),

@@ -1,26 +1,25 @@
-//! A clean template and ways to spoil it.
+//! A clean template and ways to break it.
 
+use crate::Stage;
+use crate::rules::Report;
 use serde_json::{Value, json};
-use users_check::{Report, Subject};
-use users_template::Stage;
 
-/// What spoils a template.
-pub(crate) type Change = Box<dyn Fn(&mut Value) + Send + Sync>;
+/// A change that breaks a rule.
+pub(super) type Change = Box<dyn Fn(&mut Value) + Send + Sync>;
 
 /// A stage like any other, protected, and with policies for callers.
-pub(crate) fn stage() -> Stage {
+pub(super) fn stage() -> Stage {
     Stage { name: "test".to_owned(), caller_policies: true, ..Stage::default() }
 }
 
 #[track_caller]
-pub(crate) fn check(template: &Value) -> Report {
-    let stage = stage();
-    users_check::check(&Subject { text: &template.to_string(), stage: Some(&stage) }).unwrap()
+pub(super) fn check(template: &Value) -> Report {
+    crate::rules::check(&template.to_string(), Some(&stage())).unwrap()
 }
 
-/// The generated template, with a sample of what a stack may get that listens to the bus.
-pub(crate) fn clean() -> Value {
-    let mut template = users_template::template(&stage());
+/// The generated template, with samples from a stack that subscribes to the bus.
+pub(super) fn clean() -> Value {
+    let mut template = crate::template(&stage());
     let owner = json!({
         "Effect": "Allow",
         "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
@@ -46,7 +45,7 @@ pub(crate) fn clean() -> Value {
 
 /// The logical id of the version of a function.
 #[track_caller]
-pub(crate) fn version_of(template: &Value, function: &str) -> String {
+pub(super) fn version_of(template: &Value, function: &str) -> String {
     let resources = template["Resources"].as_object().unwrap();
     let mut versions = resources.iter().filter(|(_, resource)| {
         resource["Type"] == "AWS::Lambda::Version"
@@ -57,7 +56,7 @@ pub(crate) fn version_of(template: &Value, function: &str) -> String {
 
 /// The value at a pointer; made when its parent is there and it is not.
 #[track_caller]
-pub(crate) fn at<'a>(template: &'a mut Value, pointer: &str) -> &'a mut Value {
+pub(super) fn at<'a>(template: &'a mut Value, pointer: &str) -> &'a mut Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let parent = template.pointer_mut(parent).unwrap_or_else(|| panic!("no {pointer}"));
     let key = key.replace("~1", "/");
@@ -73,18 +72,18 @@ pub(crate) fn at<'a>(template: &'a mut Value, pointer: &str) -> &'a mut Value {
     }
 }
 
-pub(crate) fn with(change: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
+pub(super) fn with(change: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
     Box::new(change)
 }
 
 /// Replaces a value, or adds a member to an object.
-pub(crate) fn set(pointer: impl Into<String>, value: Value) -> Change {
+pub(super) fn set(pointer: impl Into<String>, value: Value) -> Change {
     let pointer = pointer.into();
     with(move |template| *at(template, &pointer) = value.clone())
 }
 
 /// Adds a member that is not there.
-pub(crate) fn add(pointer: impl Into<String>, value: Value) -> Change {
+pub(super) fn add(pointer: impl Into<String>, value: Value) -> Change {
     let pointer = pointer.into();
     with(move |template| {
         assert_eq!(template.pointer(&pointer), None, "{pointer} is taken");
@@ -92,8 +91,8 @@ pub(crate) fn add(pointer: impl Into<String>, value: Value) -> Change {
     })
 }
 
-/// Takes a member away that is there.
-pub(crate) fn remove(pointer: impl Into<String>) -> Change {
+/// Removes a member that is there.
+pub(super) fn remove(pointer: impl Into<String>) -> Change {
     let pointer = pointer.into();
     with(move |template| {
         let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -103,8 +102,8 @@ pub(crate) fn remove(pointer: impl Into<String>) -> Change {
     })
 }
 
-/// Takes all alarms away that read a metric.
-pub(crate) fn unwatched(metric: &'static str) -> Change {
+/// Removes all alarms that read a metric.
+pub(super) fn unwatched(metric: &'static str) -> Change {
     with(move |template| {
         let resources = template["Resources"].as_object_mut().unwrap();
         let before = resources.len();

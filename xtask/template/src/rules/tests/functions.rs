@@ -1,7 +1,7 @@
 //! Functions, their permissions and logs.
 
+use super::support::{remove, set};
 use super::{Mutation, VERSION, row};
-use crate::support::{remove, set};
 use serde_json::json;
 
 pub(super) fn mutations() -> Vec<Mutation> {

@@ -1,47 +1,33 @@
 //! `cargo xtask check`: the policy rules over the template of each stage.
-//!
-//! A program of its own because of what `cfn-guard` brings with it; `cargo xtask` runs it. Exit
-//! status: 0 no finding, 1 findings or a failure, 2 a command line that cannot be understood.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
+use crate::screen::Output;
 use anyhow::{Context, Result};
-use clap::Parser;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use users_check::{Report, Subject, all_rules};
 use users_template::Stage;
+use users_template::rules::{self, Report};
 
-/// Holds templates to the project's policy rules.
-#[derive(Debug, Parser)]
-#[command(
-    bin_name = "cargo xtask check",
-    version,
-    after_help = "\
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
 Exit status: 0 no finding, 1 findings, 2 for a command line that cannot be understood.
 
 A resource leaves a rule out, with a reason, in its metadata:
-  {\"users\": {\"suppress\": [{\"rule\": \"RULE\", \"reason\": \"WHY\"}]}}"
-)]
-struct Arguments {
+  {\"users\": {\"suppress\": [{\"rule\": \"RULE\", \"reason\": \"WHY\"}]}}")]
+pub(crate) struct Arguments {
     /// Only this stage of stages.toml. Default: all of them.
     #[arg(long)]
     stage: Option<String>,
-    /// A template file instead of what stages.toml gives; with --stage, as that stage's.
+    /// Check this file instead of the templates of stages.toml; with --stage, as that stage's.
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
     /// List the rules and check nothing.
     #[arg(long, conflicts_with_all = ["stage", "template"])]
     list: bool,
     /// `json` prints findings and suppressions as one JSON document on standard output.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(long, value_enum, default_value_t)]
     output: Output,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 /// The report about one template.
@@ -53,17 +39,7 @@ struct Checked {
     report: Report,
 }
 
-fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.list {
         list(arguments.output)?;
         return Ok(ExitCode::SUCCESS);
@@ -99,8 +75,8 @@ fn checked(arguments: &Arguments) -> Result<Vec<Checked>> {
 }
 
 fn check(template: String, text: &str, stage: Option<&Stage>) -> Result<Checked> {
-    let report = users_check::check(&Subject { text, stage })
-        .with_context(|| format!("cannot check {template}"))?;
+    let report = rules::check(text, stage)
+        .with_context(|| format!("cannot check {template}: the template is not JSON"))?;
     Ok(Checked { template, report })
 }
 
@@ -123,7 +99,7 @@ fn print(checked: &Checked) {
     println!(
         "{}: {} rules, {}, {} suppressed",
         checked.template,
-        all_rules().count(),
+        rules::all().count(),
         match findings.len() {
             0 => "no finding".to_owned(),
             1 => "1 finding".to_owned(),
@@ -136,24 +112,13 @@ fn print(checked: &Checked) {
 fn list(output: Output) -> Result<()> {
     match output {
         Output::Text => {
-            for rule in all_rules() {
+            for rule in rules::all() {
                 println!("{:26} {:6} {}", rule.id, rule.severity.as_str(), rule.expected);
             }
         }
         Output::Json => {
-            println!("{}", serde_json::to_string_pretty(&all_rules().collect::<Vec<_>>())?);
+            println!("{}", serde_json::to_string_pretty(&rules::all().collect::<Vec<_>>())?);
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Arguments;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Arguments::command().debug_assert();
-    }
 }

@@ -1,17 +1,18 @@
-//! The program: what it prints, and its exit status.
+//! `cargo xtask check`: its output and exit status.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
-use crate::support;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output};
+use users_template::{Stage, rules};
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_users-check")).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_xtask")).arg("check").args(arguments).output().unwrap()
 }
 
-/// The clean template with one change, in a file.
-fn file(change: &support::Change) -> tempfile::NamedTempFile {
-    let mut template = support::clean();
+/// A generated template with one change, in a file.
+fn file(change: impl Fn(&mut Value)) -> tempfile::NamedTempFile {
+    let mut template = users_template::template(&Stage::default());
     change(&mut template);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), template.to_string()).unwrap();
@@ -23,8 +24,8 @@ fn check_file(path: &Path, more: &[&str]) -> Output {
     run(&[&["--template", path], more].concat())
 }
 
-fn unprotected() -> support::Change {
-    support::remove("/Resources/UsersTable/DeletionPolicy")
+fn unprotected(template: &mut Value) {
+    template["Resources"]["UsersTable"].as_object_mut().unwrap().remove("DeletionPolicy").unwrap();
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -37,23 +38,9 @@ fn the_templates_of_all_stages_have_no_finding() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
 }
 
-/// Every option of a stage, with the stages that the generator is tested with.
-#[test]
-fn no_option_of_a_stage_breaks_a_rule() {
-    let options = concat!(env!("CARGO_MANIFEST_DIR"), "/../template/tests/options.toml");
-    let stages = users_template::stages(&std::fs::read_to_string(options).unwrap()).unwrap();
-    assert!(!stages.is_empty());
-    for stage in stages.values() {
-        let text = users_template::render_template(stage);
-        let subject = users_check::Subject { text: &text, stage: Some(stage) };
-        let report = users_check::check(&subject).unwrap();
-        assert!(report.findings.is_empty(), "{}: {:#?}", stage.name, report.findings);
-    }
-}
-
 #[test]
 fn a_clean_template_ends_with_0() {
-    let file = file(&support::with(|_| ()));
+    let file = file(|_| ());
     let output = check_file(file.path(), &[]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -62,7 +49,7 @@ fn a_clean_template_ends_with_0() {
 
 #[test]
 fn a_finding_ends_with_1_and_names_rule_place_and_remedy() {
-    let file = file(&unprotected());
+    let file = file(unprotected);
     let output = check_file(file.path(), &[]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -76,14 +63,13 @@ fn a_finding_ends_with_1_and_names_rule_place_and_remedy() {
 
 #[test]
 fn json_has_findings_and_suppressions() {
-    let file = file(&support::with(|template| {
-        unprotected()(template);
-        let reason = "a copy is made every night";
-        let entry = serde_json::json!({"rule": "table-unnamed", "reason": reason});
-        let table = support::at(template, "/Resources/UsersTable");
-        table["Metadata"] = serde_json::json!({"users": {"suppress": [entry]}});
-        table["Properties"]["TableName"] = serde_json::json!("users");
-    }));
+    let file = file(|template| {
+        unprotected(template);
+        let entry = json!({"rule": "table-unnamed", "reason": "a copy is made every night"});
+        let table = &mut template["Resources"]["UsersTable"];
+        table["Metadata"] = json!({"users": {"suppress": [entry]}});
+        table["Properties"]["TableName"] = json!("users");
+    });
     let output = check_file(file.path(), &["--output", "json"]);
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -104,7 +90,7 @@ fn json_has_findings_and_suppressions() {
 fn the_list_has_every_rule() {
     let output = run(&["--list"]);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(text(&output.stdout).lines().count(), users_check::all_rules().count());
+    assert_eq!(text(&output.stdout).lines().count(), rules::all().count());
 }
 
 #[test]

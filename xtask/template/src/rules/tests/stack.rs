@@ -1,7 +1,7 @@
 //! Alarms, parameters and limits.
 
+use super::support::{add, at, remove, set, unwatched, with};
 use super::{Mutation, row};
-use crate::support::{add, at, remove, set, unwatched, with};
 use serde_json::json;
 
 const ALARM: &str = "UsersTableSystemErrorsAlarm";

@@ -1,7 +1,7 @@
 //! Tables, stream, bus, queues, topics and keys.
 
+use super::support::{remove, set};
 use super::{Mutation, row};
-use crate::support::{remove, set};
 use serde_json::json;
 
 const DENY: &str = "/Resources/AuditDeadLettersPolicy/Properties/PolicyDocument/Statement/0";

@@ -1,16 +1,17 @@
-//! Every rule is broken at least once, on purpose, in a template that is otherwise clean: it must
-//! be found by that rule, in that resource, and by no other rule.
+//! Every rule is broken at least once, on purpose, in a template that is otherwise clean: that rule
+//! must find it in that resource, and no other rule may.
 
 mod access;
 mod api;
 mod data;
 mod functions;
 mod stack;
+mod support;
 
-use crate::support::{self, Change, check, clean};
+use self::support::{Change, check, clean};
+use super::Finding;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use users_check::{Finding, all_rules};
 
 /// Stands for the logical id of the deployment, which is a hash.
 const DEPLOYMENT: &str = "(the deployment)";
@@ -22,9 +23,9 @@ const VERSIONED: &str = "UsersProfileGetFunction";
 /// The rules that find every change of what is published.
 const PUBLICATION: &[&str] = &["api-deployment-current", "function-version-current"];
 
-/// One thing gone wrong.
+/// One fault.
 struct Mutation {
-    /// What was done.
+    /// The change in words.
     name: &'static str,
     /// The rule that must find it.
     rule: &'static str,
@@ -59,30 +60,42 @@ fn the_template_that_is_mutated_is_clean() {
 #[test]
 fn every_rule_has_a_mutation() {
     let broken: BTreeSet<_> = all().iter().map(|it| it.rule).collect();
-    let rules: BTreeSet<_> = all_rules().map(|rule| rule.id).collect();
+    let rules: BTreeSet<_> = super::all().map(|rule| rule.id).collect();
     assert_eq!(broken, rules);
+    assert_eq!(rules.len(), super::all().count(), "two rules have the same id");
+}
+
+#[test]
+fn texts_read_as_parts_of_a_sentence() {
+    for rule in super::all() {
+        for text in [rule.expected, rule.remedy] {
+            assert!(!text.is_empty() && !text.ends_with('.'), "{}", rule.id);
+        }
+    }
+}
+
+/// Every option of a stage, with the stages that the generator is tested with.
+#[test]
+fn no_option_of_a_stage_breaks_a_rule() {
+    let stages = crate::stages(include_str!("../../tests/options.toml")).unwrap();
+    assert!(!stages.is_empty());
+    for stage in stages.values() {
+        let report = super::check(&crate::render_template(stage), Some(stage)).unwrap();
+        assert!(report.findings.is_empty(), "{}: {:#?}", stage.name, report.findings);
+    }
 }
 
 #[test]
 fn every_mutation_is_found_by_its_rule_and_by_no_other() {
     let base = clean();
-    let all = all();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let problems: Vec<_> = std::thread::scope(|scope| {
-        let share = all.len().div_ceil(workers);
-        let workers: Vec<_> = all
-            .chunks(share)
-            .map(|some| scope.spawn(|| some.iter().flat_map(|it| problems(&base, it)).collect()))
-            .collect();
-        workers.into_iter().flat_map(|it| -> Vec<String> { it.join().unwrap() }).collect()
-    });
+    let problems: Vec<_> = all().iter().flat_map(|it| problems(&base, it)).collect();
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
-/// What is wrong with the findings in a template with this mutation.
+/// The faults in the findings about a template with this mutation.
 fn problems(base: &Value, mutation: &Mutation) -> Vec<String> {
     let Mutation { name, rule, resource, change } = mutation;
-    let deployment = users_template::deployment_id(base);
+    let deployment = crate::deployment_id(base);
     let version = support::version_of(base, VERSIONED);
     let resource = match *resource {
         DEPLOYMENT => &deployment,
@@ -100,7 +113,7 @@ fn problems(base: &Value, mutation: &Mutation) -> Vec<String> {
         problems.push(format!("{name}: {rule} has to find it in {resource:?}"));
     }
     for found in report.findings.iter().filter(|it| it.rule != *rule) {
-        // What is published has changed with everything that is copied for it.
+        // A change of anything that is published changes the publication too.
         if !PUBLICATION.contains(&found.rule) {
             problems.push(format!("{name}: {} finds {}", found.rule, found.place()));
         }

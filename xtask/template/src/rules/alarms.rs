@@ -1,0 +1,138 @@
+//! The alarms themselves, and those that each kind of resource must have unless the stage does
+//! without alarms.
+
+use super::Rule;
+use super::Severity::{High, Low, Medium};
+use super::subject::{Place, Resource, Subject, every, exists, items, references, violations};
+use serde_json::Value;
+
+const ALARM: &str = "AWS::CloudWatch::Alarm";
+const COMPOSITE: &str = "AWS::CloudWatch::CompositeAlarm";
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "alarm-api-errors",
+        severity: High,
+        expected: "an alarm watches the API's server errors",
+        remedy: "add an alarm on 5XXError",
+        check: |it| unwatched(it, "AWS::ApiGateway::RestApi", &["5XXError"]),
+    },
+    Rule {
+        id: "alarm-dead-letters",
+        severity: High,
+        // Every queue of the template is for dead letters.
+        expected: "an alarm watches for dead letters",
+        remedy: "add an alarm on ApproximateNumberOfMessagesVisible",
+        check: |it| unwatched(it, "AWS::SQS::Queue", &["ApproximateNumberOfMessagesVisible"]),
+    },
+    Rule {
+        id: "alarm-described",
+        severity: Low,
+        expected: "an alarm explains itself",
+        remedy: "set AlarmDescription",
+        check: |it| violations(it.all(ALARM).chain(it.all(COMPOSITE)), "AlarmDescription", exists),
+    },
+    Rule {
+        id: "alarm-function-failures",
+        severity: High,
+        expected: "alarms watch errors and throttles of every function",
+        remedy: "add alarms on Errors and Throttles",
+        check: |it| unwatched(it, "AWS::Lambda::Function", &["Errors", "Throttles"]),
+    },
+    Rule {
+        id: "alarm-missing-data",
+        severity: Low,
+        expected: "an alarm does not go off without traffic",
+        remedy: "set TreatMissingData to notBreaching",
+        check: |it| violations(it.all(ALARM), "TreatMissingData", |data| data == "notBreaching"),
+    },
+    Rule {
+        id: "alarm-notifies",
+        severity: Medium,
+        expected: "an alarm notifies somebody",
+        remedy: "name a topic in AlarmActions",
+        check: |it| {
+            let alarms = it.all(ALARM).chain(it.all(COMPOSITE));
+            violations(alarms, "AlarmActions", |actions| every(actions, exists))
+        },
+    },
+    Rule {
+        id: "alarm-service-health",
+        severity: High,
+        expected: "one alarm says whether the service is healthy",
+        remedy: "add a composite alarm",
+        check: |it| {
+            if it.all(COMPOSITE).next().is_some() || are_left_out(it) {
+                return Vec::new();
+            }
+            vec![Place::of_template("Resources", "there is no composite alarm")]
+        },
+    },
+    Rule {
+        id: "alarm-stream-lag",
+        severity: High,
+        expected: "an alarm watches how far the relay is behind",
+        remedy: "add an alarm on IteratorAge",
+        check: alarm_stream_lag,
+    },
+    Rule {
+        id: "alarm-table-failures",
+        severity: High,
+        expected: "an alarm watches every table for failures of DynamoDB itself",
+        remedy: "add an alarm on SystemErrors",
+        check: |it| unwatched(it, "AWS::DynamoDB::Table", &["SystemErrors"]),
+    },
+];
+
+fn alarm_stream_lag(it: &Subject<'_>) -> Vec<Place> {
+    let is_behind_unnoticed = |mapping: &Resource<'_>| {
+        let mut named = references(mapping.property("FunctionName")).into_iter();
+        // The mapping names an alias of the function, or the function itself.
+        !named.any(|id| {
+            let through = references(it.resource(id).property("FunctionName"));
+            [id].into_iter().chain(through).any(|id| is_watched(it, it.resource(id), "IteratorAge"))
+        })
+    };
+    if are_left_out(it) {
+        return Vec::new();
+    }
+    it.all("AWS::Lambda::EventSourceMapping")
+        .filter(is_behind_unnoticed)
+        .map(|mapping| mapping.place("", "no alarm watches IteratorAge of its function"))
+        .collect()
+}
+
+/// Whether stages.toml says that the stage has no alarms.
+fn are_left_out(it: &Subject<'_>) -> bool {
+    it.stage.is_some_and(|stage| !stage.alarms.enabled)
+}
+
+/// The resources of a type that have a metric without an alarm.
+fn unwatched(it: &Subject<'_>, kind: &'static str, metrics: &[&str]) -> Vec<Place> {
+    let mut places = Vec::new();
+    for resource in it.all(kind).filter(|_| !are_left_out(it)) {
+        for metric in metrics.iter().filter(|metric| !is_watched(it, resource, metric)) {
+            places.push(resource.place("", format!("no alarm watches its {metric}")));
+        }
+    }
+    places
+}
+
+/// Whether an alarm reads this metric of this resource, by itself or within an expression.
+fn is_watched(it: &Subject<'_>, resource: Resource<'_>, metric: &str) -> bool {
+    let names = ["FunctionName", "Name", "QueueName", "TableName"];
+    let name = names.map(|name| resource.property(name)).into_iter().find(|name| exists(name));
+    // A dimension names it by reference, or by the same words that it is named with.
+    let is_of = |dimensions: &Value| {
+        items(dimensions).iter().map(|dimension| &dimension["Value"]).any(|value| {
+            references(value).contains(resource.id) || exists(value) && name == Some(value)
+        })
+    };
+    it.all(ALARM).any(|alarm| {
+        let parts = items(alarm.property("Metrics")).iter().map(|it| &it["MetricStat"]["Metric"]);
+        [alarm.attribute("Properties")]
+            .into_iter()
+            .chain(parts)
+            .any(|it| it["MetricName"] == metric && is_of(&it["Dimensions"]))
+    })
+}
