@@ -24,7 +24,7 @@ struct Arguments {
     /// Write a picture of the console to this file instead of testing it.
     #[arg(long, value_name = "FILE")]
     screenshot: Option<PathBuf>,
-    /// The view to take a picture of: calls, events, users, tables, logs or alarms.
+    /// The view to take a picture of: calls, events, users, tables or logs.
     #[arg(long, default_value = "calls", requires = "screenshot")]
     view: String,
     /// Take the picture in dark colours.

@@ -38,7 +38,7 @@ pub(crate) async fn run(browser: &Browser, stack: Stack, axe: Option<&str>) -> R
     done("pausing holds the page still");
 
     look_at_every_view(browser, &stack, &user, axe).await?;
-    look_at_tables_and_alarms(browser, &stack).await?;
+    look_at_tables_and_logs(browser, &stack).await?;
     check_self_contained(browser).await?;
     done("every view is accessible, and loads nothing from elsewhere");
 
@@ -171,7 +171,7 @@ async fn look_at_every_view(
 ) -> Result<()> {
     let history = format!("users/{user}");
     let views = ["calls", "calls/browser-update", "events", "users", &history];
-    let views = views.into_iter().chain(["tables", "tables/UsersTable", "logs", "alarms"]);
+    let views = views.into_iter().chain(["tables", "tables/UsersTable", "logs"]);
     for view in views {
         browser.open(&format!("{}#/{view}", stack.console)).await?;
         let opened = format!("document.title === {}", json!(title(view)));
@@ -197,14 +197,10 @@ fn title(view: &str) -> String {
     format!("{of}{initial}{} · Local stack", &name[1..])
 }
 
-async fn look_at_tables_and_alarms(browser: &Browser, stack: &Stack) -> Result<()> {
+async fn look_at_tables_and_logs(browser: &Browser, stack: &Stack) -> Result<()> {
     browser.open(&format!("{}#/tables/UsersTable", stack.console)).await?;
     for text in ["PROFILE", "AUDIT#", "EMAIL#ada@example.com"] {
         browser.until_text(".items", text).await?;
-    }
-    browser.open(&format!("{}#/alarms", stack.console)).await?;
-    for text in ["service-unhealthy", "Off", "No data", "Not evaluated"] {
-        browser.until_text("main table", text).await?;
     }
     browser.open(&format!("{}#/logs", stack.console)).await?;
     browser.until_text("main .lines", "browser-paused").await

@@ -3,7 +3,7 @@
 use crate::data::DataDirectory;
 use crate::faults::{BusFault, Fault, Faults, around};
 use crate::names::{rfc3339, uuid};
-use crate::observe::{MetricKey, Observed, Series};
+use crate::observe::Observed;
 use crate::server::{Answer, Reply, Stop, json as json_answer, read_body, serve as serve_http};
 use crate::template::BusPlan;
 use anyhow::Context;
@@ -35,8 +35,6 @@ pub(crate) struct EventLog {
     buses: Vec<BusPlan>,
     path: PathBuf,
     observed: Arc<Observed>,
-    /// Entries that were refused.
-    failed: Arc<Series>,
     state: Mutex<State>,
 }
 
@@ -70,14 +68,7 @@ impl EventLog {
         let path = data.file("events.jsonl");
         let state = State::open(&path, WINDOW.min(observed.history))
             .with_context(|| format!("cannot open the events in {}", path.display()))?;
-        let failed = MetricKey::new("AWS/Events", "PutEventsFailedEntriesCount", &[]);
-        Ok(Self {
-            buses,
-            path,
-            failed: observed.metrics.series(failed),
-            observed: Arc::clone(observed),
-            state: Mutex::new(state),
-        })
+        Ok(Self { buses, path, observed: Arc::clone(observed), state: Mutex::new(state) })
     }
 
     /// Up to `limit` events that arrived after number `after`.
@@ -153,7 +144,6 @@ impl EventLog {
             });
         }
         let failed = results.len() - accepted.len();
-        self.failed.record(failed as f64);
         if self.append(accepted).is_err() {
             let text = "the events cannot be written";
             return refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalException", text);

@@ -4,7 +4,6 @@ mod guard;
 mod query;
 
 use self::query::{BadParameter, Query};
-use crate::alarms::Alarms;
 use crate::bus::EventLog;
 use crate::calls;
 use crate::dynamo::{Dynamo, ItemQuery, plain};
@@ -37,7 +36,7 @@ const ENTRIES: (usize, usize) = (100, 1000);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 const ENDPOINTS: &str = "control endpoints: GET console/, health, activity?seen=N&wait=SECONDS, \
-    requests, logs, events, calls/{correlation id}, traces, alarms, dead-letters, functions, tables, \
+    requests, logs, events, calls/{correlation id}, traces, dead-letters, functions, tables, \
     tables/{LogicalId}/items, streams, faults, faults/kinds, faults/report, faults/placed/{id}; \
     POST faults, faults/placed, streams";
 
@@ -52,7 +51,6 @@ pub(crate) struct Control {
     pub(crate) streams: Vec<Arc<Progress>>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) observed: Arc<Observed>,
-    pub(crate) alarms: Alarms,
     pub(crate) faults: Arc<Faults>,
     /// Ends the waiting of those who wait for something to happen.
     pub(crate) stop: Stop,
@@ -123,9 +121,6 @@ impl Control {
             }
             (&Method::GET, ["dead-letters"]) => json!({"items": self.dead_letters.all()?}),
             (&Method::GET, ["traces"]) => json!({"items": self.observed.traces.all()}),
-            (&Method::GET, ["alarms"]) => {
-                json!({"items": self.alarms.states(&self.observed.metrics, Timestamp::now())})
-            }
             (&Method::GET, ["functions"]) => json!({"items": self.fleet.describe()}),
             (&Method::GET, ["tables"]) => {
                 let mut items = Vec::new();

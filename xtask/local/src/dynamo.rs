@@ -5,7 +5,6 @@
 //! acknowledged, so killing the process loses nothing.
 
 mod look;
-mod observation;
 mod proxy;
 
 pub(crate) use look::{Found, ItemQuery, plain};
@@ -13,7 +12,6 @@ pub(crate) use proxy::Changes;
 
 use crate::console::Console;
 use crate::faults::Faults;
-use crate::observe::Observed;
 use crate::server::Stop;
 use crate::template::TablePlan;
 use anyhow::{Context, bail};
@@ -67,7 +65,6 @@ pub(crate) async fn start(
     tables: &[TablePlan],
     faults: Arc<Faults>,
     console: &Console,
-    observed: &Arc<Observed>,
     stop: &Stop,
 ) -> anyhow::Result<Dynamo> {
     let database = open(path)?;
@@ -80,8 +77,7 @@ pub(crate) async fn start(
         TcpListener::bind(("127.0.0.1", 0)).await.context("cannot open the DynamoDB endpoint")?;
     let address = listener.local_addr().context("cannot open the DynamoDB endpoint")?;
     let changes = Changes::default();
-    let observed = Arc::clone(observed);
-    tokio::spawn(proxy::serve(listener, upstream, faults, changes.clone(), observed, stop.clone()));
+    tokio::spawn(proxy::serve(listener, upstream, faults, changes.clone(), stop.clone()));
     tokio::spawn(sweep(database.clone(), console.clone(), stop.clone()));
     Ok(Dynamo { database, address, changes })
 }

@@ -200,11 +200,6 @@ impl Function {
         &self.plan.binary
     }
 
-    /// Notes how old the last record was of those that a stream hands over.
-    pub(crate) fn note_iterator_age(&self, milliseconds: f64) {
-        self.observation.note_iterator_age(milliseconds);
-    }
-
     /// Invokes the function with an event and gives back its response.
     ///
     /// The invocation goes on when the caller stops waiting, as on AWS.
@@ -252,7 +247,6 @@ impl Function {
             return Err(InvokeError::Throttled);
         };
         self.lock().invocations += 1;
-        noted.run(&self.observation);
         for _ in 0..DELIVERY_ATTEMPTS {
             let instance = match self.take_idle() {
                 Some(instance) => instance,

@@ -7,7 +7,6 @@
 //! that is not known at all is an error. Nothing in here knows the service's routes or rules; they
 //! come from the template.
 
-mod alarms;
 mod auth;
 mod bus;
 mod calls;

@@ -1,5 +1,5 @@
-//! What happened lately, kept in memory and within bounds: requests, invocations, log lines, traces
-//! and metrics. The console and the commands that look into a running stack read it here.
+//! What happened lately, kept in memory and within bounds: requests, invocations, log lines and
+//! traces. The console and the commands that look into a running stack read it here.
 //!
 //! Whoever notes something holds a lock for as long as it takes to move a value, and never across
 //! an await, so that looking costs the calls nothing.
@@ -7,7 +7,6 @@
 mod activity;
 mod invocations;
 mod logs;
-mod metrics;
 mod requests;
 mod ring;
 mod traces;
@@ -15,7 +14,6 @@ mod traces;
 pub(crate) use activity::Activity;
 pub(crate) use invocations::Invocation;
 pub(crate) use logs::{LogLines, LogRecord, LogSelection};
-pub(crate) use metrics::{MetricKey, Metrics, Series, Statistic};
 pub(crate) use requests::Request;
 pub(crate) use ring::{Kept, Page, Ring};
 pub(crate) use traces::{TraceHeader, Traces};
@@ -37,7 +35,6 @@ pub(crate) struct Observed {
     pub(crate) invocations: Ring<Invocation>,
     pub(crate) logs: LogLines,
     pub(crate) traces: Traces,
-    pub(crate) metrics: Metrics,
     /// Most of a kind that are kept, if that is less than usual.
     pub(crate) history: usize,
 }
@@ -59,7 +56,6 @@ impl Observed {
             invocations: Ring::new(calls, usize::MAX, &activity),
             logs: LogLines::new(history, &activity),
             traces: Traces::new(history, &activity),
-            metrics: Metrics::default(),
             history,
             activity,
         }

@@ -1,6 +1,5 @@
 //! The stack: starts everything in order, and stops it.
 
-use crate::alarms::Alarms;
 use crate::auth::{Principal, Verifier};
 use crate::bus::{self, EventLog};
 use crate::console::Console;
@@ -126,15 +125,9 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let faults = Arc::new(Faults::default());
     let observed = Arc::new(Observed::with_history(options.history));
     let xray = xray::start(Arc::clone(&observed), back_stop.clone()).await?;
-    let dynamo = dynamo::start(
-        &data.file(DATABASE),
-        &plan.tables,
-        Arc::clone(&faults),
-        &console,
-        &observed,
-        &back_stop,
-    )
-    .await?;
+    let database = data.file(DATABASE);
+    let dynamo =
+        dynamo::start(&database, &plan.tables, Arc::clone(&faults), &console, &back_stop).await?;
     let events = Arc::new(EventLog::open(plan.buses, &data, &observed)?);
     let eventbridge =
         bus::start(Arc::clone(&events), Arc::clone(&faults), back_stop.clone()).await?;
@@ -154,12 +147,11 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let verifier = Verifier::new(&plan.region, options.principals);
     let gateway =
         Gateway::new(plan.api, &plan.account, &plan.region, verifier, &fleet, &console, &observed)?;
-    let dead_letters = Arc::new(DeadLetters::open(&data, &plan.queues, &observed)?);
-    tokio::spawn(Arc::clone(&dead_letters).measure(back_stop.clone()));
+    let dead_letters = Arc::new(DeadLetters::open(&data, &observed));
     let (mut mappings, mut streams) = (Vec::new(), Vec::new());
     for mapping in plan.mappings {
         if let Some(target) = &mapping.on_failure
-            && !plan.queues.iter().any(|queue| queue.arn == *target)
+            && !plan.queues.contains(target)
         {
             anyhow::bail!(
                 "{} sends what fails to {target}, which is no queue of the template",
@@ -190,7 +182,6 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         streams,
         dead_letters,
         observed,
-        alarms: Alarms::new(plan.alarms),
         faults,
         stop: front_stop.clone(),
     };

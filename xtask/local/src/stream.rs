@@ -262,11 +262,6 @@ impl Mapping {
     }
 
     async fn invoke(&self, records: &[Record], event: Bytes) -> Outcome {
-        if let Some(last) = records.last() {
-            // Records have whole seconds.
-            let age = Timestamp::now().as_second().saturating_sub(last.created).max(0);
-            self.function.note_iterator_age(age as f64 * 1000.0);
-        }
         let trace = TraceHeader { root: trace_root(), parent: None };
         let Ok(response) = self.function.invoke(event, trace).await else {
             return Outcome::Failed;

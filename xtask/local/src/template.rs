@@ -1,18 +1,16 @@
 //! Reads a CloudFormation template and turns it into a typed plan of what to run.
 
-mod alarms;
 mod api;
 mod intrinsics;
 mod plan;
 mod resources;
 
-pub(crate) use alarms::{AlarmPlan, AlarmRule, Comparison, MetricRule, MissingData, Query};
 pub(crate) use api::{
     ApiPlan, AuthorizationType, GatewayResponsePlan, Integration, MethodPlan, MethodSetting,
     MockIntegration, MockResponse, Passthrough, ResourcePlan,
 };
 pub use plan::LeftOut;
-pub(crate) use plan::{BusPlan, FunctionPlan, MappingPlan, Plan, QueuePlan, TablePlan};
+pub(crate) use plan::{BusPlan, FunctionPlan, MappingPlan, Plan, TablePlan};
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};

@@ -1,9 +1,7 @@
 //! The DynamoDB endpoint that functions see: passes calls on to the database, tells when something
 //! was written, and does what a test wants to go wrong.
 
-use super::observation;
 use crate::faults::{Fault, Faults, around};
-use crate::observe::Observed;
 use crate::server::{Answer, BodyError, Reply, Stop, answer, read_body, serve as serve_http};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
@@ -53,7 +51,6 @@ pub(super) async fn serve(
     upstream: SocketAddr,
     faults: Arc<Faults>,
     changes: Changes,
-    observed: Arc<Observed>,
     stop: Stop,
 ) {
     let mut connector = HttpConnector::new();
@@ -61,7 +58,7 @@ pub(super) async fn serve(
     let client = Client::builder(TokioExecutor::new()).build(connector);
     let proxy = Arc::new(Proxy { client, upstream, faults, changes });
     serve_http(listener, stop, move |request, _| {
-        let (proxy, observed) = (Arc::clone(&proxy), Arc::clone(&observed));
+        let proxy = Arc::clone(&proxy);
         async move {
             let (parts, body) = request.into_parts();
             let body = match read_body(body, REQUEST_BYTES).await {
@@ -75,12 +72,7 @@ pub(super) async fn serve(
             };
             // A call that was sent is carried out, also when its caller dies meanwhile.
             let call = tokio::spawn(async move {
-                let (operation, request) = (operation_of(&parts.headers), body.clone());
-                let reply = proxy.call(parts.method, parts.headers, body).await;
-                if let Reply::Answer(answer) = &reply {
-                    observation::note(&observed, &operation, &request, answer).await;
-                }
-                reply
+                proxy.call(parts.method, parts.headers, body).await
             });
             call.await.unwrap_or_else(|_| unavailable().into())
         }
@@ -156,7 +148,7 @@ async fn collect(response: Response<Incoming>) -> Answer {
     }
 }
 
-pub(super) fn is_read(operation: &str) -> bool {
+fn is_read(operation: &str) -> bool {
     matches!(
         operation,
         "BatchGetItem" | "DescribeTable" | "GetItem" | "Query" | "Scan" | "TransactGetItems"

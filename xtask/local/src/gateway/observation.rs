@@ -1,8 +1,7 @@
-//! What is kept of a request when it is answered: the request, its line of the access log, and the
-//! metrics of the API.
+//! What is kept of a request when it is answered: the request, and its line of the access log.
 
 use crate::names::rfc3339;
-use crate::observe::{LogRecord, MetricKey, Observed, Request, Series};
+use crate::observe::{LogRecord, Observed, Request};
 use crate::server::Answer;
 use crate::template::ApiPlan;
 use http::HeaderMap;
@@ -22,25 +21,13 @@ pub(super) struct Observation {
     observed: Arc<Observed>,
     log_group: String,
     stage: String,
-    count: Arc<Series>,
-    client_errors: Arc<Series>,
-    server_errors: Arc<Series>,
-    latency: Arc<Series>,
 }
 
 impl Observation {
     pub(super) fn new(api: &ApiPlan, observed: &Arc<Observed>) -> Self {
-        let series = |name| {
-            let dimensions = [("ApiName", api.name.as_str()), ("Stage", api.stage.as_str())];
-            observed.metrics.series(MetricKey::new("AWS/ApiGateway", name, &dimensions))
-        };
         Self {
             log_group: format!("/aws/apigateway/{}-access", api.name),
             stage: api.stage.clone(),
-            count: series("Count"),
-            client_errors: series("4XXError"),
-            server_errors: series("5XXError"),
-            latency: series("Latency"),
             observed: Arc::clone(observed),
         }
     }
@@ -59,11 +46,6 @@ impl Observation {
             correlation_id: answered,
             ..request
         };
-        let is = |holds: bool| f64::from(u8::from(holds));
-        self.count.record(1.0);
-        self.client_errors.record(is(answer.status().is_client_error()));
-        self.server_errors.record(is(answer.status().is_server_error()));
-        self.latency.record(request.duration_ms);
         self.observed.logs.push(self.access_line(&request));
         self.observed.requests.push(request, 0);
     }

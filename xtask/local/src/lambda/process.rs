@@ -121,10 +121,8 @@ impl Launch {
                 let text = text.trim_end();
                 instance.note(text);
                 console.function_line(&name, text);
-                let now = Timestamp::now();
-                observed.metrics.take_line(text, now);
                 observed.logs.push(LogRecord::of_function(
-                    now,
+                    Timestamp::now(),
                     &name,
                     &group,
                     &stream,

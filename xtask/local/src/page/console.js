@@ -6,23 +6,20 @@
 import * as panels from "./panels.js";
 import { get, query } from "./view.js";
 
-const VIEWS = { calls: panels.calls, events: panels.bus, users: panels.users, tables: panels.tables, logs: panels.logs, alarms: panels.alarms };
+const VIEWS = { calls: panels.calls, events: panels.bus, users: panels.users, tables: panels.tables, logs: panels.logs };
 
 /** The shortest time between two updates, and how long the stack may let us wait for news. */
 const PAUSE_MS = 250;
 const WAIT_SECONDS = 25;
-const ALARMS_EVERY_MS = 5000;
 
 const main = document.getElementById("main");
 const state = document.getElementById("live");
 const pause = document.getElementById("pause");
 const news = document.getElementById("news");
-const count = document.getElementById("alarm-count");
 
 let view = null;
 let stale = false;
 let updating = null;
-let timer = 0;
 
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 const paused = () => pause.getAttribute("aria-pressed") === "true";
@@ -48,8 +45,6 @@ function open() {
   }
   document.title = `${parameter ? `${parameter} · ` : ""}${chosen[0].toUpperCase()}${chosen.slice(1)} · Local stack`;
   view = VIEWS[chosen](main, parameter, say);
-  clearInterval(timer);
-  if (view.every) timer = setInterval(refresh, view.every);
   refresh();
 }
 
@@ -74,15 +69,6 @@ function refresh() {
   return updating;
 }
 
-let counted = -Infinity;
-async function countAlarms() {
-  if (performance.now() - counted < ALARMS_EVERY_MS) return;
-  counted = performance.now();
-  const on = (await get("alarms")).items.filter((alarm) => alarm.state === "alarm").length;
-  count.hidden = on === 0;
-  count.textContent = on === 0 ? "" : `${on} on`;
-}
-
 /** Waits for news, for ever. */
 async function listen() {
   let seen = null;
@@ -97,7 +83,6 @@ async function listen() {
       if (!paused()) {
         tell("Live", "on");
         if (happened) await refresh();
-        await countAlarms();
       }
       await sleep(PAUSE_MS);
     } catch {

@@ -277,27 +277,3 @@ export function logs(main) {
   }
   return { update };
 }
-
-const STATES = { alarm: ["On", "bad"], ok: ["Off", "good"], "no-data": ["No data", ""], "not-evaluated": ["Not evaluated", "warn"] };
-
-/** The alarms of the template, as they would be by what this stack measured. */
-export function alarms(main) {
-  const place = el("div");
-  main.replaceChildren(title("Alarms",
-    el("p", {}, "The template’s alarms, held to what this stack has measured itself. The period that is going on counts, too.")), place);
-  const row = (it) => el("tr", {},
-    el("td", {}, pill(...STATES[it.state])),
-    el("th", { scope: "row", class: "wide" }, el("strong", {}, it.name),
-      el("p", { class: "change faint" }, it.description.replace(/^[^:]*: /, "").replace(/ What to do: .*$/, ""))),
-    el("td", { class: "wide" }, it.reason, el("p", { class: "change faint" }, it.rule)),
-    el("td", { class: "number" }, it.values.some((value) => value !== null)
-      ? it.values.map((value) => (value === null ? "–" : Number(value.toFixed(2)))).join("  ") : ""));
-  async function update() {
-    const found = (await get("alarms")).items;
-    const order = Object.keys(STATES);
-    found.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
-    replace(place, JSON.stringify(found), () => el("div", { class: "card" }, table("alarms", "Alarms, those that are on first",
-      [["State"], ["Alarm"], ["Why"], ["Values, newest first", "number"]], found.map(row))));
-  }
-  return { update, every: 20_000 };
-}

@@ -1,7 +1,6 @@
 //! The plan: what the template asks to run, typed.
 
 use super::Template;
-use super::alarms::{self, AlarmPlan};
 use super::api::ApiPlan;
 use super::intrinsics::text_of;
 use super::resources::{PROPERTIES_LEFT_OUT, Treatment, treatment};
@@ -18,10 +17,11 @@ pub(crate) struct Plan {
     pub(crate) tables: Vec<TablePlan>,
     pub(crate) functions: Vec<FunctionPlan>,
     pub(crate) buses: Vec<BusPlan>,
-    pub(crate) queues: Vec<QueuePlan>,
+    /// ARNs of the SQS queues, which are only destinations of records that a stream mapping gave up
+    /// on.
+    pub(crate) queues: Vec<String>,
     pub(crate) mappings: Vec<MappingPlan>,
     pub(crate) api: ApiPlan,
-    pub(crate) alarms: Vec<AlarmPlan>,
     pub(crate) left_out: Vec<LeftOut>,
 }
 
@@ -77,13 +77,6 @@ pub(crate) struct BusPlan {
     pub(crate) arn: String,
 }
 
-/// An SQS queue, only as a destination of what a stream mapping gave up on.
-#[derive(Debug)]
-pub(crate) struct QueuePlan {
-    pub(crate) name: String,
-    pub(crate) arn: String,
-}
-
 /// An event source mapping on a table's stream.
 #[derive(Debug)]
 pub(crate) struct MappingPlan {
@@ -124,12 +117,7 @@ impl Plan {
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let queues = plan_all("AWS::SQS::Queue")
-            .map(|id| {
-                Ok(QueuePlan {
-                    name: template.attribute(id, "QueueName")?,
-                    arn: template.attribute(id, "Arn")?,
-                })
-            })
+            .map(|id| template.attribute(id, "Arn"))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let mappings = plan_all("AWS::Lambda::EventSourceMapping")
             .map(|id| mapping(template, id, &tables, &functions))
@@ -144,7 +132,6 @@ impl Plan {
             queues,
             mappings,
             api,
-            alarms: alarms::of(template),
             left_out,
         })
     }
@@ -376,7 +363,8 @@ mod tests {
         for (kind, count, reason) in [
             ("Policy of AWS::ApiGateway::RestApi", 1, "resource policies are not evaluated"),
             ("AWS::CodeDeploy::Application", 1, "an alias always points at the binaries"),
-            ("AWS::CloudWatch::Dashboard", 2, "the console shows alarms"),
+            ("AWS::CloudWatch::Dashboard", 2, "metrics are not collected"),
+            ("AWS::CloudWatch::CompositeAlarm", 1, "metrics are not collected"),
         ] {
             let found = plan.left_out.iter().any(|left_out: &LeftOut| {
                 left_out.kind == kind

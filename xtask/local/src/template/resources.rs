@@ -47,16 +47,15 @@ pub(crate) fn treatment(kind: &str) -> Treatment {
         | "AWS::SQS::QueuePolicy"
         | "AWS::SNS::TopicPolicy" => Treatment::LeaveOut("resource policies are not evaluated"),
         "AWS::Logs::LogGroup" => Treatment::LeaveOut("log lines go to the console"),
-        "AWS::Logs::MetricFilter"
-        | "AWS::Logs::QueryDefinition"
-        | "AWS::Logs::LogAnomalyDetector"
+        "AWS::CloudWatch::Alarm"
+        | "AWS::CloudWatch::CompositeAlarm"
         | "AWS::CloudWatch::Dashboard"
         | "AWS::CloudWatch::InsightRule"
-        | "AWS::CloudWatch::AnomalyDetector" => {
-            Treatment::LeaveOut("the console shows alarms, requests and logs, and nothing else")
-        }
-        "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm" => {
-            Treatment::LeaveOut("only evaluated, for the console, and nobody is told")
+        | "AWS::CloudWatch::AnomalyDetector"
+        | "AWS::Logs::MetricFilter"
+        | "AWS::Logs::QueryDefinition"
+        | "AWS::Logs::LogAnomalyDetector" => {
+            Treatment::LeaveOut("metrics are not collected; the console shows calls, logs and traces")
         }
         "AWS::SNS::Topic" | "AWS::SNS::Subscription" => {
             Treatment::LeaveOut("there is nobody to notify")
