@@ -1,6 +1,6 @@
 //! Commands that are programs of their own, because of what has to be compiled for them: `users-aws`
-//! for the SDK of AWS, `users-load` and `users-faults` for what makes load and faults, `users-cost`
-//! and `users-bench` because few need them. Here their names are known, and what has to be built before; options, help and exit status
+//! for the SDK of AWS, `users-load` and `users-faults` for what makes load and faults, `users-bench`
+//! because few need it. Here their names are known, and what has to be built before; options, help and exit status
 //! are the program's.
 
 use crate::{build, cargo, local, project};

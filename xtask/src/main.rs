@@ -9,6 +9,7 @@ mod build;
 mod call;
 mod cargo;
 mod check;
+mod cost;
 mod delegate;
 mod doctor;
 mod local;
@@ -53,7 +54,7 @@ enum Command {
     /// Measure the functions against floor binaries, or hold them to their budgets.
     Bench(delegate::Arguments),
     /// Work out what a month costs, from measured units, memory and times.
-    Cost(delegate::Arguments),
+    Cost(cost::Arguments),
     /// Hold the templates to the project's policy rules.
     Check(check::Arguments),
     /// Show what a deployment would change.
@@ -91,7 +92,7 @@ fn main() -> ExitCode {
         Command::TestFaults(arguments) => test_faults::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Cost(arguments) => delegate::run("users-cost", &arguments),
+        Command::Cost(arguments) => cost::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Check(arguments) => check::run(&arguments),
         Command::Diff(arguments) => delegate::aws_with_bundles("diff", &arguments),
         Command::Deploy(arguments) => delegate::aws_with_bundles("deploy", &arguments),

@@ -1,22 +1,12 @@
 //! The arithmetic.
 
-use crate::measured::Taken;
-use crate::prices::Prices;
+use super::measured::Taken;
+use super::prices::Prices;
+use crate::build::Arch;
 use serde::Serialize;
 
 /// Bytes of a GB, as AWS charges for storage and logs.
 const GB: f64 = 1024.0 * 1024.0 * 1024.0;
-
-/// What functions run on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-pub(crate) enum Arch {
-    /// Graviton.
-    #[value(name = "arm64")]
-    Arm64,
-    /// Intel and AMD.
-    #[value(name = "x86_64")]
-    X8664,
-}
 
 /// What a month of one operation costs, in dollars.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -132,9 +122,7 @@ pub(crate) fn standing(prices: &Prices, users: f64, alarms: f64, dashboards: f64
 
 #[cfg(test)]
 mod tests {
-    use super::{Arch, Setup, line, standing};
-    use crate::measured::Taken;
-    use crate::prices::Prices;
+    use super::{Arch, Prices, Setup, Taken, line, standing};
 
     const SETUP: Setup = Setup { arch: Arch::Arm64, memory_mb: 256.0 };
     const RELAY: Taken = Taken {
@@ -147,7 +135,7 @@ mod tests {
 
     /// Round figures, so that sums can be checked by hand.
     fn prices() -> Prices {
-        let mut prices: Prices = toml::from_str(include_str!("../prices.toml")).unwrap();
+        let mut prices: Prices = toml::from_str(include_str!("../../prices.toml")).unwrap();
         prices.lambda.million_requests = 0.2;
         prices.lambda.gb_second_arm64 = 0.000_01;
         prices.assumed.read_ms = 3.0;

@@ -1,46 +1,42 @@
 //! `cargo xtask cost`: what a month costs, out of measured units, memory and times.
 //!
-//! Units, round trips and times come from a saved run of `cargo xtask bench`, prices and what can
-//! only be assumed from `prices.toml`. Exit status: 0 worked out, 1 a failure, 2 a command line that
-//! cannot be understood.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+//! Units, round trips and times come from a saved run of `cargo xtask bench`, prices and assumptions
+//! from `xtask/prices.toml`.
 
 mod bill;
 mod measured;
 mod prices;
 
+use self::bill::{Line, Setup, Standing};
+use self::prices::Prices;
+use crate::build::Arch;
+use crate::screen::Output;
 use anyhow::{Context, Result, ensure};
-use bill::{Arch, Line, Setup, Standing};
-use clap::Parser;
-use prices::Prices;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-/// What the relay is called in a run; it is part of every write, and nobody calls it.
+/// The relay's name in a run. It is part of every write, and nobody calls it.
 const RELAY: &str = "relay";
 
-/// Works out what a month costs.
-#[derive(Debug, Parser)]
+/// Arguments of `cost`.
+#[derive(Debug, clap::Args)]
 #[command(
-    bin_name = "cargo xtask cost",
-    version,
     after_help = "\
 Operations: register, get, update, set-status, assign-role, remove-role, list, list-by-status, \
-list-by-role, list-by-email, audit. Prices and assumptions are in xtask/cost/prices.toml.
+list-by-role, list-by-email, audit. Prices and assumptions are in xtask/prices.toml.
 
 Exit status: 0 worked out, 1 a failure, 2 for a command line that cannot be understood."
 )]
-struct Arguments {
+pub(crate) struct Arguments {
     /// Users that are kept, such as 100M.
     #[arg(long, value_name = "N", value_parser = number)]
     users: f64,
     /// Calls in a month, by operation: get=300M,update=5M
     #[arg(long, value_name = "OPERATION=N,...", value_parser = calls, value_delimiter = ',', required = true)]
     calls: Vec<(String, f64)>,
-    /// What functions run on.
+    /// The instruction set of the functions.
     #[arg(long, value_enum, default_value = "arm64")]
     arch: Arch,
     /// Memory of a function, in MB.
@@ -50,14 +46,8 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     run: Option<PathBuf>,
     /// `json` prints the bill as one JSON document.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(long, value_enum, default_value_t)]
     output: Output,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 /// A month.
@@ -70,19 +60,9 @@ struct Bill {
     total: f64,
 }
 
-fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let root = users_project::root();
-    let prices = root.join("xtask").join("cost").join("prices.toml");
+    let prices = root.join("xtask").join("prices.toml");
     let text = std::fs::read_to_string(&prices)
         .with_context(|| format!("cannot read {}", prices.display()))?;
     let prices: Prices =
@@ -198,9 +178,9 @@ fn calls(text: &str) -> Result<(String, f64), String> {
 
 #[cfg(test)]
 mod tests {
+    use super::measured::Taken;
     use super::{Arguments, bill, number};
-    use crate::measured::Taken;
-    use clap::{CommandFactory, Parser};
+    use clap::Parser;
     use std::collections::BTreeMap;
 
     const TAKEN: Taken = Taken {
@@ -211,9 +191,10 @@ mod tests {
         write_units: 0.0,
     };
 
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Arguments::command().debug_assert();
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        arguments: Arguments,
     }
 
     #[test]
@@ -232,8 +213,8 @@ mod tests {
         let prices = toml::from_str(include_str!("../prices.toml")).unwrap();
         let taken = BTreeMap::from([("get".to_owned(), TAKEN), ("relay".to_owned(), TAKEN)]);
         let of = |calls: &str| {
-            let arguments = Arguments::parse_from(["cost", "--users", "1M", "--calls", calls]);
-            bill(&arguments, &prices, &taken, (10.0, 0.0))
+            let program = Program::parse_from(["cost", "--users", "1M", "--calls", calls]);
+            bill(&program.arguments, &prices, &taken, (10.0, 0.0))
         };
         let bill = of("get=2M").unwrap();
         let lines: f64 = bill.operations.iter().map(super::Line::total).sum();

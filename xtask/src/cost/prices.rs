@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn calls_are_charged_tier_by_tier() {
-        let prices: Prices = toml::from_str(include_str!("../prices.toml")).unwrap();
+        let prices: Prices = toml::from_str(include_str!("../../prices.toml")).unwrap();
         let near =
             |calls: f64, dollars: f64| (prices.api_gateway.calls(calls) - dollars).abs() < 1e-6;
         assert!(near(0.0, 0.0));
