@@ -22,13 +22,11 @@ const RELAY: &str = "relay";
 
 /// Arguments of `cost`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "\
+#[command(after_help = "\
 Operations: register, get, update, set-status, assign-role, remove-role, list, list-by-status, \
 list-by-role, list-by-email, audit. Prices and assumptions are in xtask/prices.toml.
 
-Exit status: 0 worked out, 1 a failure, 2 for a command line that cannot be understood."
-)]
+Exit status: 0 worked out, 1 a failure, 2 for a command line that cannot be understood.")]
 pub(crate) struct Arguments {
     /// Users that are kept, such as 100M.
     #[arg(long, value_name = "N", value_parser = number)]

@@ -71,9 +71,8 @@ pub(super) async fn serve(
                 }
             };
             // A call that was sent is carried out, also when its caller dies meanwhile.
-            let call = tokio::spawn(async move {
-                proxy.call(parts.method, parts.headers, body).await
-            });
+            let call =
+                tokio::spawn(async move { proxy.call(parts.method, parts.headers, body).await });
             call.await.unwrap_or_else(|_| unavailable().into())
         }
     })

@@ -54,9 +54,9 @@ pub(crate) fn treatment(kind: &str) -> Treatment {
         | "AWS::CloudWatch::AnomalyDetector"
         | "AWS::Logs::MetricFilter"
         | "AWS::Logs::QueryDefinition"
-        | "AWS::Logs::LogAnomalyDetector" => {
-            Treatment::LeaveOut("metrics are not collected; the console shows calls, logs and traces")
-        }
+        | "AWS::Logs::LogAnomalyDetector" => Treatment::LeaveOut(
+            "metrics are not collected; the console shows calls, logs and traces",
+        ),
         "AWS::SNS::Topic" | "AWS::SNS::Subscription" => {
             Treatment::LeaveOut("there is nobody to notify")
         }
