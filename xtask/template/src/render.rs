@@ -1,7 +1,7 @@
 //! JSON as text, the same bytes for the same value.
 //!
-//! Members are put in order here, because whether `serde_json` sorts them or keeps the order of
-//! insertion depends on the features that other crates of the same build turn on.
+//! This module orders the members itself, because `serde_json` sorts them or keeps the order of
+//! insertion, depending on the features that other crates of the same build turn on.
 
 use serde_json::{Map, Value};
 

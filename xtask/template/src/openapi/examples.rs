@@ -1,4 +1,4 @@
-//! Examples of responses. The tests hold them against their schemas.
+//! Examples of responses. Tests validate them against their schemas.
 
 use serde_json::{Value, json};
 use users_contract::{ErrorCode, Operation, OperationName};

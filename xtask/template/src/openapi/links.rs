@@ -1,5 +1,5 @@
-//! Links: how the answer of one operation leads to calls of others. They are for those who read
-//! the document, and for tools that try the operations in sequences.
+//! Links from the response of one operation to calls of others, for readers of the document and for
+//! tools that test sequences of operations.
 
 use serde_json::{Map, Value, json};
 use users_contract::{Operation, OperationName};

@@ -1,4 +1,4 @@
-//! What no schema can say: the rules of the whole API and of each operation.
+//! The rules that a schema cannot express, of the whole API and of each operation.
 
 use users_contract::{OperationName, limits};
 

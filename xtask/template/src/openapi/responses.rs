@@ -1,5 +1,5 @@
-//! Responses: the success, 304 where it exists, and one per status of the errors, with all codes
-//! that share it.
+//! Responses: the success, 304 where it exists, and one for each error status, with all codes that
+//! share it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a stage is: every key of `stages.toml` with its meaning and default.
+//! The settings of a stage: every key of `stages.toml` with its meaning and default.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! The alarms, each with a section in docs/runbook.md, and the topic that they are told to.
+//! The alarms, each with a section in docs/runbook.md, and the topic that they notify.
 //!
-//! An alarm goes off when two of three periods pass its threshold, and a period without data is a
-//! good one: most metrics are only there when something happens.
+//! An alarm goes off when two of three periods pass its threshold. A period without data counts as
+//! good, since most metrics exist only when something happens.
 
 mod build;
 

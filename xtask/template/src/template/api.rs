@@ -1,4 +1,4 @@
-//! The REST API: resources, methods, models, the gateway's own answers, and what publishes them.
+//! The REST API: resources, methods, models, the gateway's own answers, and their publication.
 
 mod access;
 mod domain;

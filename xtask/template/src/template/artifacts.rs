@@ -1,5 +1,5 @@
-//! The stack that holds what is deployed: one bucket for archives and templates of all stages of an
-//! account and Region. A stack of its own, because every other stack needs it to be there first.
+//! The stack of the artifact bucket, which holds the archives and templates of all stages of an
+//! account and Region. It is a stack of its own, because every other stack needs the bucket first.
 
 use serde_json::json;
 use stratosphere::services::aws::s3;

@@ -1,5 +1,5 @@
-//! What a caller's own policy must allow, one document per operation: as a file for everybody, and
-//! with `caller_policies` as managed policies of the stack.
+//! The policies that callers need, one per operation: in a file, and with `caller_policies` as
+//! managed policies of the stack.
 
 use serde_json::{Map, Value, json};
 use stratosphere::services::aws::iam;

@@ -1,4 +1,4 @@
-//! Two dashboards: one that says how the service does, one that says where it hurts.
+//! Two dashboards: one of the service as callers see it, one of its resources.
 
 use serde_json::{Value, json};
 use stratosphere::services::aws::cloudwatch;

@@ -1,5 +1,5 @@
-//! What deployments of the API and versions of functions must be called, read from a finished
-//! template: the other side of what `api.rs` and `rollout.rs` do, for checks.
+//! The logical ids that deployments of the API and versions of functions must have, computed from a
+//! finished template. The policy rules compare them with the ids that `api.rs` and `rollout.rs` gave.
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

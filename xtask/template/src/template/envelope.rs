@@ -1,6 +1,6 @@
-//! The document around the resources: what `stratosphere` has types for goes into
-//! [`Resource::new`], and what its own envelope lacks (`DependsOn`, `DeletionPolicy`,
-//! `UpdateReplacePolicy`, `Metadata`) is said here.
+//! The document around the resources. `stratosphere` has the types of the properties, which go into
+//! [`Resource::new`]; this module adds the attributes that its own envelope lacks (`DependsOn`,
+//! `DeletionPolicy`, `UpdateReplacePolicy`, `Metadata`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;

@@ -1,5 +1,5 @@
-//! The way of an audit entry out of the table: stream, relay, bus, and the queue for what the relay
-//! could not deliver.
+//! The path of an audit entry from the table to subscribers: stream, relay, bus, and the queue for
+//! records that the relay could not deliver.
 
 use serde_json::json;
 use stratosphere::services::aws::{events, lambda, sqs};

@@ -1,5 +1,5 @@
 //! Encryption keys: by default those that AWS owns, except for the alarm topic; with
-//! `customer_managed_key` one key of the account's own for everything.
+//! `customer_managed_key` one customer managed key for everything.
 
 use serde_json::{Value, json};
 use stratosphere::services::aws::kms;

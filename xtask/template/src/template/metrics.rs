@@ -1,5 +1,5 @@
-//! The metrics that alarms watch and dashboards draw, each spelt in one place: those of AWS here,
-//! the functions' own in `users_contract::metric`, which the functions emit by.
+//! The metrics that alarms watch and dashboards draw, each defined once: those of AWS here, the
+//! functions' own in `users_contract::metric`, which the functions use too.
 
 use stratosphere::value::ExpString;
 use users_contract::metric::{self, Outcome};

@@ -1,4 +1,4 @@
-//! Logical ids and physical names, so that each is spelt in one place.
+//! Logical ids and physical names, each defined once.
 
 use stratosphere::value::ExpString;
 

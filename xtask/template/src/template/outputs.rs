@@ -1,7 +1,7 @@
-//! What the stack shows to whoever deployed it, and how the console arranges its parameters.
+//! The outputs of the stack, and the arrangement of its parameters in the AWS console.
 //!
-//! Nothing is exported: CloudFormation refuses to change an exported value as long as another
-//! stack imports it. Whoever needs a value reads the output.
+//! Nothing is exported: CloudFormation refuses to change an exported value while another stack
+//! imports it. Other stacks can take the values of outputs as parameters.
 
 use serde_json::json;
 use stratosphere::value::ExpString;

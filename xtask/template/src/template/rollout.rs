@@ -1,15 +1,15 @@
-//! What callers reach of a function: a published version, and the alias `live` that points at it.
+//! The published version of each function, and the alias `live` that callers use.
 //!
-//! A version is a copy that never changes, and CloudFormation publishes one when it creates the
-//! resource. So each change of what a version copies must be another resource:
+//! A version is an immutable copy, which CloudFormation publishes when it creates the resource. Each
+//! change of anything that a version copies must therefore make a new resource:
 //!
-//! - of the configuration, by the logical id, which holds a hash of it;
-//! - of the code, by the description, which is the key of the archive. The key is a parameter and
-//!   not known here, but it is named after the content of the archive, and CloudFormation replaces
-//!   a version whose description changes.
+//! - A change of the configuration changes the logical id, which holds a hash of it.
+//! - A change of the code changes the description, which is the key of the archive. The key is a
+//!   parameter and not known here, but it is named after the archive's content, and CloudFormation
+//!   replaces a version whose description changes.
 //!
-//! What a version does not copy (tags, reserved concurrency) is not in the hash, because Lambda
-//! refuses to publish a version that is the same as the one before.
+//! The hash leaves out properties that a version does not copy (tags, reserved concurrency), because
+//! Lambda refuses to publish a version that equals the one before.
 //!
 //! Old versions are deleted once the alias has left them. Kept ones would stand in the way when a
 //! deployment that was rolled back is tried again, for the same reason; the archives are still

@@ -1,5 +1,5 @@
-//! The two tables. Their names are CloudFormation's, because a fixed name would stand in the way of
-//! a replacement, and their content outlives the stack.
+//! The two tables. CloudFormation names them, because a table with a fixed name cannot be replaced.
+//! They outlive the stack.
 
 use stratosphere::services::aws::dynamodb;
 use stratosphere::value::ExpString;

@@ -1,5 +1,5 @@
-//! The resource policy of the API: who may call besides the principals of the own account, and from
-//! where. Without anything to restrict there is none, and IAM policies of callers decide alone.
+//! The resource policy of the API: the other accounts that may call it, and the networks that calls
+//! may come from. Without restrictions there is no policy, and the callers' IAM policies decide.
 
 use serde_json::{Value, json};
 use stratosphere::value::ToValue;

@@ -1,4 +1,4 @@
-//! A domain name of one's own before the API.
+//! A custom domain name for the API.
 
 use stratosphere::services::aws::{apigateway, route53};
 

@@ -1,4 +1,4 @@
-//! The web application firewall: a limit per address, and two groups of rules that AWS keeps.
+//! The web application firewall: a rate limit per address, and two rule groups that AWS manages.
 
 use serde_json::json;
 use stratosphere::services::aws::wafv2::{self, webacl};

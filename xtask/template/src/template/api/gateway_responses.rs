@@ -1,5 +1,5 @@
-//! What the gateway answers when it refuses or fails a request before or after a function: the
-//! same problem documents that the functions give.
+//! The gateway's answers to requests that it refuses, or that fail outside a function: the same
+//! problem documents that the functions return.
 
 use stratosphere::services::aws::apigateway;
 use users_contract::ErrorCode;

@@ -1,4 +1,4 @@
-//! The methods of a path: one per operation, which runs its function; `OPTIONS` for browsers; and
+//! The methods of a path: one per operation, which calls its function; `OPTIONS` for browsers; and
 //! `ANY` for all others, which answers that the method or the path does not exist.
 
 use stratosphere::services::aws::apigateway::{self, method};

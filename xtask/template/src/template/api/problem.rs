@@ -1,4 +1,4 @@
-//! Problem documents and headers of the answers that the gateway gives by itself.
+//! Problem documents and headers of the gateway's own answers.
 
 use serde_json::Value;
 use users_contract::{ErrorCode, header};

@@ -1,4 +1,4 @@
-//! The published stage of the API: its limits, its logs, and the account's leave to write them.
+//! The published stage of the API: its limits, its logs, and the account's role to write them.
 
 use stratosphere::services::aws::{apigateway, iam};
 use users_contract::{Operation, OperationName};

@@ -1,10 +1,10 @@
 //! The tree of paths that the gateway routes by.
 //!
-//! The gateway walks down the tree segment by segment and, at each step, prefers a literal child to
-//! a variable and a variable to a greedy one. So that an unknown path ends at a catch-all wherever
-//! it leaves the known ones, every node without a variable child gets a greedy child; a node with
-//! a variable child needs none, since the variable takes any segment, and the gateway allows only
-//! one of the two.
+//! The gateway walks down the tree segment by segment. At each step it prefers a literal child to a
+//! variable, and a variable to a greedy one. Every node without a variable child gets a greedy child,
+//! so that an unknown path ends at a catch-all wherever it leaves the known ones. A node with a
+//! variable child needs no greedy one, since the variable matches any segment, and the gateway allows
+//! only one of the two.
 
 use std::collections::{BTreeMap, BTreeSet};
 
