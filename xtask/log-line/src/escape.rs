@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn other_text_is_not_copied() {
-        for text in ["", "ada@example.com", "Ünïcödé", "می\u{200c}خواهم", "👩\u{200d}💻", "e\u{301}", r"\n"]
+        for text in
+            ["", "ada@example.com", "Ünïcödé", "می\u{200c}خواهم", "👩\u{200d}💻", "e\u{301}", r"\n"]
         {
             assert!(matches!(escaped(text), Cow::Borrowed(same) if same == text), "{text}");
         }
