@@ -3,11 +3,12 @@
 
 mod target;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use http::Method;
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
-use users_client::Response;
+use users_client::{Header, Response, Target, TypedError};
+use users_log_line::{escaped, escaped_json};
 
 /// Arguments of `call`.
 #[derive(Debug, clap::Args)]
@@ -15,24 +16,31 @@ use users_client::Response;
 Exit status: 0 for 2xx and 3xx, 4 for 4xx, 5 for 5xx, 1 when no answer came, 2 for a command line \
 that cannot be understood.
 
+The path and its query are completed as far as a URL needs it. Percent-encoding that is there is kept, \
+letters beyond ASCII become UTF-8, and a `+` in the query is a plus (`%2B`), as in an address: for a \
+space write `%20`.
+
 Examples:
   cargo xtask call POST /users --data '{\"email\": \"ada@example.com\"}' --idempotency-key signup-1
   cargo xtask call GET '/users?status=active&limit=10'
+  cargo xtask call GET '/users?email=ada+news@example.com'
   cargo xtask call GET /users --url https://abc.execute-api.eu-west-1.amazonaws.com/prod")]
 pub(crate) struct Arguments {
-    /// The HTTP method.
+    /// The HTTP method; capital letters are not needed.
+    #[arg(value_parser = method)]
     method: Method,
-    /// The path below the API stage, percent-encoded, with its query if it has one.
-    path: String,
+    /// The path below the API stage, with its query if it has one.
+    path: Target,
     /// The body: text, `@FILE`, or `-` for standard input.
     #[arg(long, short)]
     data: Option<String>,
-    /// A header, `NAME: VALUE`; can be given several times.
+    /// A header, `NAME: VALUE`, in ASCII; can be given several times. Those of the connection and
+    /// of the signature are set by themselves.
     #[arg(long, short = 'H', value_name = "NAME: VALUE")]
-    header: Vec<String>,
+    header: Vec<Header>,
     /// The `Idempotency-Key` header.
-    #[arg(long, value_name = "KEY")]
-    idempotency_key: Option<String>,
+    #[arg(long, value_name = "KEY", value_parser = idempotency_key)]
+    idempotency_key: Option<Header>,
     /// Print the status line and the headers too.
     #[arg(long, short)]
     include: bool,
@@ -42,30 +50,15 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let client = arguments.target.client()?;
-    if !arguments.path.starts_with('/') {
-        bail!("the path must begin with `/`, like /users");
-    }
-    let (path, query) = match arguments.path.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (arguments.path.as_str(), None),
-    };
-    let mut call = client.call(arguments.method.clone(), path);
-    for pair in query.into_iter().flat_map(|query| query.split('&')).filter(|it| !it.is_empty()) {
+    let mut call = client.call(arguments.method.clone(), &arguments.path.path);
+    for pair in &arguments.path.query {
         call = call.raw_query(pair);
     }
-    let mut typed = false;
-    for header in &arguments.header {
-        let (name, value) = header
-            .split_once(':')
-            .with_context(|| "--header must be `NAME: VALUE`, like `If-Match: \"3\"`")?;
-        typed |= name.trim().eq_ignore_ascii_case("content-type");
-        call = call.header(name.trim(), value.trim());
-    }
-    if let Some(key) = &arguments.idempotency_key {
-        call = call.idempotency_key(key);
+    for Header { name, value } in arguments.header.iter().chain(&arguments.idempotency_key) {
+        call = call.header(name.as_str(), value);
     }
     if let Some(data) = &arguments.data {
-        if !typed {
+        if !arguments.header.iter().any(|header| header.name == http::header::CONTENT_TYPE) {
             call = call.header("content-type", "application/json");
         }
         call = call.body(body(data)?);
@@ -74,13 +67,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start an asynchronous runtime")?;
-    let response = runtime.block_on(call.send()).with_context(|| arguments.target.hint())?;
+    let response = runtime.block_on(call.send()).map_err(|error| match error.is_lost() {
+        true => anyhow::Error::new(error).context(arguments.target.hint()),
+        false => error.into(),
+    })?;
     print(&response, arguments.include)?;
     Ok(ExitCode::from(match response.status.as_u16() {
         400..=499 => 4,
         500..=599 => 5,
         _ => 0,
     }))
+}
+
+fn method(text: &str) -> Result<Method, &'static str> {
+    match text.to_ascii_uppercase().parse() {
+        Ok(Method::CONNECT) => Err("is for proxies only"),
+        Ok(method) => Ok(method),
+        Err(_) => Err("a method is a word of ASCII letters, like GET"),
+    }
+}
+
+fn idempotency_key(text: &str) -> Result<Header, TypedError> {
+    Header::new(users_contract::header::IDEMPOTENCY_KEY, text)
 }
 
 fn body(data: &str) -> Result<Vec<u8>> {
@@ -101,17 +109,17 @@ fn print(response: &Response, include: bool) -> Result<()> {
         if include {
             writeln!(out, "HTTP/1.1 {}", response.status)?;
             for (name, value) in &response.headers {
-                writeln!(out, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
+                writeln!(out, "{name}: {}", escaped(&String::from_utf8_lossy(value.as_bytes())))?;
             }
             writeln!(out)?;
         }
         match pretty(&response.body) {
             Some(pretty) => writeln!(out, "{pretty}"),
-            None => {
-                out.write_all(&response.body)?;
-                let ended = response.body.last().is_none_or(|last| *last == b'\n');
-                if !ended && out.is_terminal() { writeln!(out) } else { Ok(()) }
+            None if out.is_terminal() => {
+                let text = String::from_utf8_lossy(&response.body);
+                text.lines().try_for_each(|line| writeln!(out, "{}", escaped(line)))
             }
+            None => out.write_all(&response.body),
         }
     })();
     match written {
@@ -121,18 +129,32 @@ fn print(response: &Response, include: bool) -> Result<()> {
     }
 }
 
-/// JSON with line breaks, its members in the order they came in; `None` when it is no JSON.
+/// JSON with line breaks, its members in the order they came in, which a terminal shows as it is;
+/// `None` when it is no JSON.
 fn pretty(body: &[u8]) -> Option<String> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let mut writer = serde_json::Serializer::pretty(Vec::new());
     serde_transcode::transcode(&mut reader, &mut writer).ok()?;
     reader.end().ok()?;
-    String::from_utf8(writer.into_inner()).ok()
+    let text = String::from_utf8(writer.into_inner()).ok()?;
+    Some(escaped_json(&text).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::pretty;
+    use super::{Arguments, pretty};
+    use clap::Parser;
+    use rstest::rstest;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Line::try_parse_from(["call"].iter().chain(words)).map(|line| line.arguments)
+    }
 
     #[test]
     fn members_keep_their_order() {
@@ -140,5 +162,35 @@ mod tests {
         assert_eq!(text.as_deref(), Some("{\n  \"b\": 1,\n  \"a\": []\n}"));
         assert_eq!(pretty(b"{} x"), None);
         assert_eq!(pretty(b""), None);
+    }
+
+    #[test]
+    fn nothing_in_an_answer_reaches_the_terminal_as_a_command() {
+        let text = pretty("{\"a\": \"\u{9b}2J\u{202e}\"}".as_bytes());
+        assert_eq!(text.as_deref(), Some("{\n  \"a\": \"\\u009b2J\\u202e\"\n}"));
+    }
+
+    #[rstest]
+    #[case("get", "GET")]
+    #[case("Post", "POST")]
+    #[case("PATCH", "PATCH")]
+    #[case("options", "OPTIONS")]
+    #[case("purge", "PURGE")]
+    fn a_method_needs_no_capitals(#[case] typed: &str, #[case] sent: &str) {
+        assert_eq!(parse(&[typed, "/users"]).unwrap().method.as_str(), sent);
+    }
+
+    #[rstest]
+    #[case(&["G T", "/users"], "'<METHOD>': a method is a word of ASCII letters")]
+    #[case(&["", "/users"], "'<METHOD>'")]
+    #[case(&["connect", "/users"], "'<METHOD>': is for proxies only")]
+    #[case(&["GET", "/a b"], "'<PATH>': the path has a space")]
+    #[case(&["GET", "/users", "-H", ": 1"], "'--header <NAME: VALUE>': the header has no name")]
+    #[case(&["GET", "/users", "-H", "Host: x"], "'--header <NAME: VALUE>': the header Host")]
+    #[case(&["GET", "/users", "--idempotency-key", "é"], "'--idempotency-key <KEY>': the value")]
+    fn a_refusal_names_the_argument(#[case] words: &[&str], #[case] expected: &str) {
+        let error = parse(words).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains(expected), "{error}");
     }
 }

@@ -125,15 +125,14 @@ impl Arguments {
     fn line(&self, record: &Value) -> Result<String> {
         match self.output {
             screen::Output::Text => Ok(text(record)),
-            screen::Output::Json => serde_json::to_string(&json!({
+            screen::Output::Json => screen::json(&json!({
                 "logGroupName": record["group"],
                 "logStreamName": record["stream"],
                 "timestamp": record["time"],
                 "ingestionTime": record["time"],
                 "eventId": record["seq"].to_string(),
                 "message": record["message"],
-            }))
-            .context("cannot write JSON"),
+            })),
         }
     }
 }

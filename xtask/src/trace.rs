@@ -5,7 +5,7 @@ mod render;
 
 use crate::running::Address;
 use crate::screen;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use std::process::ExitCode;
 
 /// Arguments of `trace`.
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let text = match arguments.output {
         screen::Output::Text => render::text(&found),
-        screen::Output::Json => serde_json::to_string(&found).context("cannot write JSON")?,
+        screen::Output::Json => screen::json(&found)?,
     };
     // A reader that had enough is no failure.
     let _ = screen::line(&text)?;

@@ -264,7 +264,7 @@ fn an_older_rust_is_refused_and_a_newer_one_worth_a_word() {
 fn stages_that_cannot_be_read_are_told_with_the_line() {
     let machine = Machine::new();
     machine.file("project/stages.toml", "[dev]\nmemory_mb = 1\n");
-    assert_missing(machine, "stages.toml", "stages.toml:2: stage `dev`, key `memory_mb`", "rules");
+    assert_missing(machine, "stages.toml", "stages.toml:2:1: [dev] memory_mb: ", "rules");
 }
 
 #[test]

@@ -15,6 +15,30 @@ const SIZES: &[(u32, u32)] = &[(1280, 800), (320, 700)];
 /// A name that would be a script, were it ever taken for markup.
 const HOSTILE: &str = "<img src=x onerror=\"document.title='broken'\"><b>Ada</b>";
 
+/// Fragments that nothing was meant by, and the heading of the page that they lead to.
+const MALFORMED: &[(&str, &str)] = &[
+    ("#/users/%", NOWHERE),
+    ("#/calls/%E0%A4%A", NOWHERE),
+    ("#/tables/%zz", NOWHERE),
+    ("#/users/%FF", NOWHERE),
+    ("#/calls/%ED%A0%80", NOWHERE),
+    ("#/logs/a%2", NOWHERE),
+    ("#/calls/..", NOWHERE),
+    ("#/calls/%2e%2e", NOWHERE),
+    ("#/tables/.", NOWHERE),
+    ("#/tables/NoSuchTable", NOWHERE),
+    ("#/constructor", "Calls"),
+    ("#/__proto__/x", "Calls"),
+    ("#/toString", "Calls"),
+    ("#%", "Calls"),
+    ("#//", "Calls"),
+    ("#users", "Calls"),
+    ("#/users/%00%1B%C2%9B", "History of a user"),
+    ("#/users/<b>%3Cimg%20src=x%3E", "History of a user"),
+    ("#/calls/a%2Fb?c#d", "Calls"),
+];
+const NOWHERE: &str = "This cannot be shown";
+
 pub(crate) async fn run(browser: &Browser, stack: Stack, axe: Option<&str>) -> Result<()> {
     done("the stack and the browser are up");
     let (width, height) = SIZES[0];
@@ -41,6 +65,8 @@ pub(crate) async fn run(browser: &Browser, stack: Stack, axe: Option<&str>) -> R
     look_at_tables_and_logs(browser, &stack).await?;
     check_self_contained(browser).await?;
     done("every view is accessible, and loads nothing from elsewhere");
+    open_malformed_addresses(browser, &stack).await?;
+    done("every address leads to a page");
 
     stack.stop().await?;
     browser.until_text("#live", "does not answer").await?;
@@ -195,6 +221,31 @@ fn title(view: &str) -> String {
     let of = if parameter.is_empty() { String::new() } else { format!("{parameter} · ") };
     let initial = name[..1].to_ascii_uppercase();
     format!("{of}{initial}{} · Local stack", &name[1..])
+}
+
+async fn open_malformed_addresses(browser: &Browser, stack: &Stack) -> Result<()> {
+    for (fragment, heading) in MALFORMED {
+        // From nothing, and from a page that is open.
+        browser.open("about:blank").await?;
+        browser.open(&format!("{}{fragment}", stack.console)).await?;
+        for way in ["loaded", "followed"] {
+            let shown =
+                format!("document.querySelector('main h1')?.textContent === {}", json!(heading));
+            browser.until(&format!("{fragment} is {way}"), &shown).await?;
+            browser.until_text("#live", "Live").await?;
+            if fragment.starts_with("#/") && way == "loaded" {
+                browser.evaluate("location.hash = '#/events'; return true").await?;
+                browser.until_text("main h1", "Events").await?;
+                browser
+                    .evaluate(&format!("location.hash = {}; return true", json!(fragment)))
+                    .await?;
+            }
+        }
+        let thrown: Vec<_> = browser.messages().await?;
+        let thrown: Vec<_> = thrown.iter().filter(|it| it.contains("Error:")).collect();
+        ensure!(thrown.is_empty(), "{fragment}: {thrown:#?}");
+    }
+    Ok(())
 }
 
 async fn look_at_tables_and_logs(browser: &Browser, stack: &Stack) -> Result<()> {

@@ -1,19 +1,17 @@
 //! One call, put together step by step.
 
 use crate::sign::{self, Scope};
+use crate::typed::UNRESERVED;
 use crate::{Client, ClientError, Response, Signing};
 use aws_credential_types::Credentials;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 use users_contract::header;
-
-/// What RFC 3986 leaves as it is; SigV4 wants everything else encoded.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 type Tamper = Arc<dyn Fn(&mut Request<Bytes>) + Send + Sync>;
 
@@ -86,7 +84,7 @@ impl Call {
     /// Adds a query parameter; both texts are percent-encoded here.
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
-        let encode = |text| utf8_percent_encode(text, QUERY);
+        let encode = |text| utf8_percent_encode(text, UNRESERVED);
         self.query.push(format!("{}={}", encode(name), encode(value)));
         self
     }

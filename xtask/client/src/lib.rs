@@ -5,7 +5,7 @@
 //! region, service or time, presigned in its query, and altered after it was signed.
 //!
 //! [`Call::send`] sends once. [`Call::send_retrying`] repeats the call as real clients do, always
-//! with the same idempotency key.
+//! with the same idempotency key. [`Target`] and [`Header`] read what a person types.
 
 mod call;
 mod error;
@@ -13,6 +13,7 @@ mod response;
 mod retry;
 mod sign;
 mod transport;
+mod typed;
 
 pub use aws_credential_types::Credentials;
 pub use call::Call;
@@ -20,6 +21,7 @@ pub use error::ClientError;
 pub use response::Response;
 pub use retry::{Attempt, Outcome, RetryPolicy};
 pub use sign::Signing;
+pub use typed::{Header, Target, TypedError};
 
 use http::{Method, Uri};
 use std::time::Duration;

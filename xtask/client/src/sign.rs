@@ -57,7 +57,15 @@ pub(crate) fn apply(
             settings.expires_in = Some(expires_in);
         }
     }
-    let identity: Identity = scope.credentials.clone().into();
+    // The signer puts them into headers, and panics when it cannot.
+    let credentials = &scope.credentials;
+    let token = credentials.session_token().unwrap_or_default();
+    let in_headers = [credentials.access_key_id(), token, &scope.region, &scope.service];
+    if in_headers.iter().any(|text| text.chars().any(char::is_control)) {
+        let rule = "access key, session token, Region and service have no control characters";
+        return Err(ClientError::Signing(rule.into()));
+    }
+    let identity: Identity = credentials.clone().into();
     let parameters: SigningParams<'_> = v4::SigningParams::builder()
         .identity(&identity)
         .region(&scope.region)
@@ -88,6 +96,7 @@ pub(crate) fn apply(
 #[cfg(test)]
 mod tests {
     use super::{Scope, Signing, apply};
+    use crate::ClientError;
     use aws_credential_types::Credentials;
     use aws_sigv4::sign::v4;
     use bytes::Bytes;
@@ -200,6 +209,24 @@ mod tests {
         apply(&mut request, Signing::Header, &Scope { credentials, ..scope() }).unwrap();
         assert_eq!(request.headers()["x-amz-security-token"], "token");
         assert!(authorization(&request).contains("x-amz-security-token"));
+    }
+
+    #[test]
+    fn what_cannot_be_in_a_header_is_refused() {
+        let keys = |id, token: Option<&str>| {
+            Credentials::from_keys(id, "secret", token.map(str::to_owned))
+        };
+        for scope in [
+            Scope { region: "eu-west-1\n".to_owned(), ..scope() },
+            Scope { region: "\u{7f}".to_owned(), ..scope() },
+            Scope { service: "a\0".to_owned(), ..scope() },
+            Scope { credentials: keys("id\r\n", None), ..scope() },
+            Scope { credentials: keys("id", Some("token\n")), ..scope() },
+        ] {
+            let mut request = request("https://example.amazonaws.com/");
+            let error = apply(&mut request, Signing::Header, &scope).unwrap_err();
+            assert!(matches!(error, ClientError::Signing(_)), "{error:?}");
+        }
     }
 
     #[test]

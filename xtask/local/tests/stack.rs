@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod harness;
+mod typed;
 
 use harness::{Harness, TestStack, eventually};
 use http::StatusCode;

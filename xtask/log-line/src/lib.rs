@@ -1,9 +1,11 @@
 //! Log lines in JSON, read for people: what the functions write, what Lambda writes about them, and
 //! metrics. The local stack and `cargo xtask logs` show them the same way.
 
+mod escape;
 mod row;
 
-pub use row::{Row, of_access, of_function, printable};
+pub use escape::{escaped, escaped_json};
+pub use row::{Row, of_access, of_function};
 
 use serde_json::{Map, Value};
 use std::fmt;

@@ -1,6 +1,6 @@
 //! A log line as one line in a terminal: when, how bad, whose, and what.
 
-use crate::LogLine;
+use crate::{LogLine, escaped};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
@@ -25,12 +25,12 @@ impl Row<'_> {
         let mut text = String::new();
         if !self.time.is_empty() {
             let faint = Style::new().dimmed();
-            let _ = write!(text, "{faint}{}{faint:#}", self.time);
+            let _ = write!(text, "{faint}{}{faint:#}", escaped(self.time));
         }
-        let level = printable(self.level);
-        let (style, label) = (style(&level), self.label);
+        let (level, label) = (escaped(self.level), escaped(self.label));
+        let style = style(&level);
         let _ = write!(text, " {style}{level:5}{style:#} {label:width$} ");
-        text.push_str(printable(self.body).trim_end());
+        text.push_str(escaped(self.body).trim_end());
         text
     }
 }
@@ -70,20 +70,6 @@ fn style(level: &str) -> Style {
         "DEBUG" | "TRACE" => Style::new().dimmed(),
         _ => Style::new(),
     }
-}
-
-/// Text in one line, in which nothing can move the cursor or change colours.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
 }
 
 #[cfg(test)]

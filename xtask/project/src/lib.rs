@@ -14,6 +14,9 @@ use users_template::Stage;
 const OF_CARGO: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CFG_", "CARGO_BIN_", "CARGO_CRATE_"];
 
+/// The project's file of stages.
+const STAGES: &str = "stages.toml";
+
 /// The root of the project: from cargo when it runs the program, else from where this was compiled.
 #[must_use]
 pub fn root() -> PathBuf {
@@ -44,32 +47,28 @@ pub fn cargo() -> Command {
 /// All stages of a file, by name; of the project's `stages.toml` when no file is named.
 ///
 /// # Errors
-/// When the file cannot be read, or a stage breaks a rule; the text says which and where.
+/// When the file cannot be read, or with every problem of it and its place.
 pub fn stages(file: Option<&Path>) -> Result<BTreeMap<String, Stage>> {
-    read_stages(&stages_file(file))
+    let path = file.map_or_else(|| root().join(STAGES), Path::to_path_buf);
+    let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(users_template::stages(text).map_err(|error| error.of_file(name(file)))?)
 }
 
 /// One stage of a file, or of the project's `stages.toml`.
 ///
 /// # Errors
 /// As [`stages`], and when there is no stage of this name; the text lists those there are.
-pub fn stage(file: Option<&Path>, name: &str) -> Result<Stage> {
-    let path = stages_file(file);
-    let mut stages = read_stages(&path)?;
+pub fn stage(file: Option<&Path>, name_of_stage: &str) -> Result<Stage> {
+    let mut stages = stages(file)?;
     let known = stages.keys().cloned().collect::<Vec<_>>().join(", ");
     stages
-        .remove(name)
-        .with_context(|| format!("{} has no stage `{name}`; it has: {known}", path.display()))
+        .remove(name_of_stage)
+        .with_context(|| format!("{} has no stage `{name_of_stage}`; it has: {known}", name(file)))
 }
 
-fn stages_file(file: Option<&Path>) -> PathBuf {
-    file.map_or_else(|| root().join("stages.toml"), Path::to_path_buf)
-}
-
-fn read_stages(path: &Path) -> Result<BTreeMap<String, Stage>> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(users_template::stages(&text)?)
+/// The file as a user knows it.
+fn name(file: Option<&Path>) -> String {
+    file.map_or_else(|| STAGES.to_owned(), |file| file.display().to_string())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::logs;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
-use users_log_line::printable;
+use users_log_line::escaped;
 
 const HEADING: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
@@ -47,8 +47,8 @@ fn list<'a>(found: &'a Value, name: &str) -> Vec<&'a Value> {
 fn text_of(object: &Value, name: &str) -> String {
     match &object[name] {
         Value::Null => String::new(),
-        Value::String(text) => printable(text),
-        other => printable(&other.to_string()),
+        Value::String(text) => escaped(text).into_owned(),
+        other => escaped(&other.to_string()).into_owned(),
     }
 }
 
@@ -58,7 +58,7 @@ fn request(request: &&Value) -> String {
     format!(
         "{HEADING}{} {}{HEADING:#} {style}{status}{style:#} {:.1} ms",
         text_of(request, "method"),
-        request["resource"].as_str().map_or("(no resource)".to_owned(), printable),
+        escaped(request["resource"].as_str().unwrap_or("(no resource)")),
         request["durationMs"].as_f64().unwrap_or_default()
     )
 }
@@ -101,7 +101,7 @@ fn waterfall(trace: &Value) -> Vec<String> {
         );
         let mut more = vec![text_of(span, "status")];
         let detail = span["detail"].as_array().into_iter().flatten();
-        more.extend(detail.filter_map(Value::as_str).map(printable));
+        more.extend(detail.filter_map(Value::as_str).map(|it| escaped(it).into_owned()));
         for word in more.iter().filter(|word| !word.is_empty()) {
             line.push_str(&format!("  {word}"));
         }

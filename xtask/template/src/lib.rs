@@ -17,8 +17,8 @@ use std::{fs, io};
 
 pub use openapi::{openapi, render_openapi};
 pub use stages::{
-    Access, Alarms, Architecture, Canary, CustomDomain, Endpoint, LogLevel, Stage, StagesError,
-    Waf, stages,
+    Access, Alarms, Architecture, Canary, CustomDomain, Endpoint, LogLevel, Problem, Stage,
+    StagesError, Waf, stages,
 };
 pub(crate) use template::{deployed_resources, deployment_id, version_digest};
 pub use template::{render_artifacts_template, render_template, sources, template};

@@ -67,7 +67,8 @@ fn json(Event { group, event }: &Event) -> Result<String> {
         event_id: event.event_id(),
         message: event.message(),
     };
-    serde_json::to_string(&event).context("cannot write JSON")
+    let line = serde_json::to_string(&event).context("cannot write JSON")?;
+    Ok(users_log_line::escaped_json(&line).into_owned())
 }
 
 /// `time LEVEL label message name=value ...`
@@ -153,7 +154,8 @@ mod tests {
 
     #[test]
     fn json_has_the_event_as_it_was_written() {
-        let printed = json(&event(Kind::Function, "{\"a\":1}\n")).unwrap();
+        let printed = json(&event(Kind::Function, "{\"a\":1}\u{9b}\n")).unwrap();
+        assert!(printed.contains(r"\u009b"), "{printed}");
         let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
         let expected = serde_json::json!({
             "logGroupName": "/aws/lambda/users-dev-users-profile-get",
@@ -161,7 +163,7 @@ mod tests {
             "timestamp": 1_795_341_600_007_i64,
             "ingestionTime": 1_795_341_601_000_i64,
             "eventId": "39",
-            "message": "{\"a\":1}\n",
+            "message": "{\"a\":1}\u{9b}\n",
         });
         assert_eq!(printed, expected);
     }

@@ -4,9 +4,10 @@
 // costs nothing, however long this page is open.
 
 import * as panels from "./panels.js";
-import { get, query } from "./view.js";
+import { get, query, Refusal } from "./view.js";
 
-const VIEWS = { calls: panels.calls, events: panels.bus, users: panels.users, tables: panels.tables, logs: panels.logs };
+const VIEWS = new Map(Object.entries({ calls: panels.calls, events: panels.bus, users: panels.users,
+  tables: panels.tables, logs: panels.logs }));
 
 /** The shortest time between two updates, and how long the stack may let us wait for news. */
 const PAUSE_MS = 250;
@@ -33,18 +34,29 @@ function tell(text, kind) {
   state.className = kind;
 }
 
-/** Opens the view of the address. */
+/** What an address names: a view and what to show in it, or the problem with it. */
+function parsed(fragment) {
+  const [name, ...rest] = fragment.replace(/^#\/?/, "").split("/");
+  if (!VIEWS.has(name)) return { name: "calls", parameter: null };
+  try {
+    const parameter = rest.length ? decodeURIComponent(rest.join("/")) : null;
+    // As a segment of a path these would lead elsewhere.
+    return [".", ".."].includes(parameter) ? { name, problem: `“${parameter}” is not a name.` } : { name, parameter };
+  } catch {
+    return { name, problem: "Its percent-encoding is not complete, or not UTF-8." };
+  }
+}
+
+/** Opens the view of the address; a fragment that names none keeps the view that is open. */
 function open() {
-  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
-  if (location.hash && !location.hash.startsWith("#/")) return;
-  const chosen = VIEWS[name] ? name : "calls";
-  const parameter = VIEWS[name] && rest.length ? decodeURIComponent(rest.join("/")) : null;
+  if (view && !location.hash.startsWith("#/")) return;
+  const { name, parameter, problem } = parsed(location.hash);
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.getAttribute("href") === `#/${chosen}`) link.setAttribute("aria-current", "page");
+    if (link.getAttribute("href") === `#/${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${parameter ? `${parameter} · ` : ""}${chosen[0].toUpperCase()}${chosen.slice(1)} · Local stack`;
-  view = VIEWS[chosen](main, parameter, say);
+  document.title = `${parameter ? `${parameter} · ` : ""}${name[0].toUpperCase()}${name.slice(1)} · Local stack`;
+  view = problem ? panels.problem(main, problem) : VIEWS.get(name)(main, parameter, say);
   refresh();
 }
 
@@ -61,7 +73,9 @@ function refresh() {
       try {
         await updated.update();
       } catch (error) {
-        if (updated === view) tell(error.message, "off");
+        if (updated !== view) continue;
+        if (error instanceof Refusal) view = panels.problem(main, error.message);
+        else tell(error.message, "off");
       }
     } while (stale);
     updating = null;

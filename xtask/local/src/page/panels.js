@@ -13,6 +13,14 @@ const ROWS = 200;
 
 const TRY = "cargo xtask call GET /users";
 
+/** In place of a view that the address names but that cannot be shown. */
+export function problem(main, text) {
+  main.replaceChildren(title("This cannot be shown"),
+    el("div", { class: "card" }, empty("The address of this page leads nowhere. ", text, " ",
+      el("a", { href: "#/calls" }, "Show the latest calls"))));
+  return { update: async () => {} };
+}
+
 /** The last calls, and one of them with everything that it has left behind. */
 export function calls(main, id, say) {
   const body = el("tbody");

@@ -12,12 +12,15 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
+/** What the stack answers to a request that it does not take. */
+export class Refusal extends Error {}
+
 /** Asks a control endpoint. */
 export async function get(path, options = {}) {
   const response = await fetch(`/_local/${path}`, options);
-  const body = await response.json();
-  if (!response.ok) throw new Error(body.error ?? `status ${response.status}`);
-  return body;
+  if (response.ok) return response.json();
+  const body = await response.json().catch(() => ({}));
+  throw new Refusal(body.error ?? `The stack answers with status ${response.status}.`);
 }
 
 /** The path of a control endpoint with parameters; those that are null are left out. */

@@ -237,6 +237,18 @@ impl TestStack {
         assert_eq!(self.post_faults(faults).await.status, StatusCode::OK);
     }
 
+    /// The URL of its API, the API stage included.
+    #[must_use]
+    pub(crate) fn url(&self) -> String {
+        self.stack.url()
+    }
+
+    /// The Region that calls are signed for.
+    #[must_use]
+    pub(crate) fn region(&self) -> &str {
+        self.stack.region()
+    }
+
     /// The port it serves on.
     #[must_use]
     pub(crate) fn port(&self) -> u16 {

@@ -1,251 +1,261 @@
-//! The rules that the values of a stage must keep, each with the key that breaks it.
+//! The keys of a stage, each with the rule for its value, and the rules that hold between keys.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use users_contract::{OPERATIONS, RELAY};
 
 use super::{Endpoint, Stage};
 
-/// A key, and what its value must be.
-type Broken = (String, String);
+/// A key and the rule for its value.
+pub(super) type Key = (&'static str, Rule);
+
+/// What a value must be. Its text completes `must be`.
+#[derive(Debug)]
+pub(super) enum Rule {
+    /// A boolean.
+    Flag,
+    /// A whole number from the first to the second.
+    Number(u64, u64),
+    /// One of some numbers.
+    NumberOf(&'static [u64]),
+    /// One of some words.
+    WordOf(&'static [&'static str]),
+    /// A string that passes the test.
+    Text(fn(&str) -> bool, &'static str),
+    /// A list of strings that each pass the test.
+    Texts(fn(&str) -> bool, &'static str),
+    /// A table of these keys, of which those in the second list are needed.
+    Table(&'static [Key], &'static [&'static str]),
+    /// A table from names of functions to numbers of instances.
+    Instances,
+}
+
+use Rule::{Flag, Instances, Number, NumberOf, Table, Text, Texts, WordOf};
+
+/// Every key of a stage, as [`Stage`] documents it.
+pub(super) const KEYS: &[Key] = &[
+    ("account", Text(is_account, "an AWS account id: 12 digits in quotes")),
+    ("region", Text(is_region, "the name of an AWS region, such as \"eu-central-1\"")),
+    ("api_stage", Text(is_api_stage, API_STAGE)),
+    ("architecture", WordOf(&["arm64", "x86_64"])),
+    ("memory_mb", Number(128, 10_240)),
+    ("timeout_seconds", Number(1, 900)),
+    ("log_level", WordOf(&["trace", "debug", "info", "warn", "error"])),
+    ("debug_sample_percent", Number(0, 100)),
+    ("metrics", Flag),
+    ("log_retention_days", NumberOf(RETENTION_DAYS)),
+    ("throttle_rate", Number(1, 10_000)),
+    ("throttle_burst", Number(1, 10_000)),
+    ("list_throttle_rate", Number(1, 10_000)),
+    ("list_throttle_burst", Number(1, 10_000)),
+    ("cors_allow_origin", Text(is_origin, ORIGIN)),
+    ("idempotency_ttl_hours", Number(1, 720)),
+    ("protected", Flag),
+    ("manage_api_gateway_account", Flag),
+    ("endpoint", WordOf(&["regional", "private"])),
+    ("access", Table(ACCESS, &[])),
+    ("custom_domain", Table(CUSTOM_DOMAIN, &["domain", "certificate_arn"])),
+    ("waf", Table(&[("rate_limit", Number(10, 2_000_000_000))], &[])),
+    ("caller_policies", Flag),
+    ("reserved_concurrency", Instances),
+    ("provisioned_concurrency", Instances),
+    ("canary", WordOf(CANARIES)),
+    ("customer_managed_key", Flag),
+    ("archive_days", Number(1, 3650)),
+    ("table_max_read_units", Number(1, 1_000_000)),
+    ("table_max_write_units", Number(1, 1_000_000)),
+    ("directory_shards", Number(1, 32)),
+    ("directory_shards_read", Number(1, 32)),
+    ("contributor_insights", Flag),
+    ("alarms", Table(ALARMS, &[])),
+];
+
+const ACCESS: &[Key] = &[
+    ("accounts", Texts(is_account, "AWS account ids: 12 digits each, in quotes")),
+    ("vpc_endpoints", Texts(is_vpc_endpoint, VPC_ENDPOINTS)),
+    ("cidrs", Texts(is_cidr, "address ranges, such as \"203.0.113.0/24\" or \"2001:db8::/32\"")),
+];
+
+const CUSTOM_DOMAIN: &[Key] = &[
+    ("domain", Text(is_domain, "a domain name in lower case, such as \"users.example.com\"")),
+    ("certificate_arn", Text(is_certificate, CERTIFICATE)),
+    ("hosted_zone", Text(is_hosted_zone, HOSTED_ZONE)),
+];
+
+const ALARMS: &[Key] = &[
+    ("enabled", Flag),
+    ("email", Text(is_email, "an email address")),
+    ("server_error_percent", Number(1, 100)),
+    ("client_error_percent", Number(1, 100)),
+    ("latency_p99_ms", Number(1, 29_000)),
+    ("function_error_percent", Number(1, 100)),
+    ("function_duration_percent", Number(1, 100)),
+    ("concurrency", Number(1, 60_000)),
+    ("event_delay_seconds", Number(1, 21_600)),
+    ("transaction_conflicts", Number(1, 60_000)),
+    ("failed_events", Number(1, 60_000)),
+    ("idempotent_replays", Number(1, 60_000)),
+    ("version_conflicts", Number(1, 60_000)),
+    ("aws_retries", Number(1, 60_000)),
+    ("page_read_units", Number(1, 60_000)),
+];
+
+/// The rule for the instances of one function.
+pub(super) const INSTANCES: Rule = Number(1, 10_000);
+
+const API_STAGE: &str =
+    "1-128 ASCII letters, digits, hyphens and underscores, not beginning with an underscore";
+const ORIGIN: &str = "\"*\" or one origin without a path, such as \"https://app.example.com\"";
+const VPC_ENDPOINTS: &str = "ids of VPC endpoints, such as \"vpce-0123456789abcdef0\"";
+const CERTIFICATE: &str =
+    "the ARN of a certificate: \"arn:aws:acm:<region>:<account>:certificate/<id>\"";
+const HOSTED_ZONE: &str = "the id of a Route 53 hosted zone, such as \"Z0123456789ABCDEFGHIJ\"";
+
+const CANARIES: &[&str] = &[
+    "Canary10Percent5Minutes",
+    "Canary10Percent10Minutes",
+    "Canary10Percent15Minutes",
+    "Canary10Percent30Minutes",
+    "Linear10PercentEvery1Minute",
+    "Linear10PercentEvery2Minutes",
+    "Linear10PercentEvery3Minutes",
+    "Linear10PercentEvery10Minutes",
+];
 
 /// The periods that CloudWatch Logs knows, in days.
-const RETENTION_DAYS: &[u16] = &[
+const RETENTION_DAYS: &[u64] = &[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
 
-/// The first rule that a stage breaks, with its key.
-pub(super) fn broken(stage: &Stage) -> Option<Broken> {
-    place(stage)
-        .or_else(|| functions(stage))
-        .or_else(|| api(stage))
-        .or_else(|| access(stage))
-        .or_else(|| data(stage))
-        .or_else(|| alarms(stage))
+/// Names that a stage cannot have, and why.
+const RESERVED: &[(&str, &str)] = &[
+    ("artifacts", "the stack of the bucket for archives has this name"),
+    ("local", "`--stage local` means the local stack, so nothing could be asked of this stage"),
+];
+
+impl fmt::Display for Rule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |values: Vec<String>| format!("one of {}", values.join(", "));
+        match self {
+            Flag => formatter.write_str("true or false"),
+            Number(min, max) => write!(formatter, "a whole number from {min} to {max}"),
+            NumberOf(all) => {
+                formatter.write_str(&list(all.iter().map(ToString::to_string).collect()))
+            }
+            WordOf(all) => {
+                formatter.write_str(&list(all.iter().map(|word| format!("\"{word}\"")).collect()))
+            }
+            Text(_, words) => formatter.write_str(words),
+            Texts(_, words) => write!(formatter, "a list of {words}"),
+            Table(keys, _) => {
+                let keys: Vec<_> = keys.iter().map(|(key, _)| *key).collect();
+                write!(formatter, "a table with keys of {}", keys.join(", "))
+            }
+            Instances => formatter.write_str("a table from names of functions to whole numbers"),
+        }
+    }
 }
 
-/// Whether a table may be called so.
-pub(super) fn is_stage_name(name: &str) -> bool {
-    (1..=20).contains(&name.len())
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+/// Why a stage cannot have this name.
+pub(super) fn broken_name(name: &str) -> Option<String> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let begins = name.starts_with(|first: char| first.is_ascii_lowercase());
+    if !(begins && name.len() <= 20 && name.bytes().all(allowed)) {
+        let rule = "the name of a stage must be 1-20 lower case letters, digits and hyphens, \
+                    beginning with a letter";
+        return Some(rule.to_owned());
+    }
+    let (_, reason) = RESERVED.iter().find(|(reserved, _)| *reserved == name)?;
+    Some(format!("a stage cannot have this name: {reason}"))
 }
 
-fn place(stage: &Stage) -> Option<Broken> {
-    must(
-        "account",
-        stage.account.as_deref().is_none_or(is_account),
-        "must be an AWS account id: 12 digits in quotes",
-    )
-    .or_else(|| {
-        let holds = stage.region.as_deref().is_none_or(is_region);
-        must("region", holds, "must be the name of an AWS region, such as `eu-central-1`")
-    })
+/// Whether the template has a function of this name.
+pub(super) fn is_function(name: &str) -> bool {
+    OPERATIONS.iter().map(|row| row.function).chain([RELAY.function]).any(|known| known == name)
 }
 
-fn functions(stage: &Stage) -> Option<Broken> {
-    within("memory_mb", stage.memory_mb, 128, 10_240)
-        .or_else(|| within("timeout_seconds", stage.timeout_seconds, 1, 900))
-        .or_else(|| within("debug_sample_percent", stage.debug_sample_percent, 0, 100))
-        .or_else(|| {
-            let days: Vec<_> = RETENTION_DAYS.iter().map(ToString::to_string).collect();
-            must(
-                "log_retention_days",
-                RETENTION_DAYS.contains(&stage.log_retention_days),
-                &format!("must be one of {}", days.join(", ")),
-            )
-        })
-        .or_else(|| concurrency("reserved_concurrency", &stage.reserved_concurrency))
-        .or_else(|| concurrency("provisioned_concurrency", &stage.provisioned_concurrency))
-        .or_else(|| {
-            let above = stage.provisioned_concurrency.iter().find(|(function, warm)| {
-                stage.reserved_concurrency.get(*function).is_some_and(|most| *warm > most)
-            });
-            above.map(|(function, _)| {
-                let rule = "must not be above the function's reserved_concurrency";
-                (format!("provisioned_concurrency.{function}"), rule.to_owned())
-            })
-        })
+/// A rule between keys that is broken.
+#[derive(Debug)]
+pub(super) struct Conflict {
+    /// The key that has to change.
+    pub(super) key: String,
+    /// The other key that the rule reads. A rule is not judged when either is wrong by itself.
+    pub(super) with: &'static str,
+    /// What must hold.
+    pub(super) rule: String,
 }
 
-fn api(stage: &Stage) -> Option<Broken> {
-    must(
-        "api_stage",
-        is_api_stage(&stage.api_stage),
-        "must be 1-128 ASCII letters, digits, hyphens and underscores, and not begin with an \
-         underscore",
-    )
-    .or_else(|| within("throttle_rate", stage.throttle_rate, 1, 10_000))
-    .or_else(|| within("throttle_burst", stage.throttle_burst, 1, 10_000))
-    .or_else(|| within("list_throttle_rate", stage.list_throttle_rate, 1, 10_000))
-    .or_else(|| within("list_throttle_burst", stage.list_throttle_burst, 1, 10_000))
-    .or_else(|| {
+/// The rules between keys that a stage breaks.
+pub(super) fn conflicts(stage: &Stage) -> Vec<Conflict> {
+    let mut conflicts = Vec::new();
+    let mut must = |holds: bool, key: &str, with, rule: &str| {
+        if !holds {
+            conflicts.push(Conflict { key: key.to_owned(), with, rule: rule.to_owned() });
+        }
+    };
+    for (function, warm) in &stage.provisioned_concurrency {
         must(
-            "cors_allow_origin",
-            is_origin(&stage.cors_allow_origin),
-            "must be `*` or one origin, such as `https://app.example.com`, without a path",
-        )
-    })
-    .or_else(|| within("idempotency_ttl_hours", stage.idempotency_ttl_hours, 1, 720))
-    .or_else(|| {
-        let limit = stage.waf?.rate_limit;
-        within("waf.rate_limit", limit, 10, 2_000_000_000)
-    })
-    .or_else(|| custom_domain(stage))
-}
-
-fn custom_domain(stage: &Stage) -> Option<Broken> {
-    let domain = stage.custom_domain.as_ref()?;
-    must(
-        "custom_domain",
-        stage.endpoint == Endpoint::Regional,
-        "needs `endpoint = \"regional\"`; a private API has no domain name of its own here",
-    )
-    .or_else(|| {
+            stage.reserved_concurrency.get(function).is_none_or(|most| warm <= most),
+            &format!("provisioned_concurrency.{function}"),
+            "reserved_concurrency",
+            "must not be above the function's reserved_concurrency",
+        );
+    }
+    if let Some(domain) = &stage.custom_domain {
         must(
-            "custom_domain.domain",
-            is_domain(&domain.domain),
-            "must be a domain name in lower case, such as `users.example.com`",
-        )
-    })
-    .or_else(|| {
-        must(
-            "custom_domain.certificate_arn",
-            is_certificate(&domain.certificate_arn),
-            "must be the ARN of a certificate: arn:aws:acm:<region>:<account>:certificate/<id>",
-        )
-    })
-    .or_else(|| {
+            stage.endpoint == Endpoint::Regional,
+            "custom_domain",
+            "endpoint",
+            "needs `endpoint = \"regional\"`; a private API has no domain name of its own here",
+        );
         let region = domain.certificate_arn.split(':').nth(3);
         must(
-            "custom_domain.certificate_arn",
             stage.region.as_deref().is_none_or(|own| region == Some(own)),
+            "custom_domain.certificate_arn",
+            "region",
             "must be a certificate in the region of the stage",
-        )
-    })
-    .or_else(|| {
-        must(
-            "custom_domain.hosted_zone",
-            domain.hosted_zone.as_deref().is_none_or(is_hosted_zone),
-            "must be the id of a Route 53 hosted zone, such as `Z0123456789ABCDEFGHIJ`",
-        )
-    })
-}
-
-fn access(stage: &Stage) -> Option<Broken> {
-    let access = &stage.access;
+        );
+    }
     must(
-        "access.accounts",
-        access.accounts.iter().all(|account| is_account(account)),
-        "must be AWS account ids: 12 digits each, in quotes",
-    )
-    .or_else(|| {
-        let is_endpoint = |id: &String| {
-            id.strip_prefix("vpce-").is_some_and(|rest| {
-                (8..=17).contains(&rest.len())
-                    && rest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-            })
-        };
-        must(
-            "access.vpc_endpoints",
-            access.vpc_endpoints.iter().all(is_endpoint),
-            "must be ids of VPC endpoints, such as `vpce-0123456789abcdef0`",
-        )
-    })
-    .or_else(|| {
-        must(
-            "access.cidrs",
-            access.cidrs.iter().all(|cidr| is_cidr(cidr)),
-            "must be address ranges, such as `203.0.113.0/24` or `2001:db8::/32`",
-        )
-    })
-    .or_else(|| {
-        must(
-            "endpoint",
-            stage.endpoint == Endpoint::Regional || !access.vpc_endpoints.is_empty(),
-            "`private` needs `access.vpc_endpoints`, through which the API is reached",
-        )
-    })
-}
-
-fn data(stage: &Stage) -> Option<Broken> {
-    let units = |key, value: Option<u32>| within(key, value?, 1, 1_000_000);
-    within("archive_days", stage.archive_days.unwrap_or(1), 1, 3650)
-        .or_else(|| units("table_max_read_units", stage.table_max_read_units))
-        .or_else(|| units("table_max_write_units", stage.table_max_write_units))
-        .or_else(|| within("directory_shards", stage.directory_shards, 1, 32))
-        .or_else(|| {
-            let (least, read) = (stage.directory_shards, stage.directory_shards_read?);
-            within("directory_shards_read", read, least.into(), 32)
-        })
-}
-
-fn alarms(stage: &Stage) -> Option<Broken> {
-    let alarms = &stage.alarms;
+        stage.endpoint == Endpoint::Regional || !stage.access.vpc_endpoints.is_empty(),
+        "endpoint",
+        "access",
+        "\"private\" needs `access.vpc_endpoints`, through which the API is reached",
+    );
     must(
+        stage.directory_shards_read.is_none_or(|read| read >= stage.directory_shards),
+        "directory_shards_read",
+        "directory_shards",
+        "must not be below directory_shards",
+    );
+    must(
+        stage.canary.is_none() || stage.alarms.enabled,
         "canary",
-        stage.canary.is_none() || alarms.enabled,
+        "alarms",
         "needs `alarms.enabled = true`, since an alarm is what stops it",
-    )
-    .or_else(|| email(stage))
-    .or_else(|| {
-        [
-            ("alarms.server_error_percent", alarms.server_error_percent, 100),
-            ("alarms.client_error_percent", alarms.client_error_percent, 100),
-            ("alarms.latency_p99_ms", alarms.latency_p99_ms, 29_000),
-            ("alarms.function_error_percent", alarms.function_error_percent, 100),
-            ("alarms.function_duration_percent", alarms.function_duration_percent, 100),
-            ("alarms.concurrency", alarms.concurrency, 60_000),
-            ("alarms.event_delay_seconds", alarms.event_delay_seconds, 21_600),
-            ("alarms.transaction_conflicts", alarms.transaction_conflicts, 60_000),
-            ("alarms.failed_events", alarms.failed_events, 60_000),
-            ("alarms.idempotent_replays", alarms.idempotent_replays, 60_000),
-            ("alarms.version_conflicts", alarms.version_conflicts, 60_000),
-            ("alarms.aws_retries", alarms.aws_retries, 60_000),
-            ("alarms.page_read_units", alarms.page_read_units, 60_000),
-        ]
-        .into_iter()
-        .find_map(|(key, value, max)| within(key, value, 1, max))
-    })
-}
-
-fn email(stage: &Stage) -> Option<Broken> {
-    must(
-        "alarms.email",
-        stage.alarms.email.as_deref().is_none_or(|email| {
-            email.split_once('@').is_some_and(|(local, domain)| {
-                !local.is_empty()
-                    && is_domain(&domain.to_ascii_lowercase())
-                    && email.bytes().all(|byte| byte.is_ascii_graphic())
-            })
-        }),
-        "must be an email address",
-    )
-}
-
-fn concurrency(table: &str, functions: &BTreeMap<String, u16>) -> Option<Broken> {
-    functions.iter().find_map(|(function, number)| {
-        let key = format!("{table}.{function}");
-        let mut names = OPERATIONS.iter().map(|row| row.function).chain([RELAY.function]);
-        must(&key, names.any(|name| name == function), "there is no function of this name")
-            .or_else(|| within(&key, *number, 1, 10_000))
-    })
-}
-
-fn must(key: &str, holds: bool, rule: &str) -> Option<Broken> {
-    (!holds).then(|| (key.to_owned(), rule.to_owned()))
-}
-
-fn within<N: Into<u64>>(key: &str, value: N, min: u64, max: u64) -> Option<Broken> {
-    let value = value.into();
-    let rule = format!("is {value}, but must be from {min} to {max}");
-    must(key, (min..=max).contains(&value), &rule)
+    );
+    conflicts
 }
 
 fn is_account(account: &str) -> bool {
     account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_vpc_endpoint(id: &str) -> bool {
+    id.strip_prefix("vpce-").is_some_and(|rest| {
+        (8..=17).contains(&rest.len())
+            && rest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    })
+}
+
+fn is_email(email: &str) -> bool {
+    email.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty()
+            && is_domain(&domain.to_ascii_lowercase())
+            && email.bytes().all(|byte| byte.is_ascii_graphic())
+    })
 }
 
 fn is_region(region: &str) -> bool {
