@@ -86,7 +86,6 @@ pub(crate) fn system_sources() -> (SystemClock, SystemEntropy) {
     (SystemClock, SystemEntropy)
 }
 
-#[cfg(feature = "deliberate-bugs")]
 pub(crate) fn rejected(variable: &'static str, rule: &'static str) -> ConfigError {
     ConfigError { variable, rule }
 }

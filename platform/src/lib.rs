@@ -17,6 +17,7 @@ mod error;
 pub mod fuzzing;
 pub mod http;
 mod idempotency;
+mod lambda;
 pub mod relay;
 pub mod store;
 pub mod telemetry;

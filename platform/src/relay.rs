@@ -13,6 +13,7 @@ use crate::clock::{Clock, Entropy};
 use crate::config::{RelayConfig, process_environment, system_sources};
 use crate::error::Error;
 use crate::http::wire;
+use crate::lambda;
 use crate::store::entry_from_image;
 use crate::telemetry::{self, Calls, Kind, Span, Telemetry, TraceHeader, millis_since, recorded};
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
@@ -20,7 +21,7 @@ use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventR
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use futures_util::future::BoxFuture;
-use lambda_http::lambda_runtime::{self, Context, LambdaEvent, service_fn};
+use lambda_http::lambda_runtime::{self, Context};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,10 +49,9 @@ pub async fn serve() -> Result<(), lambda_runtime::Error> {
     let client = crate::aws::eventbridge(&process_environment).await?;
     let (clock, entropy) = system_sources();
     let relay = &Relay::new(client, config, telemetry, Arc::new(clock), Arc::new(entropy));
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| async move {
-        let (event, context) = event.into_parts();
-        Ok::<_, lambda_runtime::Error>(relay.publish(event, &context).await)
-    }))
+    lambda::run(&process_environment, async |event: Event, context: Context| {
+        relay.publish(event, &context).await
+    })
     .await
 }
 

@@ -7,12 +7,13 @@ use super::request::Request;
 use super::response::Response;
 use crate::clock::{Clock, Entropy};
 use crate::config::{ServiceConfig, process_environment, system_sources};
+use crate::lambda;
 use crate::store::Store;
 use crate::telemetry::{Invocation, Telemetry, TraceHeader, recorded};
 use crate::use_case::Service;
 use futures_util::future::BoxFuture;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
-use lambda_http::lambda_runtime::{self, Context, LambdaEvent, service_fn};
+use lambda_http::lambda_runtime::{Context, Error};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -67,7 +68,7 @@ const RESERVE: Duration = Duration::from_secs(5);
 /// # Errors
 ///
 /// When a variable is missing, or the Runtime API cannot be reached.
-pub async fn serve<H: Handler>() -> Result<(), lambda_runtime::Error> {
+pub async fn serve<H: Handler>() -> Result<(), Error> {
     let telemetry = Telemetry::from_env(&process_environment);
     let config = ServiceConfig::from_env(&process_environment)?;
     let client = crate::aws::dynamodb(&process_environment).await?;
@@ -75,15 +76,13 @@ pub async fn serve<H: Handler>() -> Result<(), lambda_runtime::Error> {
         .with_shards(config.shards);
     let (clock, entropy) = system_sources();
     let app = &App::new(store, Arc::new(clock), Arc::new(entropy), config, telemetry);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<GatewayEvent>| async move {
-        let (event, context) = event.into_parts();
+    lambda::run(&process_environment, async |event: GatewayEvent, context: Context| {
         let left = context
             .deadline
             .saturating_sub(u64::try_from(app.clock.now().as_millis()).unwrap_or_default());
         let patience = Duration::from_millis(left).saturating_sub(RESERVE).min(PATIENCE);
-        let deadline = Instant::now() + patience;
-        Ok::<_, lambda_runtime::Error>(respond::<H>(app, event, &context, deadline).await)
-    }))
+        respond::<H>(app, event, &context, Instant::now() + patience).await
+    })
     .await
 }
 

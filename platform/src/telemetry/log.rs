@@ -24,8 +24,8 @@ pub(super) fn init(level: LevelFilter) {
     std::panic::set_hook(Box::new(|panic| {
         panicked(panic);
         stdout::release();
-        // As it is built for Lambda it would end anyway. Elsewhere the runtime would catch the panic
-        // and send its text to Lambda, as the invocation's error.
+        // As it is built for Lambda it would end anyway. Elsewhere a task of its own would end alone,
+        // and a handler would unwind first.
         std::process::abort();
     }));
 }
