@@ -14,10 +14,11 @@ const FLOORS: &[&str] = &["floor-get-item", "floor-noop"];
 
 pub(crate) fn run(arguments: &delegate::Arguments) -> Result<ExitCode> {
     let given = arguments.words();
-    let holds_budgets = given.iter().any(|it| it == "--budgets");
+    let has = |option: &str| given.iter().any(|it| it == option);
+    let (holds_budgets, is_timed) = (has("--budgets"), !has("--budgets") && !has("--memory"));
     // Optimised, since it answers in place of DynamoDB while functions are timed. Counting needs none
     // of that, and is a step of CI, which has everything else compiled already.
-    let options: &[&str] = if holds_budgets { &[] } else { &["--release"] };
+    let options: &[&str] = if is_timed { &["--release"] } else { &[] };
     let mut command = delegate::command("users-bench", options);
     command.args(given);
     if arguments.ask_for_help() {
@@ -35,8 +36,8 @@ pub(crate) fn run(arguments: &delegate::Arguments) -> Result<ExitCode> {
         };
         command.arg("--bundles").arg(bundles);
     }
-    // Budgets are held without a floor.
-    if !holds_budgets && arguments.value_of("--floors").is_none() {
+    // Nothing else is compared with a floor.
+    if is_timed && arguments.value_of("--floors").is_none() {
         let floors = programs("users-floor", FLOORS.iter().copied())?;
         let floors = packed(arch, floors, target.join("bench").join("floors"))?;
         command.arg("--floors").arg(floors);

@@ -84,6 +84,13 @@ impl Asked {
     }
 }
 
+/// A request and its answer.
+pub(crate) struct Exchange {
+    pub(crate) operation: String,
+    pub(crate) request: Bytes,
+    pub(crate) answer: Bytes,
+}
+
 #[derive(Default)]
 struct Shared {
     engine: Option<Engine>,
@@ -92,6 +99,8 @@ struct Shared {
     connections: u32,
     /// How long to hold each answer back.
     pause: Duration,
+    /// What is asked and answered, while that is recorded.
+    recording: Option<Vec<Exchange>>,
 }
 
 /// The endpoint. It serves until the runtime ends.
@@ -99,18 +108,20 @@ struct Shared {
 pub(crate) struct Endpoint {
     /// Its address, for `AWS_ENDPOINT_URL`.
     pub(crate) url: String,
+    /// How it proves who it is.
+    pub(crate) tls: Arc<ServerConfig>,
     shared: Arc<Mutex<Shared>>,
 }
 
 impl Endpoint {
     /// Begins to serve, and writes the certificates that a function needs to trust it to `roots`.
     pub(crate) async fn start(roots: &Path) -> Result<Self> {
-        let tls = TlsAcceptor::from(Arc::new(tls(roots)?));
+        let tls = Arc::new(tls(roots)?);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen")?;
         let port = listener.local_addr().context("cannot listen")?.port();
         let shared = Arc::<Mutex<Shared>>::default();
-        let endpoint = Self { url: format!("https://localhost:{port}"), shared };
-        tokio::spawn(endpoint.clone().serve(listener, tls));
+        let endpoint = Self { url: format!("https://localhost:{port}"), tls, shared };
+        tokio::spawn(endpoint.clone().serve(listener));
         Ok(endpoint)
     }
 
@@ -125,6 +136,16 @@ impl Endpoint {
         self.lock().pause = pause;
     }
 
+    /// Records what is asked and answered from now on.
+    pub(crate) fn record(&self) {
+        self.lock().recording = Some(Vec::new());
+    }
+
+    /// What was recorded; no more is.
+    pub(crate) fn recorded(&self) -> Vec<Exchange> {
+        self.lock().recording.take().unwrap_or_default()
+    }
+
     /// What was asked for since the last time.
     pub(crate) fn take(&self) -> Asked {
         let mut shared = self.lock();
@@ -132,7 +153,8 @@ impl Endpoint {
         Asked { connections, ..Asked::of(std::mem::take(&mut shared.served)) }
     }
 
-    async fn serve(self, listener: TcpListener, tls: TlsAcceptor) {
+    async fn serve(self, listener: TcpListener) {
+        let tls = TlsAcceptor::from(Arc::clone(&self.tls));
         while let Ok((stream, _)) = listener.accept().await {
             // Should it fail, the connection is merely slower.
             let _ = stream.set_nodelay(true);
@@ -178,7 +200,12 @@ impl Endpoint {
         match answer {
             Ok(answer) => {
                 self.note(operation, begun, &answer);
-                let mut response = Response::new(Full::new(Bytes::from(answer)));
+                let answer = Bytes::from(answer);
+                if let Some(recording) = &mut self.lock().recording {
+                    let (operation, answer) = (operation.to_owned(), answer.clone());
+                    recording.push(Exchange { operation, request: body, answer });
+                }
+                let mut response = Response::new(Full::new(answer));
                 response.headers_mut().insert(
                     http::header::CONTENT_TYPE,
                     http::HeaderValue::from_static("application/x-amz-json-1.0"),

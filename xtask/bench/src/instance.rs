@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Launch {
     /// Its program.
     pub(crate) program: PathBuf,
+    /// What to tell the program.
+    pub(crate) arguments: Vec<String>,
     /// What runs the program, such as a profiler with its options.
     pub(crate) wrapper: Vec<String>,
     /// What it calls.
@@ -202,12 +204,14 @@ fn cpu_time(process: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-fn command(launch: &Launch, runtime_api: &str) -> Command {
+/// How to start a function; it begins when it can read a line.
+pub(crate) fn command(launch: &Launch, runtime_api: &str) -> Command {
     let mut command = Command::new("sh");
     command
         .args(["-c", "echo && read -r go && exec \"$@\"", "sh"])
         .args(&launch.wrapper)
         .arg(&launch.program)
+        .args(&launch.arguments)
         .env_clear()
         .envs([
             ("AWS_ACCESS_KEY_ID", "test"),
@@ -319,7 +323,7 @@ impl Api {
 
 /// When an invocation that begins now has to be over.
 #[expect(clippy::disallowed_methods, reason = "functions compare it with the real clock")]
-fn deadline_ms() -> u128 {
+pub(crate) fn deadline_ms() -> u128 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     (now.unwrap_or_default() + Duration::from_secs(29)).as_millis()
 }

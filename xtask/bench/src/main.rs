@@ -13,6 +13,7 @@ mod endpoint;
 mod engine;
 mod instance;
 mod measure;
+mod memory;
 mod pages;
 mod report;
 mod scenario;
@@ -47,8 +48,8 @@ line that cannot be understood."
 struct Arguments {
     /// The folder of the functions' archives. Default: they are built for this machine, with
     /// --budgets as by `cargo xtask build`.
-    #[arg(long, value_name = "DIR")]
-    bundles: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "keep_bytes")]
+    bundles: Option<PathBuf>,
     /// The folder of the floors' archives. Default: they are built for this machine.
     #[arg(long, value_name = "DIR")]
     floors: Option<PathBuf>,
@@ -67,13 +68,24 @@ struct Arguments {
     /// Measure times only: no pages, no local stack, no commands.
     #[arg(long)]
     times_only: bool,
-    /// Measure times of this case only, such as `list`; may be repeated.
+    /// Measure times, or with --memory memory, of this case only, such as `list`; may be repeated.
     #[arg(long, value_name = "CASE", value_parser = scenario::timed_names(),
         conflicts_with_all = ["budgets", "telemetry"])]
     only: Vec<String>,
     /// Measure only what logs, metrics and traces cost.
     #[arg(long, conflicts_with_all = ["budgets", "times_only"])]
     telemetry: bool,
+    /// Only compare the memory of each function after 50,000 and after more invocations. Fails when
+    /// three quarters of a byte were kept of each, or 1 MiB in all.
+    #[arg(long, conflicts_with_all = ["budgets", "telemetry", "times_only", "compare"])]
+    memory: bool,
+    /// With --memory: successful invocations of each function.
+    #[arg(long, value_name = "N", requires = "memory", default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u64).range(100_000..))]
+    invocations: u64,
+    /// Be a function that keeps so many bytes of each invocation, for --memory to find.
+    #[arg(long, value_name = "N", hide = true, exclusive = true)]
+    keep_bytes: Option<usize>,
     /// Processes of each function and CPU setting.
     #[arg(long, default_value_t = 20)]
     rounds: usize,
@@ -96,6 +108,11 @@ enum Output {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(bytes) = arguments.keep_bytes {
+        // It ends with the Runtime API.
+        let _ = memory::keeper::serve(bytes);
+        return ExitCode::SUCCESS;
+    }
     let runtime = tokio::runtime::Runtime::new().context("cannot start");
     match runtime.and_then(|runtime| runtime.block_on(run(&arguments))) {
         Ok(code) => code,
@@ -112,7 +129,8 @@ async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let template = serde_json::from_str(&users_template::render_template(&stage))?;
     let folder = tempfile::tempdir().context("cannot make a folder for the programs")?;
     let mut programs = Programs::default();
-    programs.add(&arguments.bundles, folder.path())?;
+    let bundles = arguments.bundles.as_deref().context("--bundles says where the functions are")?;
+    programs.add(bundles, folder.path())?;
     if let Some(floors) = &arguments.floors {
         programs.add(floors, folder.path())?;
     }
@@ -122,6 +140,9 @@ async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut lab = Lab::new(programs, endpoint, roots, &template, effort).await?;
     if arguments.budgets {
         return hold(&mut lab, arguments).await;
+    }
+    if arguments.memory {
+        return remember(&mut lab, arguments).await;
     }
 
     let report = measured(&mut lab, arguments, effort, &stage, &template).await?;
@@ -169,6 +190,18 @@ async fn measured(
         report.command_ms = stack::command_times(&root, &target)?;
     }
     Ok(report)
+}
+
+/// Compares memory after few and many invocations.
+async fn remember(lab: &mut Lab, arguments: &Arguments) -> Result<ExitCode> {
+    let mut cases = scenario::timed(&arguments.only);
+    cases.retain(|case| case.kind != scenario::Kind::Floor);
+    let report = memory::measure(lab, &cases, arguments.invocations).await?;
+    match arguments.output {
+        Output::Text => print!("{}", report.text()),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+    }
+    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Compares with the budgets, or writes them. They are those of one architecture, since sizes and

@@ -85,14 +85,20 @@ impl Lab {
 
     /// How to start a function.
     pub(crate) fn launch(&self, function: &str) -> Result<Launch> {
-        Ok(Launch {
-            program: self.programs.program(function)?,
+        Ok(self.launch_of(self.programs.program(function)?))
+    }
+
+    /// How to start a program in place of a function.
+    pub(crate) fn launch_of(&self, program: PathBuf) -> Launch {
+        Launch {
+            program,
+            arguments: Vec::new(),
             wrapper: Vec::new(),
             endpoint: self.endpoint.clone(),
             roots: self.roots.clone(),
             daemon: self.daemon,
             told: Told::Lines,
-        })
+        }
     }
 
     /// The next event of a case.
