@@ -37,10 +37,10 @@ pub struct Stage {
     pub throttle_rate: u16,
     /// Requests that a method of the API takes at once, 1-10000. Default: 2000.
     pub throttle_burst: u16,
-    /// As `throttle_rate`, for the lists of users and of audit entries, which read up to a hundred
-    /// times as much as other calls. The lower of both counts. Default: 500.
+    /// As `throttle_rate`, 1-10000, for the lists of users and of audit entries, which read up to a
+    /// hundred times as much as other calls. The lower of both counts. Default: 500.
     pub list_throttle_rate: u16,
-    /// As `throttle_burst`, for those lists. Default: 1000.
+    /// As `throttle_burst`, 1-10000, for those lists. Default: 1000.
     pub list_throttle_burst: u16,
     /// The origin whose pages may call the API (`https://app.example.com`), or `*`. Default: `*`.
     pub cors_allow_origin: String,
