@@ -32,7 +32,7 @@ const MALFORMED: &[(&str, &str)] = &[
     ("#/toString", "Calls"),
     ("#%", "Calls"),
     ("#//", "Calls"),
-    ("#users", "Calls"),
+    ("#users", "History of a user"),
     ("#/users/%00%1B%C2%9B", "History of a user"),
     ("#/users/<b>%3Cimg%20src=x%3E", "History of a user"),
     ("#/calls/a%2Fb?c#d", "Calls"),
