@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 use std::fmt;
-use users_domain::{IdempotencyKey, Timestamp};
+use users_domain::{IdempotencyKey, Precondition, Preconditions, Timestamp};
 
 /// Who calls, for the scope of a key: the IAM user or role. The session name of an assumed role
 /// is left out, because a retry may come from another instance of the same service.
@@ -50,15 +50,19 @@ impl RecordId {
     }
 }
 
-/// What makes two requests the same: their body as canonical JSON, and `If-Match`.
+/// What makes two requests the same: their body as canonical JSON, and their preconditions.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
     /// The fingerprint of a request.
     #[must_use]
-    pub fn new(canonical_body: &str, precondition: &str) -> Self {
-        Self(digest(&[canonical_body, precondition]))
+    pub fn new(canonical_body: &str, preconditions: &Preconditions) -> Self {
+        let [if_match, if_none_match] = [&preconditions.if_match, &preconditions.if_none_match]
+            .map(|condition| condition.as_ref().map(Precondition::canonical).unwrap_or_default());
+        // Records of the time before `If-None-Match` counted are still good.
+        let parts = [canonical_body, &if_match, &if_none_match];
+        Self(digest(if if_none_match.is_empty() { &parts[..2] } else { &parts }))
     }
 
     /// The fingerprint as it is stored: 64 hexadecimal digits.
@@ -135,7 +139,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::{Fingerprint, Principal, RecordId};
-    use users_domain::IdempotencyKey;
+    use users_domain::{IdempotencyKey, Preconditions};
 
     #[test]
     fn the_session_of_an_assumed_role_does_not_count() {
@@ -176,8 +180,27 @@ mod tests {
     }
 
     #[test]
-    fn the_precondition_is_part_of_the_request() {
-        assert_ne!(Fingerprint::new("{}", ""), Fingerprint::new("{}", "\"1\""));
-        assert_ne!(Fingerprint::new("{}\"1\"", ""), Fingerprint::new("{}", "\"1\""));
+    fn the_preconditions_are_part_of_the_request() {
+        let fingerprint = |body, if_match: &[&[u8]], if_none_match: &[&[u8]]| {
+            let preconditions = Preconditions::parse(if_match, if_none_match);
+            Fingerprint::new(body, &preconditions.expect("well-formed headers"))
+        };
+        let different = [
+            fingerprint("{}", &[], &[]),
+            fingerprint("{}", &[b"\"1\""], &[]),
+            fingerprint("{}", &[], &[b"\"1\""]),
+            fingerprint("{}", &[b"\"1\""], &[b"\"1\""]),
+            fingerprint("{}", &[b"W/\"1\""], &[]),
+            fingerprint("{}", &[b"*"], &[]),
+            fingerprint("{}", &[], &[b"*"]),
+            fingerprint("{}\"1\"", &[], &[]),
+        ];
+        for (index, one) in different.iter().enumerate() {
+            assert!(different[index + 1..].iter().all(|other| one != other), "{index}");
+        }
+        let spelt = fingerprint("{}", &[b"\"2\"", b"\"1\" , \"2\""], &[]);
+        assert_eq!(spelt, fingerprint("{}", &[b"\"1\",\"2\""], &[]), "the same condition");
+        let before = Fingerprint(super::digest(&["{}", "\"1\""]));
+        assert_eq!(before, fingerprint("{}", &[b"\"1\""], &[]), "a record of an older version");
     }
 }

@@ -18,7 +18,7 @@ use crate::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
 use users_domain::request::{AssignRole, RegisterUser, SetStatus, UserPatch};
-use users_domain::{Decision, Precondition, Role, User, UserId};
+use users_domain::{Decision, Judgement, Preconditions, Role, User, UserId, Version};
 
 /// The use cases over their store.
 #[derive(Clone, Debug)]
@@ -54,13 +54,22 @@ impl Service {
         self.register(request, write).await
     }
 
-    /// A user's profile.
+    /// A user's profile, unless the caller has it already.
     ///
     /// # Errors
     ///
-    /// [`Error::UserNotFound`], and those of the store.
-    pub async fn get_user(&self, user_id: UserId) -> Result<User, Error> {
-        self.store.user(user_id).await?.ok_or(Error::UserNotFound)
+    /// [`Error::UserNotFound`], [`Error::VersionMismatch`], and those of the store.
+    pub async fn get_user(
+        &self,
+        user_id: UserId,
+        preconditions: &Preconditions,
+    ) -> Result<Profile, Error> {
+        let user = self.store.user(user_id).await?.ok_or(Error::UserNotFound)?;
+        match preconditions.judge(user.version) {
+            Judgement::Holds => Ok(Profile::Shown(Box::new(user))),
+            Judgement::Known => Ok(Profile::Known(user.version)),
+            Judgement::Mismatch => Err(Error::VersionMismatch),
+        }
     }
 
     /// Merges a patch into a user's profile.
@@ -156,14 +165,21 @@ impl Service {
     }
 }
 
-/// Whether a user is at a version that the caller will accept.
-fn check_precondition(user: &User, precondition: Option<&Precondition>) -> Result<(), Error> {
-    match precondition {
-        Some(precondition) if !precondition.matches_strongly(user.version) => {
-            Err(Error::VersionMismatch)
-        }
-        _ => Ok(()),
+/// Refuses to act on a user at a version that the caller does not accept.
+fn check_preconditions(user: &User, preconditions: &Preconditions) -> Result<(), Error> {
+    match preconditions.judge(user.version) {
+        Judgement::Holds => Ok(()),
+        Judgement::Mismatch | Judgement::Known => Err(Error::VersionMismatch),
     }
+}
+
+/// What a read of a profile comes to.
+#[derive(Clone, Debug)]
+pub enum Profile {
+    /// The user.
+    Shown(Box<User>),
+    /// The caller has the user at its version, which is this one.
+    Known(Version),
 }
 
 /// What the pure rules say to a change.

@@ -34,7 +34,7 @@ pub enum ErrorCode {
     RequestInProgress,
     /// Other writes to the same user won every time this one was tried.
     ConcurrentModification,
-    /// The user is not at the version that `If-Match` names.
+    /// The user is at a version that `If-Match` or `If-None-Match` rules out.
     VersionMismatch,
     /// The body is over 64 KiB.
     PayloadTooLarge,
@@ -193,11 +193,12 @@ impl ErrorCode {
                 "Other changes to the same user came first every time; try again"
             }
             Self::VersionMismatch => {
-                "Read the user again and repeat the change with its current ETag in If-Match"
+                "The user is at a version that If-Match or If-None-Match rules out; read it again \
+                 and use its current ETag"
             }
             Self::PayloadTooLarge => "A body has at most 65536 bytes",
             Self::UnsupportedMediaType => {
-                "Send JSON, encoded in UTF-8, with Content-Type: application/json"
+                "Send JSON in UTF-8, not compressed, with Content-Type: application/json"
             }
             Self::IdempotencyKeyReused => {
                 "Use a new idempotency key for a new request, or repeat the first request unchanged"

@@ -13,7 +13,7 @@ pub const CORRELATION_ID: &str = "x-correlation-id";
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// `Idempotent-Replayed`: `true` when the answer is a recorded one.
 pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
-/// `If-Match`: write only when the user is still at this version.
+/// `If-Match`: act only when the user is still at this version.
 pub const IF_MATCH: &str = "if-match";
-/// `If-None-Match`: answer 304 when the caller already has this version.
+/// `If-None-Match`: act only when the user is not at this version.
 pub const IF_NONE_MATCH: &str = "if-none-match";

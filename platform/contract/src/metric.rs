@@ -130,8 +130,8 @@ pub const AWS_RETRIES: Metric =
 /// Writes that found another version.
 pub const VERSION_CONFLICTS: Metric = Metric::count(
     "VersionConflicts",
-    "times that a user was at another version than expected: by If-Match, or because another \
-     writer came between reading and writing",
+    "times that a user was at another version than expected: by a precondition, or because \
+     another writer came between reading and writing",
 );
 /// Writes that met another transaction.
 pub const TRANSACTION_CONFLICTS: Metric = Metric::count(

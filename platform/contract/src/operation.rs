@@ -208,6 +208,12 @@ impl Operation {
 
     /// Whether it acts on a request header.
     #[must_use]
+    /// Whether it answers that the caller has the current version already, without a body.
+    #[must_use]
+    pub fn answers_not_modified(&self) -> bool {
+        self.takes(RequestHeader::IfNoneMatch) && !self.is_write()
+    }
+
     pub fn takes(&self, header: RequestHeader) -> bool {
         self.headers.contains(&header)
     }
@@ -313,7 +319,9 @@ const USER: ResponseBody = ResponseBody {
     location: false,
 };
 
-const WRITE_HEADERS: &[RequestHeader] = &[RequestHeader::IdempotencyKey, RequestHeader::IfMatch];
+/// Those of a write of a user that exists.
+const WRITE_HEADERS: &[RequestHeader] =
+    &[RequestHeader::IdempotencyKey, RequestHeader::IfMatch, RequestHeader::IfNoneMatch];
 
 const RECORD: Access = Access { table: Table::Idempotency, actions: &["GetItem", "PutItem"] };
 
@@ -349,10 +357,10 @@ pub const OPERATIONS: &[Operation] = &[
         summary: "Get a user's profile.",
         path_parameters: &[USER_ID],
         query_parameters: &[],
-        headers: &[RequestHeader::IfNoneMatch],
+        headers: &[RequestHeader::IfMatch, RequestHeader::IfNoneMatch],
         request: None,
         success: USER,
-        errors: &[ErrorCode::UserNotFound],
+        errors: &[ErrorCode::UserNotFound, ErrorCode::VersionMismatch],
         access: &[Access { table: Table::Users, actions: &["GetItem"] }],
     },
     Operation {
@@ -517,7 +525,7 @@ pub const OPERATIONS: &[Operation] = &[
             },
             ORDER,
         ],
-        headers: &[],
+        headers: &[RequestHeader::IfMatch],
         request: None,
         success: ResponseBody {
             schema: "AuditPage",
@@ -526,7 +534,7 @@ pub const OPERATIONS: &[Operation] = &[
             etag: false,
             location: false,
         },
-        errors: &[ErrorCode::UserNotFound, ErrorCode::InvalidCursor],
+        errors: &[ErrorCode::UserNotFound, ErrorCode::InvalidCursor, ErrorCode::VersionMismatch],
         access: &[Access { table: Table::Users, actions: &["GetItem", "Query"] }],
     },
 ];

@@ -1,11 +1,18 @@
-//! The request headers that have a grammar: correlation id, idempotency key and preconditions.
+//! The request headers that have a grammar: correlation id, idempotency key, preconditions, and what
+//! the body is declared to be.
+
+mod media_type;
+mod precondition;
 
 use std::fmt;
 
 use ulid::Ulid;
 use users_contract::{header, limits};
 
-use crate::{Version, Violation};
+use crate::Violation;
+
+pub use media_type::{MediaType, is_unencoded};
+pub use precondition::{EntityTag, Judgement, Precondition, Preconditions, parse_entity_tags};
 
 /// Names one call in every log line, audit entry, event and error.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -116,67 +123,6 @@ fn unquote(value: &[u8]) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// The condition of `If-Match` or `If-None-Match`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Precondition {
-    /// `*`: any version.
-    Any,
-    /// One of these entity tags; never empty.
-    Tags(Vec<EntityTag>),
-}
-
-/// An entity tag (RFC 9110).
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct EntityTag {
-    /// Whether it is marked weak with `W/`.
-    pub weak: bool,
-    /// What is between the quotes, each byte as the character with its number.
-    pub opaque: String,
-}
-
-/// Reads the values of all headers named `header` of a request as one list of entity tags, or `*`.
-pub fn parse_entity_tags(
-    header: &'static str,
-    values: &[&[u8]],
-) -> Result<Option<Precondition>, Violation> {
-    if values.is_empty() {
-        return Ok(None);
-    }
-    // Several header lines are one list (RFC 9110, 5.3).
-    let joined = values.join(&b","[..]);
-    if trim_white_space(&joined) == b"*" {
-        return Ok(Some(Precondition::Any));
-    }
-    match parse_tag_list(&joined) {
-        Some(tags) if !tags.is_empty() => Ok(Some(Precondition::Tags(tags))),
-        _ => Err(Violation::at_header(header, "must be a list of entity tags in quotes, or *")),
-    }
-}
-
-fn parse_tag_list(mut rest: &[u8]) -> Option<Vec<EntityTag>> {
-    let mut tags = Vec::new();
-    loop {
-        rest = skip_white_space(rest);
-        let weak = rest.strip_prefix(b"W/");
-        if let Some(quoted) = weak.unwrap_or(rest).strip_prefix(b"\"") {
-            let end = quoted.iter().position(|&byte| byte == b'"')?;
-            let (opaque, after) = quoted.split_at(end);
-            if !opaque.iter().all(|&byte| matches!(byte, 0x21..=0x7E | 0x80..=0xFF)) {
-                return None;
-            }
-            let opaque = opaque.iter().copied().map(char::from).collect();
-            tags.push(EntityTag { weak: weak.is_some(), opaque });
-            rest = skip_white_space(&after[1..]);
-        }
-        // An empty element is tolerated, anything else between two commas is not.
-        match rest.split_first() {
-            None => return Some(tags),
-            Some((b',', after)) => rest = after,
-            Some(_) => return None,
-        }
-    }
-}
-
 /// Takes off what HTTP counts as optional white space at both ends.
 fn trim_white_space(bytes: &[u8]) -> &[u8] {
     let start = skip_white_space(bytes);
@@ -187,54 +133,6 @@ fn trim_white_space(bytes: &[u8]) -> &[u8] {
 fn skip_white_space(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| !matches!(byte, b' ' | b'\t'));
     &bytes[start.unwrap_or(bytes.len())..]
-}
-
-impl Precondition {
-    /// Whether the version is meant, by strong comparison: a weak tag never is.
-    #[must_use]
-    pub fn matches_strongly(&self, version: Version) -> bool {
-        self.any(|tag| !tag.weak && tag.is_of(version))
-    }
-
-    /// Whether the version is meant, by weak comparison: weakness does not count.
-    #[must_use]
-    pub fn matches_weakly(&self, version: Version) -> bool {
-        self.any(|tag| tag.is_of(version))
-    }
-
-    /// One text for all spellings of the same condition: tags sorted, each once.
-    #[must_use]
-    pub fn canonical(&self) -> String {
-        match self {
-            Self::Any => "*".to_owned(),
-            Self::Tags(tags) => {
-                let mut tags: Vec<_> = tags.iter().collect();
-                tags.sort();
-                tags.dedup();
-                let tags: Vec<_> = tags.into_iter().map(EntityTag::to_string).collect();
-                tags.join(",")
-            }
-        }
-    }
-
-    fn any(&self, predicate: impl Fn(&EntityTag) -> bool) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Tags(tags) => tags.iter().any(predicate),
-        }
-    }
-}
-
-impl EntityTag {
-    fn is_of(&self, version: Version) -> bool {
-        self.opaque == version.get().to_string()
-    }
-}
-
-impl fmt::Display for EntityTag {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}\"{}\"", if self.weak { "W/" } else { "" }, self.opaque)
-    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,10 @@ mod fixtures;
 pub use audit::{Action, Actor, AuditEntry, Change, ChangeValue};
 pub use body::{Document, decode_body};
 pub use email::{Email, EmailKey};
-pub use header::{CorrelationId, EntityTag, IdempotencyKey, Precondition, parse_entity_tags};
+pub use header::{
+    CorrelationId, EntityTag, IdempotencyKey, Judgement, MediaType, Precondition, Preconditions,
+    is_unencoded, parse_entity_tags,
+};
 pub use id::{EventId, UserId};
 pub use problem::{Place, Rule, Violation};
 pub use rules::{

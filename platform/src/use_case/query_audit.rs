@@ -1,14 +1,14 @@
 //! `GET /users/{userId}/audit`: times are key ranges, since event ids begin with their time.
 
-use super::Service;
 use super::list_users::order_name;
+use super::{Service, check_preconditions};
 use crate::cursor::{Binding, Cursor};
 use crate::error::Error;
 use crate::store::AuditRange;
 use ulid::Ulid;
 use users_contract::limits;
 use users_domain::query::{Order, QueryAudit};
-use users_domain::{Action, AuditEntry, Timestamp, UserId};
+use users_domain::{Action, AuditEntry, Preconditions, Timestamp, UserId};
 
 /// A page of audit entries.
 #[derive(Clone, Debug)]
@@ -24,11 +24,13 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`Error::UserNotFound`], [`Error::InvalidCursor`], and those of the store.
+    /// [`Error::UserNotFound`], [`Error::InvalidCursor`], [`Error::VersionMismatch`], and those of
+    /// the store.
     pub async fn query_audit(
         &self,
         user_id: Option<UserId>,
         request: &QueryAudit,
+        preconditions: &Preconditions,
     ) -> Result<AuditPage, Error> {
         let bound = |time: Option<Timestamp>| {
             time.map(|time| time.as_millis().to_string()).unwrap_or_default()
@@ -48,6 +50,12 @@ impl Service {
             Some(text) => Some(Cursor::decode(text, binding).ok_or(Error::InvalidCursor)?.position),
         };
         let user_id = user_id.ok_or(Error::UserNotFound)?;
+        // Only a condition needs the profile; without one, a page that has entries goes without.
+        let conditional = *preconditions != Preconditions::default();
+        if conditional {
+            let user = self.store.user(user_id).await?.ok_or(Error::UserNotFound)?;
+            check_preconditions(&user, preconditions)?;
+        }
 
         let limit = usize::from(request.limit);
         let mut entries = match range(request, after) {
@@ -55,7 +63,7 @@ impl Service {
             Some(range) => self.store.audit_entries(user_id, range, limit + 1).await?,
             None => Vec::new(),
         };
-        if entries.is_empty() && self.store.user(user_id).await?.is_none() {
+        if entries.is_empty() && !conditional && self.store.user(user_id).await?.is_none() {
             return Err(Error::UserNotFound);
         }
         let fitting = fitting(&entries).min(limit);

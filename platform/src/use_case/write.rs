@@ -7,7 +7,7 @@
 //! fail looks for it first. It looks after it read the user, so a twin whose change it saw has
 //! its record there too.
 
-use super::{Decided, Service, check_precondition};
+use super::{Decided, Service, check_preconditions};
 use crate::bugs::{self, Bug};
 use crate::error::Error;
 use crate::idempotency::{Answer, Idempotency, Record};
@@ -18,7 +18,7 @@ use ulid::Ulid;
 use users_contract::metric;
 use users_domain::request::RegisterUser;
 use users_domain::{
-    Action, Actor, Committed, Context, CorrelationId, Decision, EventId, Precondition, Status,
+    Action, Actor, Committed, Context, CorrelationId, Decision, EventId, Preconditions, Status,
     Timestamp, User, UserId,
 };
 
@@ -30,8 +30,8 @@ pub struct WriteRequest<'a> {
     pub actor: Actor,
     /// The tracing header that goes with the audit entry, for whoever carries it on.
     pub trace_header: Option<&'a str>,
-    /// `If-Match`.
-    pub precondition: Option<Precondition>,
+    /// The versions that the caller accepts.
+    pub preconditions: Preconditions,
     /// The idempotency of the request, when it has a key.
     pub idempotency: Option<Idempotency>,
     /// Makes the answer that a success is recorded with.
@@ -91,7 +91,7 @@ impl Service {
         self.change_checked(user_id, write, |_| Ok(()), decide).await
     }
 
-    /// `check` finds what comes before the precondition, `decide` what comes after it.
+    /// `check` finds what comes before the preconditions, `decide` what comes after them.
     pub(super) async fn change_checked(
         &self,
         user_id: Option<UserId>,
@@ -107,7 +107,7 @@ impl Service {
             let context = self.context(write);
             let decision = before.as_ref().ok_or(Error::UserNotFound).and_then(|user| {
                 check(user)?;
-                check_precondition(user, write.precondition.as_ref())?;
+                check_preconditions(user, &write.preconditions)?;
                 decide(user.clone(), &context)
             });
             let written = match decision {

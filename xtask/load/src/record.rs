@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use users_client::{Attempt, ClientError, Response};
-use users_contract::{ErrorCode, OPERATIONS, Operation, OperationName, RequestHeader};
+use users_contract::{ErrorCode, OPERATIONS, Operation, OperationName};
 
 /// How a call ended, with all its sendings.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -133,7 +133,7 @@ fn is_explained(id: &str, status: u16, code: Option<&str>, throttle: Throttle) -
     let on_a_user = operation.is_write() && operation.name != OperationName::RegisterUser;
     match status {
         200 | 201 => status == operation.success.status,
-        304 => operation.takes(RequestHeader::IfNoneMatch),
+        304 => operation.answers_not_modified(),
         404 => operation.name == OperationName::RemoveRole && is(ErrorCode::RoleNotAssigned),
         409 if operation.name == OperationName::SetStatus => {
             is(ErrorCode::InvalidStatusTransition) || is(ErrorCode::ConcurrentModification)

@@ -1,4 +1,7 @@
-use super::{CorrelationId, EntityTag, IdempotencyKey, Precondition, parse_entity_tags};
+use super::{
+    CorrelationId, EntityTag, IdempotencyKey, Judgement, MediaType, Precondition, Preconditions,
+    is_unencoded, parse_entity_tags,
+};
 use crate::fixtures::shown;
 use crate::{Place, Version};
 use proptest::collection::vec;
@@ -158,6 +161,44 @@ fn comparison() {
     }
 }
 
+#[test]
+fn preconditions_are_judged_in_order() {
+    use Judgement::{Holds, Known, Mismatch};
+    let version = Version::from_stored(3);
+    let rows: &[(&[&[u8]], &[&[u8]], Judgement, &str)] = &[
+        (&[], &[], Holds, "none"),
+        (&[b"\"3\""], &[], Holds, "the version is asked for"),
+        (&[b"*"], &[], Holds, "any version is asked for"),
+        (&[b"\"2\"", b"\"3\""], &[], Holds, "the version in a second line"),
+        (&[b"\"2\""], &[], Mismatch, "another version is asked for"),
+        (&[b"W/\"3\""], &[], Mismatch, "If-Match compares strongly"),
+        (&[], &[b"\"2\""], Holds, "another version is known"),
+        (&[], &[b"\"3\""], Known, "the version is known"),
+        (&[], &[b"W/\"3\""], Known, "If-None-Match compares weakly"),
+        (&[], &[b"*"], Known, "any version is known"),
+        (&[b"\"3\""], &[b"\"2\""], Holds, "both hold"),
+        (&[b"\"3\""], &[b"\"3\""], Known, "asked for and known"),
+        (&[b"\"2\""], &[b"*"], Mismatch, "If-Match comes first"),
+        (&[b"\"2\""], &[b"\"2\""], Mismatch, "neither is the version"),
+    ];
+    for (if_match, if_none_match, expected, description) in rows {
+        let preconditions = Preconditions::parse(if_match, if_none_match).unwrap();
+        assert_eq!(preconditions.judge(version), *expected, "{description}");
+    }
+}
+
+#[test]
+fn both_preconditions_are_reported_when_both_are_malformed() {
+    let detail = "must be a list of entity tags in quotes, or *";
+    let refused = |if_match, if_none_match: &[u8]| {
+        shown(&Preconditions::parse(&[if_match], &[if_none_match]).unwrap_err())
+    };
+    let [one, other] = ["if-match", "if-none-match"].map(|name| format!("{name} {detail}"));
+    assert_eq!(refused(b"3", b"3"), [one.clone(), other.clone()]);
+    assert_eq!(refused(b"3", b"*"), [one]);
+    assert_eq!(refused(b"*", b"3"), [other]);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(values in vec(vec(any::<u8>(), 0..24), 0..3)) {
@@ -203,5 +244,119 @@ proptest! {
         let precondition = Precondition::Tags(vec![tag]);
         prop_assert!(precondition.matches_weakly(version));
         prop_assert_eq!(precondition.matches_strongly(version), !weak);
+    }
+}
+
+#[test]
+fn media_types() {
+    // Whether it is JSON in UTF-8, and what the row is about.
+    let rows: &[(&[u8], bool, &str)] = &[
+        (b"application/json", true, "plain"),
+        (b" \tApplication/JSON ", true, "case and white space around"),
+        (b"application/json;charset=utf-8", true, "charset"),
+        (b"application/json ; CharSet=UTF8 ;", true, "case, spaces and a stray semicolon"),
+        (b"application/json;;\t; charset=\"utf-8\";", true, "empty parameters, quoted charset"),
+        (br#"application/json; charset="\u\t\f-8""#, true, "quoted pairs"),
+        (b"application/json; profile=x", true, "another parameter"),
+        (br#"application/json; profile="urn:a;charset=latin1""#, true, "charset inside quotes"),
+        (br#"application/json; p="a\"; charset=latin1; q=\"b""#, true, "escaped quotes"),
+        (br#"application/json; p="\\"; charset=utf-8"#, true, "an escaped backslash ends nothing"),
+        (b"application/json; p=\"\"", true, "an empty string"),
+        (b"application/json; p=\"\xe9 \t,=/\"", true, "anything inside quotes"),
+        (b"application/json; x-charset=latin1", true, "a name that ends like charset"),
+        (b"application/json; charset*=latin1''x", true, "a name that begins like charset"),
+        (b"application/json; charset=utf-8; charset=UTF8", true, "the same charset twice"),
+        (b"application/json; charset=latin1", false, "another charset"),
+        (b"application/json; charset=\"utf-16\"", false, "another charset, quoted"),
+        (b"application/json; charset=utf-8; charset=latin1", false, "two charsets"),
+        (b"application/json; charset=latin1; charset=utf-8", false, "two charsets, turned"),
+        (br#"application/json; p="a"; charset="latin1""#, false, "after a quoted string"),
+        (br#"application/json; p="\\"; charset=latin1"#, false, "after an escaped backslash"),
+        (b"application/json; charset=\"\"", false, "an empty charset"),
+        (b"application/json; charset=\" utf-8\"", false, "a space belongs to the charset"),
+        (b"application/json; charset=", false, "no value"),
+        (b"application/json; charset", false, "a name alone"),
+        (b"application/json; =utf-8", false, "no name"),
+        (b"application/json; charset =utf-8", false, "a space before the sign"),
+        (b"application/json; charset= utf-8", false, "a space after the sign"),
+        (b"application/json; p=\"a", false, "an open quote"),
+        (br#"application/json; p="a\"#, false, "an open escape"),
+        (b"application/json; p=\"a\"b", false, "text after a quote"),
+        (b"application/json; p=a\"b\"", false, "a quote inside a token"),
+        (b"application/json; p=\"a\nb\"", false, "a line break inside quotes"),
+        (b"application/json; p=\"a\\\nb\"", false, "an escaped line break"),
+        (b"application/json, application/json", false, "a list"),
+        (b"application/json charset=utf-8", false, "no semicolon"),
+        (b"application/json/x", false, "two slashes"),
+        (b"application /json", false, "a space before the slash"),
+        (b"application/ json", false, "a space after the slash"),
+        (b"application/", false, "no subtype"),
+        (b"/json", false, "no type"),
+        (b"application", false, "no slash"),
+        (b"application/jsonx", false, "a longer subtype"),
+        (b"application/json+x", false, "a suffix"),
+        (b"application/vnd.api+json", false, "another JSON"),
+        (b"text/plain", false, "another type"),
+        (b"*/*", false, "a range"),
+        (b"application/js\xf6n", false, "not ASCII"),
+        (b"", false, "empty"),
+    ];
+    for (value, expected, description) in rows {
+        let parsed = MediaType::parse(value);
+        let json = parsed.is_some_and(|it| it.is_one_of(&["application/json"]) && it.is_utf8());
+        assert_eq!(json, *expected, "{description}: {}", String::from_utf8_lossy(value));
+    }
+    let merge_patch = MediaType::parse(b"application/Merge-Patch+json").unwrap();
+    assert!(merge_patch.is_one_of(&["application/json", "application/merge-patch+json"]));
+    assert!(!merge_patch.is_one_of(&["application/json"]));
+    assert!(!merge_patch.is_one_of(&[]));
+}
+
+#[test]
+fn content_encodings() {
+    let rows: &[(&[&[u8]], bool, &str)] = &[
+        (&[], true, "no header"),
+        (&[b"identity"], true, "identity"),
+        (&[b" Identity\t"], true, "case and white space around"),
+        (&[b"identity, IDENTITY"], true, "identity twice"),
+        (&[b"identity", b"identity"], true, "two headers"),
+        (&[b"gzip"], false, "gzip"),
+        (&[b"br"], false, "brotli"),
+        (&[b"identity, gzip"], false, "the last of a list"),
+        (&[b"gzip, identity"], false, "the first of a list"),
+        (&[b"identity", b"zstd"], false, "the second header"),
+        (&[b""], false, "empty"),
+        (&[b"identity,"], false, "an empty element"),
+        (&[b"identity;q=1"], false, "a parameter"),
+        (&[b"\"identity\""], false, "quoted"),
+        (&[b"identityx"], false, "a longer word"),
+    ];
+    for (values, expected, description) in rows {
+        assert_eq!(is_unencoded(values), *expected, "{description}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_media_type_or_not_without_panic(value in vec(any::<u8>(), 0..40)) {
+        drop(MediaType::parse(&value));
+        let _ = is_unencoded(&[&value]);
+    }
+
+    /// A quoted value is opaque, however it is escaped: it never changes the type or the charset.
+    #[test]
+    fn quoted_values_are_opaque(text in "[ -~\t\u{80}-\u{ff}]{0,20}", all in any::<bool>()) {
+        let mut quoted = String::new();
+        for character in text.chars() {
+            if all && character.is_ascii() || "\"\\".contains(character) {
+                quoted.push('\\');
+            }
+            quoted.push(character);
+        }
+        let with = |charset| format!("application/json; p=\"{quoted}\" ; charset={charset}");
+        let parsed = |charset| MediaType::parse(with(charset).as_bytes()).expect("well-formed");
+        prop_assert!(parsed("utf-8").is_one_of(&["application/json"]));
+        prop_assert!(parsed("utf-8").is_utf8());
+        prop_assert!(!parsed("latin1").is_utf8());
     }
 }

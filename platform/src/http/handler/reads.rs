@@ -1,16 +1,16 @@
 //! The three reads.
 
-use super::decode::{both, user_id};
+use super::decode::{both, preconditions, user_id};
 use crate::error::Error;
 use crate::http::problem::Rejection;
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::http::serve::{App, Handler};
 use crate::http::wire;
+use crate::use_case::Profile;
 use lambda_http::http::header::ETAG;
 use tokio::time::Instant;
-use users_contract::{OperationName, header};
-use users_domain::parse_entity_tags;
+use users_contract::{Operation, OperationName};
 use users_domain::query;
 
 /// `GET /users/{userId}`
@@ -21,19 +21,17 @@ impl Handler for GetUser {
     const OPERATION: OperationName = OperationName::GetUser;
 
     async fn handle(app: &App, request: &Request, _: Instant) -> Result<Response, Rejection> {
-        let known =
-            parse_entity_tags(header::IF_NONE_MATCH, &request.header(header::IF_NONE_MATCH));
-        let (_, known) = both(
+        let (_, preconditions) = both(
             query::NoParameters::decode(&request.query),
-            known.map_err(|violation| vec![violation]),
+            preconditions(request, Operation::of(Self::OPERATION)),
         )?;
         let user_id = user_id(request).ok_or(Error::UserNotFound)?;
-        let user = app.service.get_user(user_id).await?;
-        let etag = user.version.etag();
-        if known.is_some_and(|known| known.matches_weakly(user.version)) {
-            return Ok(Response::not_modified(&etag));
-        }
-        Ok(Response::json(200, wire::user_json(&user)).with(ETAG, &etag))
+        Ok(match app.service.get_user(user_id, &preconditions).await? {
+            Profile::Known(version) => Response::not_modified(&version.etag()),
+            Profile::Shown(user) => {
+                Response::json(200, wire::user_json(&user)).with(ETAG, &user.version.etag())
+            }
+        })
     }
 }
 
@@ -60,8 +58,11 @@ impl Handler for QueryAudit {
     const OPERATION: OperationName = OperationName::QueryAudit;
 
     async fn handle(app: &App, request: &Request, _: Instant) -> Result<Response, Rejection> {
-        let query = query::QueryAudit::decode(&request.query)?;
-        let page = app.service.query_audit(user_id(request), &query).await?;
+        let (query, preconditions) = both(
+            query::QueryAudit::decode(&request.query),
+            preconditions(request, Operation::of(Self::OPERATION)),
+        )?;
+        let page = app.service.query_audit(user_id(request), &query, &preconditions).await?;
         let body = wire::audit_page_json(&page.entries, page.next_cursor.as_deref());
         Ok(Response::json(200, body))
     }

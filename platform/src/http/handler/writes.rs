@@ -124,7 +124,7 @@ fn write<'a>(
         actor: request.actor.clone(),
         trace_header: request.trace_header.as_deref(),
         idempotency: headers.idempotency(request, operation, canonical_body),
-        precondition: headers.precondition,
+        preconditions: headers.preconditions,
         answer,
         deadline,
     }

@@ -16,6 +16,9 @@ use regex::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Stands for every media type that has no template of its own.
+const ANY_MEDIA_TYPE: &str = "$default";
+
 /// A mock that was understood.
 #[derive(Debug)]
 pub(super) struct Mock {
@@ -56,7 +59,9 @@ impl Mock {
         body: &[u8],
     ) -> Result<Answer, GatewayError> {
         let media_type = media_type(&parts.headers);
-        let mapped = match self.request_templates.get(&media_type) {
+        let template =
+            self.request_templates.get(&media_type).or(self.request_templates.get(ANY_MEDIA_TYPE));
+        let mapped = match template {
             Some(template) => template.render(context, ErrorVariables::default()),
             None if self.passes_through() => String::from_utf8_lossy(body).into_owned(),
             None => {
@@ -147,6 +152,10 @@ mod tests {
     use jiff::Timestamp;
 
     fn mock(passthrough: Passthrough) -> Mock {
+        mock_for(&["application/json"], passthrough)
+    }
+
+    fn mock_for(media_types: &[&str], passthrough: Passthrough) -> Mock {
         let response = |status, selection_pattern: Option<&str>| MockResponse {
             status,
             selection_pattern: selection_pattern.map(str::to_owned),
@@ -157,11 +166,10 @@ mod tests {
             templates: [("application/json".to_owned(), "{}".to_owned())].into(),
         };
         Mock::new(MockIntegration {
-            request_templates: [(
-                "application/json".to_owned(),
-                "{\"statusCode\": 405}".to_owned(),
-            )]
-            .into(),
+            request_templates: media_types
+                .iter()
+                .map(|media_type| ((*media_type).to_owned(), "{\"statusCode\": 405}".to_owned()))
+                .collect(),
             passthrough,
             responses: vec![response(404, None), response(405, Some("40[56]"))],
         })
@@ -191,6 +199,24 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(answer.headers()["allow"], "GET, POST");
         assert_eq!(answer.headers()["x-request"], context.request_id());
+    }
+
+    #[test]
+    fn a_default_template_is_for_every_other_content_type() {
+        for content_type in [
+            None,
+            Some("application/json"),
+            Some("application/json-patch+json"),
+            Some("application/vnd.api+json; version=1"),
+            Some("application/graphql"),
+            Some("no media type"),
+            Some("\""),
+        ] {
+            let (context, parts) = request(content_type);
+            let mock = mock_for(&["text/csv", "$default"], Passthrough::Never);
+            let answer = mock.answer(&context, &parts, b"{\"statusCode\": 404}").unwrap();
+            assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{content_type:?}");
+        }
     }
 
     #[test]

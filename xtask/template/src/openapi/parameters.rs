@@ -40,7 +40,7 @@ look as it should is not refused but replaced.",
             component(RequestHeader::IfMatch),
             header(
                 "If-Match",
-                "Write only when the user is at one of these versions.",
+                "Act only when the user is at one of these versions, compared strongly; else 412.",
                 &entity_tags(),
             ),
         ),
@@ -48,7 +48,8 @@ look as it should is not refused but replaced.",
             component(RequestHeader::IfNoneMatch),
             header(
                 "If-None-Match",
-                "Answer 304 when the user is at one of these versions.",
+                "Act only when the user is at none of these versions, compared weakly; else a read is 304 \
+and a write 412.",
                 &entity_tags(),
             ),
         ),

@@ -15,20 +15,24 @@ A user management service.
 
 ## Requests
 - Every call is signed with AWS Signature Version 4. A call that is unsigned, wrongly signed or \
-more than 15 minutes off the clock is 403 `not-authenticated`; one that is signed but not permitted \
+more than 5 minutes off the clock is 403 `not-authenticated`; one that is signed but not permitted \
 is 403 `access-denied`. `OPTIONS` on a path with operations answers CORS preflight (204) without a \
 signature.
 - A signed call of an unknown path is 404 `route-not-found`, of a known path with another method \
-(`HEAD` included) 405 `method-not-allowed` with `Allow`. Unsigned, both are 403. Such a call whose \
-body has a content type that is neither JSON, XML, text, HTML, a form nor `application/octet-stream` \
-is 415.
+(`HEAD` included) 405 `method-not-allowed` with `Allow`. Unsigned, both are 403.
 - JSON is UTF-8 without a byte order mark, without duplicate members and without lone surrogates. A \
 body is at most {body_kib} KiB. It must be declared `application/json` (for `PATCH`, also \
-`application/merge-patch+json`), with no `charset` but `utf-8`; anything else, or none, is 415. A \
-body on `GET` or `DELETE` is ignored.
+`application/merge-patch+json`), with no `charset` but `utf-8` or `utf8`; other parameters do not \
+matter. Anything else is 415: another type, none, several, a malformed one, and a \
+`Content-Encoding` other than `identity`.
+- Where no body is taken (`GET`, `DELETE`, preflight, unknown paths and methods), a body, its type \
+and its coding are ignored.
 - Unknown, immutable or misspelt members and unknown or repeated query parameters are 400. All \
-problems of a request are reported at once in `errors`. (`X-Amz-*` parameters of a presigned call \
-are no query parameters.)
+problems of a request are reported at once in `errors`. The seven `X-Amz-` parameters of Signature \
+Version 4 are ignored on a presigned call, and unknown on any other.
+- Percent-encoding is taken off once, and `+` in a query is a space, so an address there has `%2B`. \
+A query that is not UTF-8 then is 400. U+FFFD in a query is refused as well, since it stands for \
+bytes that were not UTF-8.
 - The gateway checks first that a body is a JSON object with its required members, of the right \
 type. Its 400 has the validator's words in `detail` and no `errors`. It takes a body that declares \
 no content type for JSON, so such a body can be 400 before it is 415.
@@ -52,12 +56,18 @@ or 400 where the limits of the merged user are passed.
 - A write may carry `Idempotency-Key`: 1-{key_max} visible ASCII characters, bare or as a quoted \
 string, which are the same key. Its scope is the caller (user or role, without the session name), \
 the operation with its path, and the key; it is remembered for 24 hours by default.
-- The same request again (`If-Match` included; the body compared as JSON, without regard to white \
-space and the order of members) gets the first success again, with `Idempotent-Replayed: true`. \
+- The same request again (`If-Match` and `If-None-Match` included; the body compared as JSON, \
+without regard to white space and the order of members) gets the first success again, with `Idempotent-Replayed: true`. \
 Another request is 422. While the first is still being decided, it is 409 `request-in-progress` with \
 `Retry-After`. Errors are not recorded: a retry is decided afresh.
-- `If-Match` takes one or more entity tags or `*`, compared strongly, and is judged before a change \
-that would change nothing is recognised.
+
+## Preconditions
+- Every operation of one user takes `If-Match`: one or more entity tags or `*`, compared strongly. A \
+user at another version is 412.
+- The profile and the writes also take `If-None-Match`, compared weakly. When it matches, the profile \
+is 304 without a body, and a write is 412. The audit log ignores it.
+- `If-Match` comes first (RFC 9110, 13.2.2), and both are judged before a change that would change \
+nothing is recognised. A malformed header is 400.
 
 ## Lists
 - Reads by id, by email and of the audit log are strongly consistent. Lists by status or role read \

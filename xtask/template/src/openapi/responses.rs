@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use users_contract::{ErrorCode, Operation, RequestHeader};
+use users_contract::{ErrorCode, Operation};
 
 use super::{examples, links};
 
@@ -67,7 +67,7 @@ pub(super) fn headers() -> Map<String, Value> {
 pub(super) fn of(operation: &Operation) -> Map<String, Value> {
     let mut responses = Map::new();
     responses.insert(operation.success.status.to_string(), success(operation));
-    if operation.takes(RequestHeader::IfNoneMatch) {
+    if operation.answers_not_modified() {
         responses.insert("304".to_owned(), not_modified());
     }
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();

@@ -47,7 +47,7 @@ const RESPONSES: &[(&str, ErrorCode, Detail)] = &[
         ErrorCode::NotAuthenticated,
         Detail::Words(
             "The signature or its session token has expired; sign again, with a clock that is \
-             right within 15 minutes",
+             right within 5 minutes",
         ),
     ),
     ("INTEGRATION_FAILURE", ErrorCode::ServiceUnavailable, Detail::OfTheCode),

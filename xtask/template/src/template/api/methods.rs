@@ -17,12 +17,17 @@ const INTEGRATION_TIMEOUT_MS: i32 = 29_000;
 /// Seconds that a browser may remember a preflight: two hours, the most that browsers honour.
 const PREFLIGHT_MAX_AGE_SECONDS: u32 = 7_200;
 
-/// The content types that a mock answers for. A mock takes its status from a request template, and
-/// the gateway picks that by the request's content type: with no template for it, it would read
-/// the status out of the caller's body, or fail with 500 for want of one. There is no template for
-/// all types, so the usual ones are named here, and `NEVER` makes the rest a 415. A request
-/// without a content type counts as `application/json`.
+/// The content types that a mock answers for: all of them. A mock takes its status from a request
+/// template, and the gateway picks that by the request's content type without its parameters; a
+/// request without a content type counts as `application/json`. With `WHEN_NO_MATCH` it would read
+/// the status of any other type out of the caller's body, or fail with 500 for want of one, and
+/// with `NEVER` it answers 415.
+///
+/// `$default` stands for every type that is not named. AWS documents it for models and for the
+/// templates of WebSocket APIs, and not for those of REST APIs, so the usual types are named
+/// besides: where it is not honoured, an unusual type is 415 and nothing else changes.
 const MOCK_CONTENT_TYPES: &[&str] = &[
+    "$default",
     "application/json",
     "application/merge-patch+json",
     "application/octet-stream",
