@@ -1,7 +1,9 @@
 //! Query parameters that an operation does not take, and parameters that come twice.
 
 use serde_json::{Value, json};
-use users_contract::{OPERATIONS, RequestHeader};
+use std::time::Duration;
+use users_client::Signing;
+use users_contract::{ErrorCode, OPERATIONS, RequestHeader};
 use users_tests::{Api, Request, id_of, sample};
 
 /// One request of each operation, valid as it stands.
@@ -56,6 +58,95 @@ async fn a_parameter_that_comes_twice_is_refused_even_with_the_same_value() {
     }
     let request = api.get("/users").query("limit", "5").query("limit", "6").query("limit", "7");
     request.query("other", "1").send().await.expect_invalid(&["?limit", "?other"]);
+}
+
+/// Parameters that look like those of a signature, on calls that are signed in their header.
+#[tokio::test]
+async fn parameters_of_a_signature_are_unknown_to_a_call_that_is_signed_in_its_header() {
+    let api = Api::connect();
+    let user = api.new_user_with(&json!({"roles": ["admin"]})).await;
+    for name in [
+        "X-Amz-Note",
+        "X-Amz-",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-Credential",
+        "X-Amz-SignedHeaders",
+        "X-Amz-Security-Token",
+        "x-amz-signature",
+        "X-AMZ-DATE",
+    ] {
+        for (_, request) in requests(&api, &user) {
+            request.query(name, "1").send().await.expect_invalid(&[&format!("?{name}")]);
+        }
+    }
+    assert_eq!(api.profile(id_of(&user)).send().await.user(), user);
+}
+
+#[tokio::test]
+async fn only_the_seven_parameters_of_a_signature_are_known_to_a_presigned_call() {
+    let api = Api::connect();
+    let user = api.new_user_with(&json!({"roles": ["admin"]})).await;
+    let presigned = Signing::Query { expires_in: Duration::from_secs(60) };
+    for name in ["X-Amz-Note", "X-Amz-", "X-Amz-Target", "x-amz-date", "X-Amz-Signature2"] {
+        for (_, request) in requests(&api, &user) {
+            let answer = request.query(name, "1").signing(presigned).send().await;
+            answer.expect_invalid(&[&format!("?{name}")]);
+        }
+    }
+    for (id, request) in requests(&api, &user) {
+        let operation = OPERATIONS.iter().find(|operation| operation.id == id).unwrap();
+        let answer = request.signing(presigned).send().await;
+        assert_eq!(answer.status(), operation.success.status, "{}", answer.describe());
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_is_not_utf8_is_refused_in_every_parameter_and_name() {
+    let api = Api::connect();
+    let user = api.new_user().await;
+    // A byte of no encoding, an overlong form, half a character, a surrogate, and what a gateway
+    // makes of them.
+    for bytes in ["%FF", "%C0%AF", "ada%E2%82@example.com", "%ED%A0%80", "a%80", "%EF%BF%BD"] {
+        for operation in OPERATIONS {
+            for parameter in operation.query_parameters {
+                let path = operation.path.replace("{userId}", id_of(&user));
+                let query = format!("{}={bytes}", parameter.name);
+                let answer = api.get(&path).raw_query(&query).send().await;
+                assert_eq!(answer.status(), 400, "{query}: {}", answer.describe());
+                answer.expect_invalid(&[&format!("?{}", parameter.name)]);
+            }
+        }
+        for (_, request) in requests(&api, &user) {
+            let answer = request.raw_query(&format!("x{bytes}=1")).send().await;
+            answer.expect_problem(ErrorCode::InvalidRequest);
+        }
+    }
+}
+
+#[tokio::test]
+async fn percent_encoding_is_taken_off_once_and_a_plus_is_a_space() {
+    let api = Api::connect();
+    let unique = sample::unique();
+    let email = format!("a+b%41{unique}@example.com");
+    let user = api.new_user_with(&json!({"email": email})).await;
+    for query in [
+        format!("email=a%2Bb%2541{unique}%40example.com"),
+        format!("email=a%2bb%2541{unique}@example.com"),
+        format!("%65mail=%61%2Bb%2541{unique}@example.com"),
+        format!("email=+a%2Bb%2541{unique}@example.com+"),
+        format!("email=%20%E3%80%80a%2Bb%2541{unique}@example.com%C2%A0"),
+    ] {
+        let answer = api.get("/users").raw_query(&query).send().await;
+        assert_eq!(answer.user_ids(), [id_of(&user)], "{query}");
+    }
+    for query in [format!("email=a%2BbA{unique}@example.com"), format!("email=ab%41{unique}@x.io")]
+    {
+        let answer = api.get("/users").raw_query(&query).send().await;
+        assert!(answer.user_ids().is_empty(), "{query}");
+    }
+    let answer = api.get("/users").raw_query(&format!("email=a+b%2541{unique}@example.com"));
+    answer.send().await.expect_invalid(&["?email"]);
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ impl NoParameters {
     ///
     /// # Errors
     ///
-    /// Every parameter but those of a presigned call, in the order of the names.
+    /// Every parameter, in the order of the names.
     pub fn decode(pairs: &[(String, String)]) -> Result<Self, Vec<Violation>> {
         Parameters::read(pairs, &[]).finish(Self)
     }
@@ -198,9 +198,6 @@ impl<'p> Parameters<'p> {
         let mut read =
             Self { counts: BTreeMap::new(), values: BTreeMap::new(), violations: Vec::new() };
         for (name, value) in pairs {
-            if is_of_signature(name) {
-                continue;
-            }
             if known.iter().any(|parameter| parameter.name == name) {
                 *read.counts.entry(name).or_default() += 1;
                 read.values.insert(name, value);
@@ -219,7 +216,13 @@ impl<'p> Parameters<'p> {
 
     fn get<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
         let value = self.values.get(name)?;
-        match parse(value) {
+        // Bytes that are not UTF-8 have become this character on their way here.
+        let parsed = if value.contains(char::REPLACEMENT_CHARACTER) {
+            Err("must be UTF-8, and without U+FFFD".into())
+        } else {
+            parse(value)
+        };
+        match parsed {
             Ok(value) => Some(value),
             Err(rule) => {
                 self.add(name, rule);
@@ -250,12 +253,6 @@ impl<'p> Parameters<'p> {
     fn finish<T>(self, request: T) -> Result<T, Vec<Violation>> {
         if self.violations.is_empty() { Ok(request) } else { Err(in_order(self.violations)) }
     }
-}
-
-/// Whether a parameter belongs to the signature of a presigned call.
-fn is_of_signature(name: &str) -> bool {
-    const PREFIX: &str = "X-Amz-";
-    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
 #[cfg(test)]

@@ -9,6 +9,17 @@ use ulid::Ulid;
 use users_contract::header;
 use users_domain::{Actor, CorrelationId, Timestamp};
 
+/// The parameters that make up the signature of a presigned call.
+const SIGNATURE_PARAMETERS: &[&str] = &[
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+];
+
 /// A request, as far as handlers are concerned with it.
 ///
 /// The event is read by hand and not through `lambda_http`'s `Request`, whose conversion builds a
@@ -24,7 +35,7 @@ pub struct Request {
     pub trace_header: Option<String>,
     /// The path as the caller sees it, API stage included.
     pub path: String,
-    /// The query, decoded, repeated names repeated.
+    /// The query, decoded, repeated names repeated, without the signature of a presigned call.
     pub query: Vec<(String, String)>,
     path_parameters: HashMap<String, String>,
     headers: Headers,
@@ -45,7 +56,11 @@ impl Request {
     /// Reads an event.
     #[must_use]
     pub fn from_event(mut event: GatewayEvent, now: Timestamp, entropy: &dyn Entropy) -> Self {
-        let (headers, query) = (event.take_headers(), event.take_query());
+        let (headers, mut query) = (event.take_headers(), event.take_query());
+        // A call that was let in without this header was signed in its query.
+        if headers.get_all("authorization").next().is_none() {
+            query.retain(|(name, _)| !SIGNATURE_PARAMETERS.contains(&name.as_str()));
+        }
         let context = event.request_context;
         let correlation_id = headers
             .get_all(header::CORRELATION_ID)
@@ -131,7 +146,33 @@ fn percent_decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::percent_decode;
+    use super::{Request, SIGNATURE_PARAMETERS, percent_decode};
+    use crate::testing::Counter;
+    use serde_json::json;
+    use users_domain::Timestamp;
+
+    fn query(names: &[&str], header: Option<&str>) -> Vec<String> {
+        let values: serde_json::Map<_, _> =
+            names.iter().map(|name| ((*name).to_owned(), json!(["1"]))).collect();
+        let headers = header.map(|header| json!({header: ["AWS4-HMAC-SHA256 ..."]}));
+        let event =
+            json!({"multiValueQueryStringParameters": values, "multiValueHeaders": headers});
+        let event = serde_json::from_value(event).expect("an event");
+        let request = Request::from_event(event, Timestamp::from_millis(0), &Counter::default());
+        request.query.into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn the_parameters_of_a_signature_are_skipped_on_a_presigned_call_only() {
+        assert!(query(SIGNATURE_PARAMETERS, None).is_empty());
+        for header in ["Authorization", "authorization", "AUTHORIZATION"] {
+            assert_eq!(query(SIGNATURE_PARAMETERS, Some(header)), SIGNATURE_PARAMETERS);
+        }
+        let others = ["X-Amz", "X-Amz-", "X-Amz-Note", "X-Amz-Signature2", "limit", "x-amz-date"];
+        assert_eq!(query(&others, None), others, "neither prefix nor case makes one of the seven");
+        assert_eq!(query(&others, Some("Authorization")), others);
+        assert_eq!(query(&["X-Amz-Date"], Some("X-Other")), [""; 0]);
+    }
 
     #[test]
     fn escapes_are_decoded_once() {

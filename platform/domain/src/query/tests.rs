@@ -207,22 +207,39 @@ fn audit_parameters_are_refused_with_every_problem() {
 }
 
 #[test]
-fn signatures_are_skipped() {
-    let signed = "X-Amz-Signature=a&x-amz-date=b&X-AMZ-Expires=5&X-Amz-Date=c";
-    assert_eq!(NoParameters::decode(&pairs(signed)), Ok(NoParameters));
-    assert_eq!(list(&format!("{signed}&limit=3")).limit, 3);
-    assert_eq!(audit(signed).limit, 25);
+fn operations_without_parameters_know_none() {
+    assert_eq!(NoParameters::decode(&[]), Ok(NoParameters));
     assert_refused(
         NoParameters::decode,
         &[
             (
-                "limit=5&X-Amz=1&limit=6",
-                &["X-Amz is not a known parameter", "limit is not a known parameter"],
-                "none is known",
+                "limit=5&X-Amz-Date=1&limit=6",
+                &["X-Amz-Date is not a known parameter", "limit is not a known parameter"],
+                "none is known, and each is told once",
             ),
-            ("é-Amz-=1", &["é-Amz- is not a known parameter"], "not ASCII"),
+            ("é=1", &["é is not a known parameter"], "not ASCII"),
+            ("\u{fffd}=1", &["\u{fffd} is not a known parameter"], "not UTF-8"),
         ],
     );
+}
+
+#[test]
+fn values_that_were_not_utf8_are_refused() {
+    const RULE: &str = "must be UTF-8, and without U+FFFD";
+    for parameter in Operation::of(OperationName::ListUsers).query_parameters {
+        let name = parameter.name;
+        for value in ["\u{fffd}", "a\u{fffd}@x.io", "active\u{fffd}", "\u{fffd}25"] {
+            let pair = (name.to_owned(), value.to_owned());
+            let refused = ListUsers::decode(&[pair]).map_err(|violations| shown(&violations));
+            assert_eq!(refused, Err(vec![format!("{name} {RULE}")]), "{value}");
+        }
+    }
+    for parameter in Operation::of(OperationName::QueryAudit).query_parameters {
+        let name = parameter.name;
+        let pair = (name.to_owned(), "2026-11-22T10:00:00Z\u{fffd}".to_owned());
+        let refused = QueryAudit::decode(&[pair]).map_err(|violations| shown(&violations));
+        assert_eq!(refused, Err(vec![format!("{name} {RULE}")]));
+    }
 }
 
 /// Every parameter of the contract is known to its decoder, and no other.
