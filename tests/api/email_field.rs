@@ -47,9 +47,31 @@ async fn an_address_is_taken_and_shown_as_it_was_given() {
 #[tokio::test]
 async fn white_space_at_both_ends_is_taken_off() {
     let api = Api::connect();
-    let email = sample::email();
-    let user = api.register(&json!({"email": format!(" \u{3000}{email}\u{a0} ")})).send().await;
-    assert_eq!(user.expect_status(201).user()["email"], email.as_str());
+    for (before, after) in [
+        (" ", " "),
+        (" \u{3000}", "\u{a0} "),
+        ("\u{2003}\u{1680}", ""),
+        ("", "\u{2028}\u{2029}"),
+        ("\u{205f}", "\u{202f}"),
+    ] {
+        // Bytes are counted without it.
+        for email in [sample::email(), address(64, 254)] {
+            let given = format!("{before}{email}{after}");
+            let user = api.register(&json!({"email": given})).send().await;
+            let user = user.expect_status(201).user();
+            assert_eq!(user["email"], email.as_str());
+            // A look-up and a change of address take it off as well.
+            let found = api.get("/users").query("email", &given).send().await;
+            assert_eq!(found.items(), std::slice::from_ref(&user));
+            let same = api.update(users_tests::id_of(&user), &json!({"email": given}));
+            assert_eq!(same.send().await.expect_status(200).user(), user, "nothing changes");
+        }
+    }
+    for no_space in ["\u{200b}", "\u{feff}", "\u{2060}"] {
+        let email = format!("{no_space}{}", sample::email());
+        let user = api.register(&json!({"email": email})).send().await.expect_status(201).user();
+        assert_eq!(user["email"], email.as_str(), "what is no white space stays");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,16 @@ use serde_json::{Map, Value, json};
 use users_contract::ErrorCode;
 use users_tests::{Api, sample};
 
+/// White space that is taken off.
+const AROUND: [(&str, &str); 6] = [
+    ("", ""),
+    (" ", " "),
+    ("\u{3000}", ""),
+    ("", "\u{a0}"),
+    ("\u{2003} \u{1680}", "\u{2028}"),
+    ("\u{205f}", "\u{2029}\u{202f} "),
+];
+
 const NAMES: [&str; 3] = ["displayName", "givenName", "familyName"];
 
 /// Registers a user with one field set.
@@ -85,8 +95,11 @@ async fn a_phone_number_is_e164() {
         let answer = register(&api, "phoneNumber", &json!(number)).await;
         shown(&answer, number, "phoneNumber", &json!(number));
     }
-    let answer = register(&api, "phoneNumber", &json!(" +441234567890 ")).await;
-    shown(&answer, "trimmed", "phoneNumber", &json!("+441234567890"));
+    for (before, after) in AROUND {
+        let answer =
+            register(&api, "phoneNumber", &json!(format!("{before}+441234567890{after}"))).await;
+        shown(&answer, "trimmed", "phoneNumber", &json!("+441234567890"));
+    }
     for number in [
         "",
         "+",
@@ -125,7 +138,23 @@ async fn a_locale_is_a_language_tag() {
     ] {
         shown(&register(&api, "locale", &json!(locale)).await, locale, "locale", &json!(locale));
     }
-    shown(&register(&api, "locale", &json!(" fr ")).await, "trimmed", "locale", &json!("fr"));
+    // 2 letters and 14 subtags of 8, with the hyphens before them: 128 characters.
+    let longest = format!("en{}", (10..24).map(|it| format!("-abcdef{it}")).collect::<String>());
+    for (before, after) in AROUND {
+        for locale in ["fr", &longest] {
+            let answer = register(&api, "locale", &json!(format!("{before}{locale}{after}"))).await;
+            shown(&answer, "trimmed", "locale", &json!(locale));
+        }
+    }
+    for locale in [
+        format!("{longest}-x-a"),
+        format!("{longest}-abcdefg"),
+        format!("x{}", "-abcdefgh".repeat(15)),
+        format!("en-x{}", "-a".repeat(63)),
+        "e".repeat(129),
+    ] {
+        refused(&register(&api, "locale", &json!(locale)).await, &locale, &["/locale"]);
+    }
     for locale in [
         "",
         "e",

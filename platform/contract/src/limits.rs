@@ -20,6 +20,14 @@ pub const ROLES_MAX: usize = 50;
 pub const ROLE_PATTERN: &str = "^[a-z][a-z0-9:_.-]{0,63}$";
 /// What a phone number looks like (E.164).
 pub const PHONE_NUMBER_PATTERN: &str = r"^\+[1-9][0-9]{1,14}$";
+/// Longest locale, in characters after trimming.
+pub const LOCALE_MAX_CHARS: usize = 128;
+/// What an email address looks like, as far as a pattern can say it shortly: one `@`, and neither
+/// white space nor a control character.
+pub const EMAIL_PATTERN: &str = concat!(
+    r"^[^\s@\u0000-\u001F\u007F-\u009F]{1,64}",
+    r"@[^\s@\u0000-\u001F\u007F-\u009F]{3,252}$"
+);
 /// Text without a control character (Unicode category Cc).
 pub const TEXT_PATTERN: &str = r"^[^\u0000-\u001F\u007F-\u009F]*$";
 /// The same, with something else than white space. (`\S` alone would let one control character in.)
@@ -39,6 +47,16 @@ pub const LOCALE_PATTERN: &str = concat!(
     r"|en-GB-oed|sgn-(BE-FR|BE-NL|CH-DE)",
     r"|i-(ami|bnn|default|enochian|hak|klingon|lux|mingo|navajo|pwn|tao|tay|tsu))$"
 );
+/// White space (Unicode `White_Space`) that is no control character.
+const WHITE_SPACE: &str = r"[ \u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]*";
+
+/// The pattern for a text that is trimmed before it must match `pattern`, which has both anchors.
+#[must_use]
+pub fn untrimmed(pattern: &str) -> String {
+    let inner = pattern.strip_prefix('^').and_then(|it| it.strip_suffix('$')).unwrap_or(pattern);
+    format!("^{WHITE_SPACE}({inner}){WHITE_SPACE}$")
+}
+
 /// What a user id looks like: a ULID in canonical upper case.
 pub const USER_ID_PATTERN: &str = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 /// What a correlation id must look like to be taken over from the request.

@@ -109,6 +109,8 @@ pub enum ParameterKind {
     },
     /// Text that matches a pattern.
     Pattern(&'static str),
+    /// An email address.
+    Email,
     /// Text of at most so many bytes, with rules that no pattern can say.
     Text {
         /// Most bytes.
@@ -206,14 +208,14 @@ impl Operation {
         self.takes(RequestHeader::IdempotencyKey)
     }
 
-    /// Whether it acts on a request header.
-    #[must_use]
     /// Whether it answers that the caller has the current version already, without a body.
     #[must_use]
     pub fn answers_not_modified(&self) -> bool {
         self.takes(RequestHeader::IfNoneMatch) && !self.is_write()
     }
 
+    /// Whether it acts on a request header.
+    #[must_use]
     pub fn takes(&self, header: RequestHeader) -> bool {
         self.headers.contains(&header)
     }
@@ -477,8 +479,9 @@ pub const OPERATIONS: &[Operation] = &[
             },
             QueryParameter {
                 name: "email",
-                kind: ParameterKind::Text { max_bytes: limits::EMAIL_MAX_BYTES },
-                description: "The user, if any, with this email address; stands alone with limit.",
+                kind: ParameterKind::Email,
+                description: "The user, if any, with this email address, which is trimmed as in a \
+                              registration; stands alone with limit.",
             },
             ORDER,
         ],

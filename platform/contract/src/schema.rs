@@ -145,17 +145,46 @@ pub fn gateway_model(name: &str) -> Option<Value> {
     Some(Value::Object(model))
 }
 
-fn email() -> Value {
-    json!({
-        "type": "string",
-        "format": "email",
-        "maxLength": limits::EMAIL_MAX_BYTES,
-        "description": "An email address: a dot-atom local part of at most 64 bytes (non-ASCII \
-    allowed, no quoting, no comments), `@`, and a domain name of at least two labels \
-    (international names allowed, no address literals); at most 254 bytes; no white space. Unique among \
-    users that are not deleted, compared without regard to case.",
-        "examples": ["Ada@example.com"]
-    })
+/// What a field is described for. A request may have white space around a text that is trimmed, which
+/// therefore counts neither for its pattern nor for its length.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum In {
+    Request,
+    Response,
+}
+
+impl In {
+    /// The schema of a text that is trimmed, of at most so many characters.
+    fn text(self, pattern: &str, max_chars: usize) -> Value {
+        match self {
+            Self::Request => json!({"type": "string", "pattern": limits::untrimmed(pattern)}),
+            Self::Response => {
+                json!({"type": "string", "pattern": pattern, "maxLength": max_chars})
+            }
+        }
+    }
+
+    fn described(self, mut schema: Value, description: &str, example: &str) -> Value {
+        let trimmed = match self {
+            Self::Request => " White space at both ends is taken off.",
+            Self::Response => "",
+        };
+        schema["description"] = json!(format!("{description}{trimmed}"));
+        schema["examples"] = json!([example]);
+        schema
+    }
+}
+
+fn email(place: In) -> Value {
+    let schema = place.text(limits::EMAIL_PATTERN, limits::EMAIL_MAX_BYTES);
+    place.described(
+        schema,
+        "An email address: a dot-atom local part of at most 64 bytes (non-ASCII allowed, no \
+         quoting, no comments), `@`, and a domain name of at least two labels (international names \
+         allowed, no address literals); at most 254 bytes; no white space inside. Unique among users \
+         that are not deleted, compared without regard to case.",
+        "Ada@example.com",
+    )
 }
 
 fn name(what: &str) -> Value {
@@ -171,22 +200,20 @@ fn name(what: &str) -> Value {
     })
 }
 
-fn phone_number() -> Value {
-    json!({
-        "type": "string",
-        "pattern": limits::PHONE_NUMBER_PATTERN,
-        "description": "A phone number in E.164 format.",
-        "examples": ["+441234567890"]
-    })
+fn phone_number(place: In) -> Value {
+    // A plus sign and fifteen digits.
+    let schema = place.text(limits::PHONE_NUMBER_PATTERN, 16);
+    place.described(schema, "A phone number in E.164 format.", "+441234567890")
 }
 
-fn locale() -> Value {
-    json!({
-        "type": "string",
-        "pattern": limits::LOCALE_PATTERN,
-        "description": "A language tag (BCP 47), in which no variant and no extension comes twice.",
-        "examples": ["en-GB"]
-    })
+fn locale(place: In) -> Value {
+    let schema = place.text(limits::LOCALE_PATTERN, limits::LOCALE_MAX_CHARS);
+    let description = format!(
+        "A language tag (BCP 47) of at most {} characters, in which no variant and no extension \
+         comes twice.",
+        limits::LOCALE_MAX_CHARS
+    );
+    place.described(schema, &description, "en-GB")
 }
 
 fn attribute_value() -> Value {
@@ -255,12 +282,12 @@ fn register_user() -> Value {
         "required": ["email"],
         "additionalProperties": false,
         "properties": {
-            "email": email(),
+            "email": email(In::Request),
             "displayName": name("Name to show"),
             "givenName": name("Given name"),
             "familyName": name("Family name"),
-            "phoneNumber": phone_number(),
-            "locale": locale(),
+            "phoneNumber": phone_number(In::Request),
+            "locale": locale(In::Request),
             "attributes": attributes(),
             "roles": roles("The roles to begin with; the same one twice is an error.")
         },
@@ -276,12 +303,12 @@ fn update_user() -> Value {
         "description": "A JSON Merge Patch (RFC 7396): members that are absent stay as they are, \
     `null` clears an optional field. Limits hold for the merged user.",
         "properties": {
-            "email": email(),
+            "email": email(In::Request),
             "displayName": nullable(name("Name to show")),
             "givenName": nullable(name("Given name")),
             "familyName": nullable(name("Family name")),
-            "phoneNumber": nullable(phone_number()),
-            "locale": nullable(locale()),
+            "phoneNumber": nullable(phone_number(In::Request)),
+            "locale": nullable(locale(In::Request)),
             "attributes": {
                 "type": ["object", "null"],
                 "propertyNames": {"pattern": limits::ATTRIBUTE_KEY_PATTERN},
@@ -333,12 +360,12 @@ fn user() -> Value {
         "additionalProperties": false,
         "properties": {
             "userId": user_id(),
-            "email": email(),
+            "email": email(In::Response),
             "displayName": name("Name to show"),
             "givenName": name("Given name"),
             "familyName": name("Family name"),
-            "phoneNumber": phone_number(),
-            "locale": locale(),
+            "phoneNumber": phone_number(In::Response),
+            "locale": locale(In::Response),
             "attributes": attributes(),
             "status": {"type": "string", "enum": STATUSES},
             "roles": roles("The user's roles, sorted; present also when empty."),

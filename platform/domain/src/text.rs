@@ -110,10 +110,12 @@ personal_text! {
 }
 
 impl Locale {
-    /// Takes off white space at both ends, and wants a tag that is valid as far as it can be told
-    /// without the registry of subtags: well-formed, and no variant or extension twice.
+    /// Takes off white space at both ends, and wants a tag of at most 128 characters that is valid
+    /// as far as it can be told without the registry of subtags: well-formed, and no variant or
+    /// extension twice.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let text = trimmed(text)?;
+        require_length(text, 0, limits::LOCALE_MAX_CHARS)?;
         let valid = LanguageTag::parse(text).is_ok_and(|tag| {
             all_distinct(tag.variant_subtags().map(str::to_ascii_lowercase))
                 && all_distinct(

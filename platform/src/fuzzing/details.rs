@@ -52,6 +52,7 @@ const FIXED: &[&str] = &[
     "must have 1 to 255 visible ASCII characters and no space",
     "must be UTF-8, and without U+FFFD",
     "must have at least one member",
+    "must have at most 128 characters",
     "must have at most 254 bytes",
     "must have at most 50 elements",
     "must have at most 512 characters",

@@ -50,6 +50,7 @@ pub(super) fn check_phone_number(number: &PhoneNumber) {
 }
 
 pub(super) fn check_locale(locale: &Locale) {
+    assert!(locale.as_str().len() <= limits::LOCALE_MAX_CHARS, "a locale's length");
     let subtags = locale.as_str().split('-');
     assert!(
         subtags.into_iter().all(|subtag| {

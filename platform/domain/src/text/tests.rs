@@ -8,6 +8,7 @@ const REASON: &str = "must have 1 to 256 characters";
 const VALUE: &str = "must have at most 512 characters";
 const PHONE: &str = "is not an E.164 phone number";
 const LOCALE: &str = "is not a BCP 47 language tag";
+const LOCALE_LENGTH: &str = "must have at most 128 characters";
 const ROLE: &str = "must match ^[a-z][a-z0-9:_.-]{0,63}$";
 const KEY: &str = "must match ^[A-Za-z][A-Za-z0-9_.-]{0,63}$";
 
@@ -89,6 +90,8 @@ fn phone_numbers() {
 
 #[test]
 fn locales() {
+    // 2 letters and 14 subtags of 8, with the hyphens before them: 128 characters.
+    let longest = format!("en{}", (10..24).map(|it| format!("-abcdef{it}")).collect::<String>());
     check(
         Locale::parse,
         &[
@@ -104,6 +107,11 @@ fn locales() {
             ("x-private", Ok("x-private"), "private use only"),
             ("i-klingon", Ok("i-klingon"), "grandfathered"),
             ("sgn-BE-FR", Ok("sgn-BE-FR"), "grandfathered, regular"),
+            (&longest, Ok(&longest), "longest"),
+            (&format!("\u{3000}{longest} "), Ok(&longest), "measured after trimming"),
+            (&format!("{longest}-x-a"), Err(LOCALE_LENGTH), "too long"),
+            (&format!("en-x{}", "-a".repeat(63)), Err(LOCALE_LENGTH), "too long by many subtags"),
+            (&"e".repeat(129), Err(LOCALE_LENGTH), "too long and no tag"),
             ("sl-rozaj-ROZAJ", Err(LOCALE), "a variant twice"),
             ("en-a-bbb-A-ccc", Err(LOCALE), "an extension twice"),
             ("en_GB", Err(LOCALE), "underscore"),

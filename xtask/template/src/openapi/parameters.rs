@@ -118,6 +118,9 @@ fn query_schema(parameter: &QueryParameter) -> Value {
             json!({"type": "string", "enum": values, "default": default})
         }
         ParameterKind::Pattern(pattern) => json!({"type": "string", "pattern": pattern}),
+        ParameterKind::Email => {
+            json!({"type": "string", "pattern": limits::untrimmed(limits::EMAIL_PATTERN)})
+        }
         // A character is at least a byte, so the limit holds for both.
         ParameterKind::Text { max_bytes } => {
             let pattern = limits::TEXT_PATTERN;

@@ -111,6 +111,9 @@ fn schemas_of_query_parameters_take_their_defaults_and_words() {
                 }
                 ParameterKind::Enum { values, .. } => (json!(values), json!(["", "nonsense"])),
                 ParameterKind::Pattern(_) => (json!(["billing:read"]), json!(["Billing", ""])),
+                ParameterKind::Email => {
+                    (json!(["ada@example.com", " ada@example.com "]), json!(["", "a", "a @b.c"]))
+                }
                 ParameterKind::Text { max_bytes } => {
                     let bad = json!(["x".repeat(max_bytes + 1), "x\u{80}"]);
                     (json!(["x".repeat(max_bytes)]), bad)
@@ -140,6 +143,42 @@ fn texts_have_no_control_character_wherever_it_stands() {
                 assert_eq!(validator.is_valid(&json!(text)), expected, "{pattern} {text:?}");
             }
         }
+    }
+}
+
+#[test]
+fn requests_may_have_white_space_around_texts_that_are_trimmed() {
+    let document = openapi();
+    let rows = [
+        ("email", "ada@example.com"),
+        ("email", "jörg+x@例え.テスト"),
+        ("phoneNumber", "+441234567890"),
+        ("locale", "en-GB"),
+        ("displayName", "Ada Lovelace"),
+    ];
+    let around = [(" ", ""), ("", " "), ("\u{3000}", "\u{a0}"), ("\u{2028} ", "\u{2003}\u{205f}")];
+    for (field, value) in rows {
+        let valid = |schema: &str, text: &str| {
+            let schema = &document["components"]["schemas"][schema]["properties"][field];
+            jsonschema::validator_for(schema).unwrap().is_valid(&json!(text))
+        };
+        for schema in ["RegisterUser", "UpdateUser", "User"] {
+            assert!(valid(schema, value), "{schema} {field}");
+        }
+        for (before, after) in around {
+            let text = format!("{before}{value}{after}");
+            assert!(valid("RegisterUser", &text), "{field} {text:?}");
+            assert!(valid("UpdateUser", &text), "{field} {text:?}");
+        }
+        for (before, after) in [("\n", ""), ("", "\t"), ("\u{85}", ""), ("", "\u{7f}")] {
+            let text = format!("{before}{value}{after}");
+            assert!(!valid("RegisterUser", &text), "{field} {text:?}");
+        }
+    }
+    for (field, value) in &rows[..4] {
+        let schema = &document["components"]["schemas"]["User"]["properties"][field];
+        let validator = jsonschema::validator_for(schema).unwrap();
+        assert!(!validator.is_valid(&json!(format!(" {value}"))), "{field} is shown trimmed");
     }
 }
 
