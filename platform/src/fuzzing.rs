@@ -23,7 +23,7 @@ mod texts;
 pub use bodies::{patch_body, register_body, role_body, status_body};
 pub use cursors::cursor;
 pub use events::{gateway_event, raw_request};
-pub use headers::{correlation_id, idempotency_key, if_match, trace_header};
+pub use headers::{correlation_id, idempotency_key, if_match, media_type, trace_header};
 pub use items::{stored_record, stored_user, stream_record};
 pub use queries::{audit_query, list_query};
 

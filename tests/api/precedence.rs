@@ -16,6 +16,9 @@ async fn too_large_comes_before_the_media_type() {
     let request = api.request(http::Method::POST, "/users").header("content-type", "text/plain");
     let answer = request.body(large_body()).send().await;
     answer.expect_problem(ErrorCode::PayloadTooLarge);
+    let request = api.request(http::Method::POST, "/users").header("content-encoding", "gzip");
+    let answer = request.json_text(large_body()).send().await;
+    answer.expect_problem(ErrorCode::PayloadTooLarge);
 }
 
 #[tokio::test]
@@ -32,6 +35,21 @@ async fn the_media_type_comes_before_the_rules_of_the_request() {
     let request = api.request(http::Method::POST, "/users").header("content-type", "text/plain");
     let answer = request.body("{broken").query("unknown", "1").send().await;
     answer.expect_problem(ErrorCode::UnsupportedMediaType);
+    for (media_type, coding) in [
+        ("application/json", "gzip"),
+        ("application/json", "identity, br"),
+        ("application/json; charset=latin1", "identity"),
+        ("application/json; profile=\"a", "identity"),
+    ] {
+        let request = api.request(http::Method::POST, "/users").query("unknown", "1");
+        let request =
+            request.body(r#"{"email":"ada","unknown":1}"#).header("Idempotency-Key", "a b");
+        let request = request.header("content-type", media_type).header("content-encoding", coding);
+        request.send().await.expect_problem(ErrorCode::UnsupportedMediaType);
+    }
+    let request = api.update(&sample::unknown_user_id(), &json!({})).header("If-Match", "1");
+    let answer = request.header("content-encoding", "gzip").send().await;
+    answer.expect_problem(ErrorCode::UnsupportedMediaType);
 }
 
 #[tokio::test]
@@ -45,6 +63,12 @@ async fn the_rules_of_the_request_come_before_the_user() {
     request.send().await.expect_invalid(&["header:if-match"]);
     api.audit(&id).query("limit", "0").send().await.expect_invalid(&["?limit"]);
     api.profile(&id).query("x", "1").send().await.expect_invalid(&["?x"]);
+    let request = api.profile(&id).header("If-None-Match", "1");
+    request.send().await.expect_invalid(&["header:if-none-match"]);
+    let request = api.audit(&id).header("If-Match", "1").query("limit", "0");
+    request.send().await.expect_invalid(&["header:if-match", "?limit"]);
+    let answer = api.audit(&id).query("cursor", "x").if_version(1).send().await;
+    answer.expect_problem(ErrorCode::InvalidCursor);
     api.profile("no-id").query("x", "1").send().await.expect_invalid(&["?x"]);
 }
 

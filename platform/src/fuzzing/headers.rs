@@ -4,7 +4,8 @@ use super::{Verdict, details};
 use crate::telemetry::TraceHeader;
 use users_contract::{header, limits};
 use users_domain::{
-    CorrelationId, IdempotencyKey, Place, Precondition, Version, Violation, parse_entity_tags,
+    CorrelationId, IdempotencyKey, MediaType, Place, Precondition, Version, Violation,
+    parse_entity_tags,
 };
 
 /// `X-Correlation-Id`.
@@ -102,6 +103,21 @@ fn check_precondition(condition: &Precondition, lines: &[&[u8]]) {
     let bytes: Vec<u8> = canonical.chars().filter_map(|it| u8::try_from(it).ok()).collect();
     let again = parse_entity_tags(header::IF_MATCH, &[&bytes]).expect("the canonical form");
     assert_eq!(again.map(|it| it.canonical()), Some(canonical), "another canonical form");
+}
+
+/// `Content-Type`. What is accepted is JSON in UTF-8.
+pub fn media_type(data: &[u8]) -> Verdict {
+    let parsed = MediaType::parse(data);
+    if parsed.is_some() {
+        let with = |parameter: &[u8]| MediaType::parse(&[data, parameter].concat());
+        let opaque = with(b";p=\"\\\";charset=latin1;\\\\\"");
+        assert_eq!(opaque, parsed, "a parameter that means nothing counted");
+        assert_eq!(with(b" ; "), parsed, "an empty parameter counted");
+        let latin1 = with(b" ;\tCharset=\"l\\atin1\"").expect("one more parameter");
+        assert!(!latin1.is_utf8(), "another charset");
+    }
+    let is_json = |it: MediaType| it.is_one_of(&["application/json"]) && it.is_utf8();
+    Verdict::accepted(parsed.is_some_and(is_json))
 }
 
 /// The header comes from the runtime, yet a caller may send one to the gateway.

@@ -2,8 +2,8 @@
 
 use super::{
     Verdict, audit_query, correlation_id, cursor, gateway_event, idempotency_key, if_match,
-    list_query, patch_body, raw_request, register_body, role_body, status_body, stored_record,
-    stored_user, stream_record, trace_header,
+    list_query, media_type, patch_body, raw_request, register_body, role_body, status_body,
+    stored_record, stored_user, stream_record, trace_header,
 };
 use fastrand::Rng;
 use std::collections::HashSet;
@@ -29,6 +29,7 @@ const TARGETS: &[Target] = &[
     Target { name: "idempotency_key", run: idempotency_key },
     Target { name: "if_match", run: if_match },
     Target { name: "list_query", run: list_query },
+    Target { name: "media_type", run: media_type },
     Target { name: "patch_body", run: patch_body },
     Target { name: "raw_request", run: raw_request },
     Target { name: "register_body", run: register_body },
