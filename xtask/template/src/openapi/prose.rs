@@ -57,7 +57,8 @@ or 400 where the limits of the merged user are passed.
 string, which are the same key. Its scope is the caller (user or role, without the session name), \
 the operation with its path, and the key; it is remembered for 24 hours by default.
 - The same request again (`If-Match` and `If-None-Match` included; the body compared as JSON, \
-without regard to white space and the order of members) gets the first success again, with `Idempotent-Replayed: true`. \
+without regard to white space and the order of members) gets the first success again, with \
+`Idempotent-Replayed: true`. \
 Another request is 422. While the first is still being decided, it is 409 `request-in-progress` with \
 `Retry-After`. Errors are not recorded: a retry is decided afresh.
 
