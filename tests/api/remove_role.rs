@@ -34,6 +34,21 @@ async fn a_role_with_every_sign_can_be_named_escaped_or_not() {
 }
 
 #[tokio::test]
+async fn percent_encoding_is_taken_off_once() {
+    let api = Api::connect();
+    let user = api.new_user_with(&json!({"roles": ["billing:read", "a.b"]})).await;
+    for twice in
+        ["billing%253Aread", "billing%25253Aread", "a%252Eb", "%2562illing:read", "a%25%32Eb"]
+    {
+        let answer = api.remove_role(id_of(&user), twice).send().await;
+        answer.expect_problem(ErrorCode::RoleNotAssigned);
+    }
+    let encoded: String = id_of(&user).bytes().map(|byte| format!("%25{byte:02X}")).collect();
+    api.profile(&encoded).send().await.expect_problem(ErrorCode::UserNotFound);
+    assert_eq!(api.profile(id_of(&user)).send().await.user(), user);
+}
+
+#[tokio::test]
 async fn a_role_that_the_user_does_not_have_is_not_assigned() {
     let api = Api::connect();
     let user = api.new_user_with(&json!({"roles": ["admin"]})).await;

@@ -47,6 +47,30 @@ async fn a_signed_call_of_an_unknown_path_is_not_found_with_any_method() {
 }
 
 #[tokio::test]
+async fn an_empty_segment_is_an_unknown_path() {
+    let api = Api::connect();
+    let user = api.new_user().await;
+    let id = id_of(&user);
+    for path in [
+        "/users//".to_owned(),
+        "//x".into(),
+        "//users".into(),
+        format!("/users//{id}"),
+        format!("/users/{id}//"),
+        format!("/users/{id}//audit"),
+        format!("/users/{id}/roles//"),
+        "/users%2F".into(),
+    ] {
+        for method in METHODS {
+            let answer = api.request(method, &path).send().await;
+            answer.expect_problem(ErrorCode::RouteNotFound);
+        }
+        let answer = api.get(&path).unsigned().send().await;
+        answer.expect_problem(ErrorCode::NotAuthenticated);
+    }
+}
+
+#[tokio::test]
 async fn an_unsigned_call_of_an_unknown_path_is_not_authenticated() {
     let api = Api::connect();
     let user = api.new_user().await;

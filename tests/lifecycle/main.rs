@@ -14,10 +14,13 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails where it finds what it does not expect")]
 
+mod attack;
+mod edge;
 mod end;
 mod function_faults;
 mod functions;
 mod kill;
+mod listeners;
 mod load;
 mod process;
 mod readme;

@@ -71,6 +71,12 @@ impl Launch {
         self
     }
 
+    /// Lets somebody else sign calls, too.
+    pub(crate) fn principal(mut self, text: &str) -> Self {
+        self.more.extend(["--principal".into(), text.into()]);
+        self
+    }
+
     /// Starts the process and waits for nothing.
     pub(crate) fn spawn(self) -> Starting {
         let log = NamedTempFile::new().unwrap();
@@ -179,6 +185,11 @@ impl Stack {
         &self.url
     }
 
+    /// The stack's own process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Begins a call of the API, signed by `test`.
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         self.client.call(method, path)
@@ -206,7 +217,8 @@ impl Stack {
         }
     }
 
-    async fn control(&self, path: &str) -> Value {
+    /// The answer of a control endpoint.
+    pub(crate) async fn control(&self, path: &str) -> Value {
         let call = self.control.call(Method::GET, path).signing(Signing::None);
         self.json(call).await
     }

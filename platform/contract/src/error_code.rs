@@ -44,6 +44,8 @@ pub enum ErrorCode {
     IdempotencyKeyReused,
     /// The caller is over the rate limit.
     TooManyRequests,
+    /// Request line and headers are over 10,240 bytes.
+    HeadersTooLarge,
     /// Something failed that the caller cannot mend.
     InternalError,
     /// Something is down or overloaded; the same call may succeed later.
@@ -72,6 +74,7 @@ impl ErrorCode {
         Self::UnsupportedMediaType,
         Self::IdempotencyKeyReused,
         Self::TooManyRequests,
+        Self::HeadersTooLarge,
         Self::InternalError,
         Self::ServiceUnavailable,
     ];
@@ -99,6 +102,7 @@ impl ErrorCode {
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
             Self::TooManyRequests => "too-many-requests",
+            Self::HeadersTooLarge => "headers-too-large",
             Self::InternalError => "internal-error",
             Self::ServiceUnavailable => "service-unavailable",
         }
@@ -129,6 +133,7 @@ impl ErrorCode {
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyKeyReused => 422,
             Self::TooManyRequests => 429,
+            Self::HeadersTooLarge => 431,
             Self::InternalError => 500,
             Self::ServiceUnavailable => 503,
         }
@@ -157,6 +162,7 @@ impl ErrorCode {
             Self::UnsupportedMediaType => "The content type is not supported",
             Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
             Self::TooManyRequests => "Too many requests",
+            Self::HeadersTooLarge => "The headers are too large",
             Self::InternalError => "Internal error",
             Self::ServiceUnavailable => "Service unavailable",
         }
@@ -204,6 +210,9 @@ impl ErrorCode {
                 "Use a new idempotency key for a new request, or repeat the first request unchanged"
             }
             Self::TooManyRequests => "Slow down and try again",
+            Self::HeadersTooLarge => {
+                "Request line and headers have at most 10240 bytes together; send fewer or shorter ones"
+            }
             Self::InternalError => "The request could not be handled",
             Self::ServiceUnavailable => "The service cannot answer right now; try again",
         }
@@ -231,6 +240,7 @@ impl ErrorCode {
             | Self::PayloadTooLarge
             | Self::UnsupportedMediaType
             | Self::IdempotencyKeyReused
+            | Self::HeadersTooLarge
             | Self::InternalError => None,
         }
     }

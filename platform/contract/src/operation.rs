@@ -229,6 +229,7 @@ impl Operation {
             | ErrorCode::NotAuthenticated
             | ErrorCode::AccessDenied
             | ErrorCode::TooManyRequests
+            | ErrorCode::HeadersTooLarge
             | ErrorCode::InternalError
             | ErrorCode::ServiceUnavailable => true,
             ErrorCode::PayloadTooLarge => true,

@@ -90,7 +90,8 @@ impl Request {
                 arn,
                 account_id: context.identity.account_id.or(context.account_id).unwrap_or_default(),
                 source_ip: context.identity.source_ip,
-                user_agent: context.identity.user_agent,
+                // A header is no field and refuses no call, but no text that is kept has controls.
+                user_agent: context.identity.user_agent.map(without_controls),
             },
             trace_header: None,
             path,
@@ -120,6 +121,13 @@ impl Request {
     }
 }
 
+fn without_controls(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    text.replace(char::is_control, "")
+}
+
 /// Decodes `%41`; what is no escape stays as it is, and what is not UTF-8 names nothing of ours.
 fn percent_decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
@@ -146,7 +154,7 @@ fn percent_decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Request, SIGNATURE_PARAMETERS, percent_decode};
+    use super::{Request, SIGNATURE_PARAMETERS, percent_decode, without_controls};
     use crate::testing::Counter;
     use serde_json::json;
     use users_domain::Timestamp;
@@ -172,6 +180,19 @@ mod tests {
         assert_eq!(query(&others, None), others, "neither prefix nor case makes one of the seven");
         assert_eq!(query(&others, Some("Authorization")), others);
         assert_eq!(query(&["X-Amz-Date"], Some("X-Other")), [""; 0]);
+    }
+
+    #[test]
+    fn a_user_agent_has_no_controls() {
+        for (sent, kept) in [
+            ("curl/8.1 (é; 😀)", "curl/8.1 (é; 😀)"),
+            ("a\u{9b}31mb\u{85}", "a31mb"),
+            ("\u{1b}[2Ja\tb\u{7f}", "[2Jab"),
+            ("\u{80}\u{9f}\0", ""),
+            ("", ""),
+        ] {
+            assert_eq!(without_controls(sent.to_owned()), kept);
+        }
     }
 
     #[test]

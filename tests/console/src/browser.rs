@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
-use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::wd::{Capabilities, TimeoutConfiguration, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -99,8 +99,11 @@ impl Browser {
             "--disable-sync".to_owned(),
             "--hide-scrollbars".to_owned(),
             "--force-device-scale-factor=1".to_owned(),
-            // No name but that of this machine leads anywhere.
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1".to_owned(),
+            // No name leads anywhere but to this machine.
+            format!(
+                "--host-resolver-rules=MAP {} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                crate::attack::NAME
+            ),
             format!("--user-data-dir={}", profile.path().display()),
         ];
         let mut capabilities = Capabilities::new();
@@ -141,6 +144,18 @@ impl Browser {
     /// Runs a piece of JavaScript that calls its last argument with what it has found.
     pub(crate) async fn evaluate_async(&self, script: &str) -> Result<Value> {
         Ok(self.client.execute_async(script, Vec::new()).await?)
+    }
+
+    /// Runs such a piece of JavaScript with arguments, and waits for it for so long.
+    pub(crate) async fn call_async(
+        &self,
+        script: &str,
+        arguments: Vec<Value>,
+        patience: Duration,
+    ) -> Result<Value> {
+        let timeouts = TimeoutConfiguration::new(Some(patience), None, None);
+        self.client.update_timeouts(timeouts).await?;
+        Ok(self.client.execute_async(script, arguments).await?)
     }
 
     /// Waits until an expression in JavaScript is true.

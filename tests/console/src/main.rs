@@ -1,11 +1,13 @@
 //! Drives the console of the local stack in a headless Chromium: makes calls, and finds what they
-//! left behind, by keyboard. Also takes the picture of it that is in the documentation.
+//! left behind, by keyboard. Also takes the picture of it that is in the documentation, and has a
+//! page of another origin attack the stack.
 //!
 //! A program and not a test of `cargo test`, because it needs Chromium and chromedriver:
 //! `cargo run --package users-console-test`, or `.ci/console`, which gets both.
 #![expect(clippy::print_stderr, reason = "a command line tool prints")]
 
 mod accessibility;
+mod attack;
 mod browser;
 mod picture;
 mod scenario;
@@ -33,6 +35,9 @@ struct Arguments {
     /// The script of axe-core (`axe.min.js`), to check every view with, too.
     #[arg(long, value_name = "FILE")]
     axe: Option<PathBuf>,
+    /// Let a page of another origin attack the stack, instead of testing the console.
+    #[arg(long, conflicts_with = "screenshot")]
+    attack: bool,
     /// The program chromedriver.
     #[arg(long, value_name = "FILE", default_value = "chromedriver")]
     chromedriver: PathBuf,
@@ -64,6 +69,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
             browser.prefer(arguments.dark).await?;
             picture::take(&browser, &stack, &arguments.view, path).await
         }
+        None if arguments.attack => attack::run(&browser, &stack).await,
         None => scenario::run(&browser, stack, axe.as_deref()).await,
     };
     if result.is_err() {

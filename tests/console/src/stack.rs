@@ -6,13 +6,14 @@ use serde_json::Value;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use users_client::{Client, Credentials};
+use users_client::{Client, Credentials, Signing};
 
 /// A stack that runs; it ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Stack {
     child: Child,
     client: Client,
+    control: Client,
     /// The address of the console.
     pub(crate) console: String,
     _directory: tempfile::TempDir,
@@ -54,6 +55,7 @@ impl Stack {
         };
         let credentials = Credentials::from_keys("test", "test", None);
         Ok(Self {
+            control: Client::new(text("control")?, "unsigned", credentials.clone())?,
             client: Client::new(text("url")?, text("region")?, credentials)?,
             console: text("console")?.to_owned(),
             child,
@@ -81,6 +83,12 @@ impl Stack {
             response.status
         );
         Ok(serde_json::from_slice(&response.body).unwrap_or_default())
+    }
+
+    /// The answer of a control endpoint.
+    pub(crate) async fn control(&self, path: &str) -> Result<Value> {
+        let call = self.control.call(Method::GET, &format!("/{path}")).signing(Signing::None);
+        Ok(call.send().await?.json()?)
     }
 
     /// Ends it.

@@ -80,10 +80,6 @@ const MINISTACK_TESTS: &[LeftOut] = &[
         reason: NO_PATH,
     },
     LeftOut {
-        test: "authentication::a_clock_may_be_wrong_by_less_than_15_minutes",
-        reason: "it takes a clock for wrong after 5 minutes already",
-    },
-    LeftOut {
         test: "authentication::a_presigned_call_is_refused_once_it_has_expired",
         reason: "it never looks at X-Amz-Expires of a call of a REST API",
     },

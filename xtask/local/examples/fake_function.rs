@@ -1,14 +1,17 @@
-//! A Lambda function for the tests of this crate, on nothing but the standard library.
+//! A Lambda function for the tests of this crate, on little but the standard library.
 //!
 //! It does what the body of the request asks for, so that the tests can make it fail in every way.
 //! As a target of a stream it passes each record on to the event bus.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a function logs by printing")]
 
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -104,22 +107,46 @@ fn relay(records: &[Value]) -> Result<String, Failure> {
 fn aws(endpoint: &str, target: &str, body: &Value) -> Result<Value, Failure> {
     let url = std::env::var(endpoint)?;
     let host = url.strip_prefix("http://").ok_or("not an http endpoint")?;
-    let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={}/20261122/us-east-1/x/aws4_request, SignedHeaders=host, \
-         Signature=0",
-        std::env::var("AWS_ACCESS_KEY_ID")?
-    );
-    let headers = [
-        ("x-amz-target", target),
-        ("content-type", "application/x-amz-json-1.0"),
-        ("x-amz-date", "20261122T100000Z"),
-        ("authorization", authorization.as_str()),
+    let service = if target.starts_with("DynamoDB") { "dynamodb" } else { "events" };
+    let mut headers = vec![
+        ("x-amz-target".to_owned(), target.to_owned()),
+        ("content-type".to_owned(), "application/x-amz-json-1.0".to_owned()),
     ];
+    headers.extend(signature(&url, service, &headers, &body.to_string())?);
+    let headers: Vec<_> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let (_, answer) = call(host, "POST", "/", &headers, &body.to_string())?;
     Ok(serde_json::from_str(&answer)?)
 }
 
 type Headers = Vec<(String, String)>;
+
+/// The headers that sign a call.
+fn signature(url: &str, service: &str, headers: &Headers, body: &str) -> Result<Headers, Failure> {
+    let variable = |name: &str| std::env::var(name);
+    let identity = Credentials::new(
+        variable("AWS_ACCESS_KEY_ID")?,
+        variable("AWS_SECRET_ACCESS_KEY")?,
+        None,
+        None,
+        "environment",
+    )
+    .into();
+    let region = variable("AWS_REGION")?;
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(&region)
+        .name(service)
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()?
+        .into();
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let request = SignableRequest::new("POST", url, headers, SignableBody::Bytes(body.as_bytes()))?;
+    let (instructions, _) = sign(request, &params)?.into_parts();
+    let signed = instructions.headers();
+    Ok(signed.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
 
 /// One HTTP call on a connection of its own.
 fn call(

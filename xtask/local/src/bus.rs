@@ -1,10 +1,11 @@
 //! EventBridge: takes `PutEvents` and keeps the events, on file and readable in order.
 
+use crate::auth::{Verifier, signed_call};
 use crate::data::DataDirectory;
 use crate::faults::{BusFault, Fault, Faults, around};
 use crate::names::{rfc3339, uuid};
 use crate::observe::Observed;
-use crate::server::{Answer, Reply, Stop, json as json_answer, read_body, serve as serve_http};
+use crate::server::{Answer, Audience, Reply, Service, Stop, json as json_answer};
 use crate::template::BusPlan;
 use anyhow::Context;
 use bytes::Bytes;
@@ -248,6 +249,7 @@ impl State {
 /// Opens the endpoint and serves until `stop`.
 pub(crate) async fn start(
     log: Arc<EventLog>,
+    verifier: Verifier,
     faults: Arc<Faults>,
     stop: Stop,
 ) -> anyhow::Result<SocketAddr> {
@@ -255,26 +257,30 @@ pub(crate) async fn start(
         .await
         .context("cannot open the EventBridge endpoint")?;
     let address = listener.local_addr().context("cannot open the EventBridge endpoint")?;
-    tokio::spawn(serve_http(listener, stop, move |request, _| {
+    tokio::spawn(Service::new(Audience::Functions).serve(listener, stop, move |request, _| {
         let (log, faults) = (Arc::clone(&log), Arc::clone(&faults));
-        handle(log, faults, request)
+        handle(log, verifier.clone(), faults, request)
     }));
     Ok(address)
 }
 
-async fn handle(log: Arc<EventLog>, faults: Arc<Faults>, request: Request<Incoming>) -> Reply {
-    let target = request.headers().get("x-amz-target").cloned();
+async fn handle(
+    log: Arc<EventLog>,
+    verifier: Verifier,
+    faults: Arc<Faults>,
+    request: Request<Incoming>,
+) -> Reply {
+    let (parts, body) = match signed_call(&verifier, request, REQUEST_BYTES).await {
+        Ok(call) => call,
+        Err(answer) => return answer.into(),
+    };
+    let target = parts.headers.get("x-amz-target");
     if target.is_none_or(|target| target != "AWSEvents.PutEvents") {
         let (status, body) =
             refusal(StatusCode::BAD_REQUEST, "UnknownOperationException", "only PutEvents is here");
         return json_answer(status, &body).into();
     }
-    let call = faults.at_call(request.headers(), "PutEvents");
-    let Ok(body) = read_body(request.into_body(), REQUEST_BYTES).await else {
-        let (status, body) =
-            refusal(StatusCode::PAYLOAD_TOO_LARGE, "ValidationException", "too large");
-        return json_answer(status, &body).into();
-    };
+    let call = faults.at_call(&parts.headers, "PutEvents");
     // A call that was sent is carried out, also when its caller dies meanwhile.
     let done = tokio::spawn(async move {
         let apply = |refused| put(Arc::clone(&log), faults.get().bus, refused, body.clone());

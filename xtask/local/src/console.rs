@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
-use users_log_line::LogLine;
+use users_log_line::{LogLine, escaped};
 
 /// Colours for names of functions, by turns (ANSI codes).
 const COLOURS: &[u8] = &[36, 33, 32, 35, 34, 31, 96, 93, 92];
@@ -30,11 +30,13 @@ impl Console {
         }))
     }
 
-    /// Prints a line that belongs to `name`.
+    /// Prints a line that belongs to `name`, or several, with everything in them made harmless: they
+    /// tell of what callers sent.
     pub(crate) fn line(&self, name: &str, text: &str) {
         if self.0.quiet {
             return;
         }
+        let text = text.split('\n').map(escaped).collect::<Vec<_>>().join("\n");
         let width = self.0.width;
         let line = if self.0.colour {
             format!("\x1b[{}m{name:width$}\x1b[0m {text}\n", colour_of(name))
@@ -48,7 +50,7 @@ impl Console {
     /// Prints a line that a function wrote.
     pub(crate) fn function_line(&self, name: &str, line: &str) {
         if !self.0.quiet {
-            self.line(name, &readable(line));
+            self.line(name, &escaped(&readable(line)));
         }
     }
 }

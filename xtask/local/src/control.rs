@@ -1,6 +1,5 @@
 //! Control endpoints under `/_local/`: what tests and people look into, the console, and the faults.
 
-mod guard;
 mod query;
 
 use self::query::{BadParameter, Query};
@@ -11,10 +10,10 @@ use crate::faults::{FaultSettings, Faults, Placement};
 use crate::lambda::Fleet;
 use crate::observe::{LogSelection, Observed, Page};
 use crate::page;
-use crate::server::{Answer, Stop, json as json_answer, read_body};
+use crate::server::{Answer, Bodies, Stop, forbidden, foreign_page, json as json_answer};
 use crate::stream::{DeadLetters, Progress};
 use anyhow::anyhow;
-use http::header::{CACHE_CONTROL, HeaderName};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -22,7 +21,6 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +50,7 @@ pub(crate) struct Control {
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) observed: Arc<Observed>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) bodies: Bodies,
     /// Ends the waiting of those who wait for something to happen.
     pub(crate) stop: Stop,
 }
@@ -79,16 +78,17 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 impl Control {
     /// Answers a request whose path begins with [`PREFIX`].
-    pub(crate) async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
-        if let Some(text) = guard::refusal(request.headers(), peer) {
-            return protected(refusal(StatusCode::FORBIDDEN, text));
+    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Answer {
+        let (parts, body) = request.into_parts();
+        if let Some(text) = foreign_page(&parts, |path| page::answer_to(path).is_some()) {
+            return protected(forbidden(text));
         }
-        if request.method() == Method::GET
-            && let Some(answer) = page::answer_to(request.uri().path())
+        if parts.method == Method::GET
+            && let Some(answer) = page::answer_to(parts.uri.path())
         {
             return protected(answer);
         }
-        protected(match self.answer(request).await {
+        protected(match self.answer(Request::from_parts(parts, body)).await {
             Ok(body) => json_answer(StatusCode::OK, &body),
             Err(Failure::Bad(text)) => refusal(StatusCode::BAD_REQUEST, &text),
             Err(Failure::Unknown(text)) => refusal(StatusCode::NOT_FOUND, &text),
@@ -134,14 +134,14 @@ impl Control {
             (&Method::GET, ["tables", table, "items"]) => self.items(table, &query).await?,
             (&Method::GET, ["faults"]) => serde_json::to_value(self.faults.get())?,
             (&Method::POST, ["faults"]) => {
-                let settings: FaultSettings = parsed(request).await?;
+                let settings: FaultSettings = self.parsed(request).await?;
                 self.faults.set(settings);
                 serde_json::to_value(self.faults.get())?
             }
             (&Method::GET, ["faults", "kinds"]) => Faults::kinds(),
             (&Method::GET, ["faults", "report"]) => self.faults.report(),
             (&Method::POST, ["faults", "placed"]) => {
-                let placement: Placement = parsed(request).await?;
+                let placement: Placement = self.parsed(request).await?;
                 self.faults.place(placement);
                 json!({})
             }
@@ -150,7 +150,7 @@ impl Control {
                 self.faults.placement(id).ok_or_else(unknown)?
             }
             (&Method::POST, ["streams"]) => {
-                let wanted: Value = parsed(request).await?;
+                let wanted: Value = self.parsed(request).await?;
                 let Some(hold) = wanted["hold"].as_bool() else {
                     return Err(Failure::Bad("hold must be true or false".to_owned()));
                 };
@@ -215,6 +215,24 @@ impl Control {
         Ok(json!({"items": page.items, "next": page.next}))
     }
 
+    /// The body, as what it is the JSON of. The types that a form of a page elsewhere could send
+    /// are refused.
+    async fn parsed<T: DeserializeOwned>(&self, request: Request<Incoming>) -> Result<T, Failure> {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(Failure::Bad(
+                "send JSON, with the header Content-Type: application/json".to_owned(),
+            ));
+        }
+        let body = self
+            .bodies
+            .read(request.into_body(), BODY_BYTES)
+            .await
+            .map_err(|_| anyhow!("the body cannot be read"))?;
+        serde_json::from_slice(&body).map_err(|error| Failure::Bad(error.to_string()))
+    }
+
     /// A page of a table's items; `start` is the `next` of the page before.
     async fn items(&self, table: &str, query: &Query) -> Result<Value, Failure> {
         let Some(name) = self.tables.get(table) else {
@@ -242,14 +260,6 @@ impl Control {
         }
         Ok(answer)
     }
-}
-
-/// The body, as what it is the JSON of.
-async fn parsed<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Failure> {
-    let body = read_body(request.into_body(), BODY_BYTES)
-        .await
-        .map_err(|_| anyhow!("the body cannot be read"))?;
-    serde_json::from_slice(&body).map_err(|error| Failure::Bad(error.to_string()))
 }
 
 /// The page that is asked for: `after=N&limit=M` goes on, `last=M`, or nothing, begins at the end.

@@ -5,11 +5,13 @@
 //! acknowledged, so killing the process loses nothing.
 
 mod look;
+mod operations;
 mod proxy;
 
 pub(crate) use look::{Found, ItemQuery, plain};
 pub(crate) use proxy::Changes;
 
+use crate::auth::Verifier;
 use crate::console::Console;
 use crate::faults::Faults;
 use crate::server::Stop;
@@ -63,6 +65,7 @@ impl std::fmt::Debug for Dynamo {
 pub(crate) async fn start(
     path: &Path,
     tables: &[TablePlan],
+    verifier: Verifier,
     faults: Arc<Faults>,
     console: &Console,
     stop: &Stop,
@@ -72,12 +75,18 @@ pub(crate) async fn start(
         ensure(&database, table)
             .with_context(|| format!("cannot make the table {}", table.logical_id))?;
     }
-    let upstream = serve(database.clone(), stop.clone())?;
     let listener =
         TcpListener::bind(("127.0.0.1", 0)).await.context("cannot open the DynamoDB endpoint")?;
     let address = listener.local_addr().context("cannot open the DynamoDB endpoint")?;
     let changes = Changes::default();
-    tokio::spawn(proxy::serve(listener, upstream, faults, changes.clone(), stop.clone()));
+    tokio::spawn(proxy::serve(
+        listener,
+        database.clone(),
+        verifier,
+        faults,
+        changes.clone(),
+        stop.clone(),
+    ));
     tokio::spawn(sweep(database.clone(), console.clone(), stop.clone()));
     Ok(Dynamo { database, address, changes })
 }
@@ -160,42 +169,6 @@ fn compare(existing: &Value, plan: &TablePlan) -> anyhow::Result<()> {
         "the table in the data directory has other keys, indexes or streams than the template's; \
          remove the data directory to begin anew, or choose another with --data"
     )
-}
-
-/// Serves the database on threads of its own, since its calls block.
-fn serve(database: Database, mut stop: Stop) -> anyhow::Result<SocketAddr> {
-    let listener =
-        std::net::TcpListener::bind(("127.0.0.1", 0)).context("cannot open the database")?;
-    listener.set_nonblocking(true).context("cannot open the database")?;
-    let address = listener.local_addr().context("cannot open the database")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("dynamodb")
-        .enable_all()
-        .build()
-        .context("cannot start the database's threads")?;
-    std::thread::Builder::new()
-        .name("dynamodb-main".to_owned())
-        .spawn(move || {
-            runtime.block_on(async {
-                let Ok(listener) = TcpListener::from_std(listener) else { return };
-                let serving = dynoxide::server::serve_with_shutdown(listener, database, {
-                    let mut stop = stop.clone();
-                    async move { stop.wait().await }
-                });
-                tokio::select! {
-                    _ = serving => {}
-                    // Connections that are idle, but open, do not hold up the end.
-                    () = async {
-                        stop.wait().await;
-                        tokio::time::sleep(Duration::from_millis(500)).await;
-                    } => {}
-                }
-            });
-            runtime.shutdown_background();
-        })
-        .context("cannot start the database's threads")?;
-    Ok(address)
 }
 
 async fn sweep(database: Database, console: Console, mut stop: Stop) {

@@ -18,19 +18,18 @@ use self::model::BodyValidator;
 use self::observation::Observation;
 use self::routes::Routes;
 use self::throttle::Throttles;
-use crate::auth::{Refusal, SignedRequest, Verifier};
+use crate::auth::{Principals, Refusal, SignedHead, Verifier};
 use crate::console::Console;
 use crate::lambda::{Fleet, Function, InvokeError};
 use crate::observe::Observed;
-use crate::server::{Answer, BodyError, HangUp, Reply, json, read_body};
+use crate::server::{Answer, Bodies, BodyError, HangUp, Reply, forbidden};
 use crate::template::{ApiPlan, AuthorizationType, Integration, MethodPlan};
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,7 +50,9 @@ pub(crate) struct Gateway {
     methods: BTreeMap<(String, String), Method>,
     responses: GatewayResponses,
     throttles: Throttles,
+    principals: Arc<Principals>,
     verifier: Verifier,
+    bodies: Bodies,
     console: Console,
     observation: Observation,
 }
@@ -88,12 +89,13 @@ impl Gateway {
         plan: ApiPlan,
         account: &str,
         region: &str,
-        verifier: Verifier,
+        principals: Principals,
         fleet: &Fleet,
         console: &Console,
         observed: &Arc<Observed>,
     ) -> anyhow::Result<Self> {
         let observation = Observation::new(&plan, observed);
+        let principals = Arc::new(principals);
         let routes = Routes::new(&plan.resources)?;
         let mut methods = BTreeMap::new();
         for method in plan.methods {
@@ -114,7 +116,9 @@ impl Gateway {
             methods,
             responses: GatewayResponses::new(&plan.gateway_responses)?,
             throttles: Throttles::new(plan.settings),
-            verifier,
+            verifier: Verifier::new("execute-api", region, principals.clone()),
+            principals,
+            bodies: Bodies::default(),
             console: console.clone(),
             observation,
         })
@@ -129,18 +133,46 @@ impl Gateway {
     pub(crate) async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
         let begun = Instant::now();
         let (parts, body) = request.into_parts();
-        let body = read_body(body, PAYLOAD_BYTES).await;
         let mut context = Context::new(&self.api, &parts, peer, Timestamp::now());
         let answer = match self.answer(&mut context, &parts, body).await {
             Ok(answer) => answer,
             Err(error) if error.kind == ANSWER_LOST => return HangUp::Close.into(),
-            Err(error) => {
-                if let Some(note) = &error.note {
-                    self.console.line("gateway", &format!("{}: {note}", error.kind));
-                }
-                self.responses.render(&error, &context, &parts)
-            }
+            Err(error) => self.refuse(&error, &context, &parts),
         };
+        self.noted(answer, &context, &parts, begun).into()
+    }
+
+    /// Answers a head that cannot be taken, of which this is the beginning.
+    pub(crate) fn refuse_head(&self, head: &[u8], status: StatusCode, peer: SocketAddr) -> Answer {
+        let begun = Instant::now();
+        let line = String::from_utf8_lossy(head);
+        let mut words = line.split([' ', '\r', '\n']);
+        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let mut request = Request::new(());
+        *request.method_mut() = method.parse().unwrap_or_default();
+        let path = target.split('?').next().unwrap_or_default();
+        *request.uri_mut() = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
+        let (parts, ()) = request.into_parts();
+        let error = match status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+                GatewayError::new("HEADERS_TOO_LARGE", "Request Header Fields Too Large")
+            }
+            _ => GatewayError::new("BAD_REQUEST_PARAMETERS", "The request is not valid HTTP"),
+        };
+        let context = Context::new(&self.api, &parts, peer, Timestamp::now());
+        let answer = self.refuse(&error, &context, &parts);
+        self.noted(answer, &context, &parts, begun)
+    }
+
+    fn refuse(&self, error: &GatewayError, context: &Context, parts: &Parts) -> Answer {
+        if let Some(note) = &error.note {
+            self.console.line("gateway", &format!("{}: {note}", error.kind));
+        }
+        self.responses.render(error, context, parts)
+    }
+
+    /// The answer as it goes out, after it was noted.
+    fn noted(&self, answer: Answer, context: &Context, parts: &Parts, begun: Instant) -> Answer {
         // Neither query nor headers: they can hold what is personal.
         self.console.line(
             "gateway",
@@ -152,39 +184,42 @@ impl Gateway {
                 begun.elapsed().as_millis()
             ),
         );
-        let answer = with_gateway_headers(answer, &context);
+        let answer = with_gateway_headers(answer, context);
         // What is outside of the stage is no call of the API.
         if self.below_stage(parts.uri.path()).is_some() {
             self.observation.note(context.to_request(), &parts.headers, &answer, begun.elapsed());
         }
-        answer.into()
+        answer
     }
 
+    /// What is judged here, by signature, permission and limits, is the route that is taken, and
+    /// nothing else looks at the path.
     async fn answer(
         &self,
         context: &mut Context,
         parts: &Parts,
-        body: Result<Bytes, BodyError>,
+        body: Incoming,
     ) -> Result<Answer, GatewayError> {
-        let raw_path = parts.uri.path();
-        let Some(path) = self.below_stage(raw_path) else {
+        let Some(path) = self.below_stage(parts.uri.path()) else {
             // Outside of a stage there is no API whose responses could be used.
             let hint = format!("Paths begin with the API stage: /{}/...", self.api.stage);
-            return Ok(json(StatusCode::FORBIDDEN, &json!({"message": "Forbidden", "hint": hint})));
+            return Ok(forbidden(&hint));
         };
-        let body = body.map_err(|error| match error {
-            BodyError::TooLarge => GatewayError::new("REQUEST_TOO_LARGE", "Request Too Long"),
-            BodyError::Broken => GatewayError::new("BAD_REQUEST_PARAMETERS", "Bad Request"),
-        })?;
-        let missing_token =
-            || GatewayError::new("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token");
-        let route = self.routes.find(path).ok_or_else(missing_token)?;
+        let called = routes::called(path);
+        let Some(route) = self.routes.find(path) else {
+            self.authorize(context, parts, &called, body).await?;
+            return Err(GatewayError::new("RESOURCE_NOT_FOUND", "Not Found"));
+        };
         context.set_resource(&route.resource, &route.path);
-        let method =
-            self.method(&route.resource, parts.method.as_str()).ok_or_else(missing_token)?;
-        if method.authorization == AuthorizationType::Iam {
-            context.set_caller(self.authorize(parts, path, &body)?);
-        }
+        let method = self.method(&route.resource, parts.method.as_str()).ok_or_else(|| {
+            GatewayError::new("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token")
+        })?;
+        let body = match (method.authorization, &method.target) {
+            (AuthorizationType::Iam, _) => self.authorize(context, parts, &called, body).await?,
+            // Nobody in particular asks, so nobody makes us read.
+            (AuthorizationType::None, Target::Mock(_)) => Bytes::new(),
+            (AuthorizationType::None, Target::Function { .. }) => self.read(body).await?,
+        };
         if !self.throttles.admit(&route.path, parts.method.as_str(), Instant::now()) {
             return Err(GatewayError::new("THROTTLED", "Too Many Requests"));
         }
@@ -204,6 +239,16 @@ impl Gateway {
         }
     }
 
+    async fn read(&self, body: Incoming) -> Result<Bytes, GatewayError> {
+        self.bodies.read(body, PAYLOAD_BYTES).await.map_err(|error| match error {
+            BodyError::TooLarge => GatewayError::new("REQUEST_TOO_LARGE", "Request Too Long"),
+            BodyError::TooSlow => {
+                GatewayError::new("BAD_REQUEST_PARAMETERS", "The body did not arrive in time")
+            }
+            BodyError::Broken => GatewayError::new("BAD_REQUEST_PARAMETERS", "Bad Request"),
+        })
+    }
+
     /// The path without the stage, `/` at least.
     fn below_stage<'a>(&self, path: &'a str) -> Option<&'a str> {
         let rest = path.strip_prefix('/')?.strip_prefix(self.api.stage.as_str())?;
@@ -218,29 +263,26 @@ impl Gateway {
         of(name).or_else(|| of("ANY"))
     }
 
-    fn authorize(&self, parts: &Parts, path: &str, body: &[u8]) -> Result<Caller, GatewayError> {
-        let signed = SignedRequest {
-            method: parts.method.as_str(),
-            path: parts.uri.path(),
-            query: parts.uri.query().unwrap_or_default(),
-            headers: &parts.headers,
-            body,
-        };
-        let principal =
-            self.verifier.verify(signed, Timestamp::now()).map_err(|refusal| match refusal {
-                Refusal::Missing => GatewayError::new(
-                    "MISSING_AUTHENTICATION_TOKEN",
-                    "Missing Authentication Token",
-                ),
-                Refusal::Invalid(text) => {
-                    GatewayError::new("INVALID_SIGNATURE", &text).noting(&text)
-                }
-                Refusal::Expired(text) => GatewayError::new("EXPIRED_TOKEN", &text).noting(&text),
-            })?;
+    /// The body of a call whose caller may make it. A body is read only when the head of its
+    /// request is signed with a key that somebody has.
+    async fn authorize(
+        &self,
+        context: &mut Context,
+        parts: &Parts,
+        called: &str,
+        body: Incoming,
+    ) -> Result<Bytes, GatewayError> {
+        let head = SignedHead::of(parts);
+        let admitted = self.verifier.admit(head, Timestamp::now()).map_err(not_authenticated)?;
+        let body = self.read(body).await?;
+        let access_key = admitted.verify(head, &body).map_err(not_authenticated)?;
+        let principal = self.principals.get(&access_key).ok_or_else(|| {
+            not_authenticated(Refusal::Invalid("The key belongs to nobody.".to_owned()))
+        })?;
         let arn = principal.arn(&self.api.account);
-        if !principal.may_call(parts.method.as_str(), path) {
+        if !principal.may_call(parts.method.as_str(), called) {
             let resource = format!(
-                "arn:aws:execute-api:{}:{}:{}/{}/{}{path}",
+                "arn:aws:execute-api:{}:{}:{}/{}/{}{called}",
                 self.api.region, self.api.account, self.api.id, self.api.stage, parts.method
             );
             return Err(GatewayError::new(
@@ -251,7 +293,19 @@ impl Gateway {
                 ),
             ));
         }
-        Ok(Caller { unique_id: principal.unique_id(), access_key: principal.id.clone(), arn })
+        context.set_caller(Caller { unique_id: principal.unique_id(), access_key, arn });
+        Ok(body)
+    }
+}
+
+fn not_authenticated(refusal: Refusal) -> GatewayError {
+    let (text, note) = (refusal.to_string(), refusal.note());
+    match refusal {
+        Refusal::Missing => GatewayError::new("MISSING_AUTHENTICATION_TOKEN", &text),
+        Refusal::Invalid(_) | Refusal::Mismatch { .. } => {
+            GatewayError::new("INVALID_SIGNATURE", &text).noting(&note)
+        }
+        Refusal::Expired(_) => GatewayError::new("EXPIRED_TOKEN", &text).noting(&note),
     }
 }
 

@@ -345,8 +345,14 @@ fn access_key(binary: &str, instance: u64) -> String {
     format!("{binary}.{instance}")
 }
 
-/// The address that a function finds its Runtime API at: host, port, and a path that names it.
+/// The address that a function finds its Runtime API at: host, port, and a path that names it and
+/// that only it knows.
 /// AWS gives host and port alone; with a path, HTTP libraries understand a whole URL only.
-fn runtime_api_address(runtime_api: SocketAddr, binary: &str, instance: u64) -> String {
-    format!("http://{runtime_api}/{binary}/{instance}")
+fn runtime_api_address(
+    runtime_api: SocketAddr,
+    binary: &str,
+    instance: u64,
+    secret: &str,
+) -> String {
+    format!("http://{runtime_api}/{binary}/{instance}/{secret}")
 }

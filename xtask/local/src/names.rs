@@ -28,6 +28,16 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// Something that nobody can guess: 256 bits in hexadecimal digits.
+///
+/// # Errors
+/// When the system has no randomness; nothing guessable takes its place.
+pub(crate) fn secret() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex(&bytes))
+}
+
 /// A random UUID (version 4), the form of request ids and event ids.
 pub(crate) fn uuid() -> String {
     let mut bytes = random::<16>();

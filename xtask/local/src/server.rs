@@ -1,24 +1,31 @@
 //! A small HTTP/1.1 server around hyper, shared by the gateway and the internal endpoints.
+//!
+//! Every request passes one guard, and everything that a peer can make this program keep is
+//! bounded: connections, heads, bodies, answers that are not taken, and the time of each.
 
-use bytes::Bytes;
+mod connection;
+mod guard;
+
+pub(crate) use guard::{Audience, foreign_page};
+
+use self::connection::{Connection, Signals};
+use bytes::{Bytes, BytesMut};
 use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// An answer that is known in full.
@@ -88,124 +95,147 @@ impl Stop {
     }
 }
 
-/// Serves `handler` on `listener` until `stop`, then lets open calls end for a short while.
-pub(crate) async fn serve<H, F, R>(listener: TcpListener, mut stop: Stop, handler: H)
+/// How long a head may take to arrive, and a connection may be idle.
+const HEAD_LIMIT: Duration = Duration::from_secs(30);
+/// How long a body may take to arrive.
+const BODY_LIMIT: Duration = Duration::from_secs(30);
+/// Bytes of request line and headers together, as on AWS.
+const HEAD_BYTES: usize = 10_240;
+/// As many headers as fit into a head.
+const HEADERS: usize = HEAD_BYTES / 4;
+/// What a connection may buffer.
+const BUFFER_BYTES: usize = 16 * 1024;
+/// Connections at once; others wait in the system's queue.
+const CONNECTIONS: usize = 1024;
+/// A body up to this size is read whenever it comes.
+const SMALL_BODY_BYTES: usize = 64 * 1024;
+/// Larger bodies that are read at once.
+const LARGE_BODIES: usize = 8;
+
+/// Makes the answer to a head that cannot be taken, of which the beginning is given.
+pub(crate) type RefuseHead = Arc<dyn Fn(&[u8], StatusCode, SocketAddr) -> Answer + Send + Sync>;
+
+/// How a service is to be served. Listeners that share one share its bounds.
+#[derive(Clone)]
+pub(crate) struct Service {
+    audience: Audience,
+    refuse_head: Option<RefuseHead>,
+    connections: Arc<Semaphore>,
+}
+
+impl Service {
+    /// A service for some audience.
+    pub(crate) fn new(audience: Audience) -> Self {
+        Self { audience, refuse_head: None, connections: Arc::new(Semaphore::new(CONNECTIONS)) }
+    }
+
+    /// The same, with answers of its own to heads that cannot be taken.
+    pub(crate) fn refusing_heads(self, refuse_head: RefuseHead) -> Self {
+        Self { refuse_head: Some(refuse_head), ..self }
+    }
+
+    /// Serves `handler` on `listener` until `stop`, then lets open calls end for a short while.
+    pub(crate) async fn serve<H, F, R>(self, listener: TcpListener, mut stop: Stop, handler: H)
+    where
+        H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = R> + Send + 'static,
+        R: Into<Reply> + Send,
+    {
+        let mut connections = JoinSet::new();
+        loop {
+            let (stream, peer, turn) = tokio::select! {
+                () = stop.wait() => break,
+                Some(_) = connections.join_next() => continue,
+                accepted = self.accept(&listener) => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(_) => {
+                        // Out of file descriptors, most likely: give connections time to end.
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                },
+            };
+            // Without this, small answers wait for the peer's delayed acknowledgement. Should it
+            // fail, the connection is merely slower.
+            let _ = stream.set_nodelay(true);
+            let (handler, audience) = (handler.clone(), self.audience);
+            let (refuse_head, stop) = (self.refuse_head.clone(), stop.clone());
+            connections.spawn(async move {
+                let signals = Arc::new(Signals::default());
+                let stream = Connection::new(stream, peer, Arc::clone(&signals), refuse_head);
+                let shared = Arc::clone(&signals);
+                let answered = move |request| {
+                    answer_one(request, peer, audience, handler.clone(), Arc::clone(&shared))
+                };
+                carry(stream, answered, &signals, stop).await;
+                drop(turn);
+            });
+        }
+        drop(listener);
+        let ended = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(GRACE, ended).await;
+    }
+
+    /// The next connection, once there is room for it.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let turn = Arc::clone(&self.connections).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, peer) = listener.accept().await?;
+        Ok((stream, peer, turn))
+    }
+}
+
+/// Answers the requests of a connection until it ends.
+async fn carry<S, F>(stream: Connection, answered: S, signals: &Signals, mut stop: Stop)
 where
-    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = R> + Send + 'static,
+    S: Fn(Request<Incoming>) -> F + Send,
+    F: Future<Output = Result<Answer, HangUp>> + Send,
+{
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .max_header_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service_fn(answered));
+    let mut connection = pin!(connection);
+    // What goes wrong on a connection is the peer's to see: a broken request is answered already.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = stop.wait() => {
+            signals.stop();
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+async fn answer_one<H, F, R>(
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    audience: Audience,
+    handler: H,
+    signals: Arc<Signals>,
+) -> Result<Answer, HangUp>
+where
+    H: Fn(Request<Incoming>, SocketAddr) -> F,
+    F: Future<Output = R>,
     R: Into<Reply>,
 {
-    let mut connections = JoinSet::new();
-    loop {
-        let (stream, peer) = tokio::select! {
-            () = stop.wait() => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(_) => {
-                    // Out of file descriptors, most likely: give connections time to end.
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-        };
-        // Without this, small answers wait for the peer's delayed acknowledgement. Should it fail,
-        // the connection is merely slower.
-        let _ = stream.set_nodelay(true);
-        let handler = handler.clone();
-        let mut stop = stop.clone();
-        connections.spawn(async move {
-            let resets = Arc::new(AtomicBool::new(false));
-            let stream = Connection { stream, resets: Arc::clone(&resets) };
-            let service = service_fn(move |request| {
-                let reply = handler(request, peer);
-                let resets = Arc::clone(&resets);
-                async move {
-                    match reply.await.into() {
-                        Reply::Answer(answer) => Ok(answer),
-                        Reply::HangUp(hang_up) => {
-                            resets.store(hang_up == HangUp::Reset, Ordering::Relaxed);
-                            Err(hang_up)
-                        }
-                    }
-                }
-            });
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service);
-            let mut connection = pin!(connection);
-            // What goes wrong on a connection is the peer's to see: hyper has already answered a
-            // broken request with 400.
-            tokio::select! {
-                _ = connection.as_mut() => {}
-                () = stop.wait() => {
-                    connection.as_mut().graceful_shutdown();
-                    let _ = connection.await;
-                }
-            }
-        });
-    }
-    drop(listener);
-    let _ = tokio::time::timeout(GRACE, async { while connections.join_next().await.is_some() {} })
-        .await;
-}
-
-/// A connection that can be made to end with a reset.
-struct Connection {
-    stream: TcpStream,
-    resets: Arc<AtomicBool>,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if self.resets.load(Ordering::Relaxed) {
-            // Closing then discards what was not sent and resets. Should it fail, it merely closes.
-            let _ = self.stream.set_zero_linger();
+    signals.begin(!request.body().is_end_stream()).await;
+    let reply = match guard::refusal(audience, request.uri(), request.headers(), peer) {
+        Some(text) => forbidden(text).into(),
+        None => handler(request, peer).await.into(),
+    };
+    signals.end();
+    match reply {
+        Reply::Answer(answer) => Ok(answer),
+        Reply::HangUp(hang_up) => {
+            signals.resets.store(hang_up == HangUp::Reset, Ordering::Relaxed);
+            Err(hang_up)
         }
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Before a reset there must be no orderly end.
-        if self.resets.load(Ordering::Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 
@@ -214,17 +244,64 @@ impl AsyncWrite for Connection {
 pub(crate) enum BodyError {
     /// It has more bytes than allowed.
     TooLarge,
+    /// It did not arrive in time.
+    TooSlow,
     /// The connection broke.
     Broken,
 }
 
+/// Bounds of the bodies that a service reads at once, whatever its callers send.
+#[derive(Debug)]
+pub(crate) struct Bodies(Semaphore);
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self(Semaphore::new(LARGE_BODIES))
+    }
+}
+
+impl Bodies {
+    /// Reads a body of at most `limit` bytes. Past a small size it waits for its turn.
+    pub(crate) async fn read(&self, body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+        collect(body, limit, Some(&self.0)).await
+    }
+}
+
 /// Reads a body of at most `limit` bytes.
 pub(crate) async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
-        Err(_) => Err(BodyError::Broken),
-    }
+    collect(body, limit, None).await
+}
+
+/// Copies what arrives into one piece: as pieces, single bytes would each keep the buffer that they
+/// were read into.
+async fn collect(
+    mut body: Incoming,
+    limit: usize,
+    turns: Option<&Semaphore>,
+) -> Result<Bytes, BodyError> {
+    let reading = async {
+        if body.size_hint().lower() > limit as u64 {
+            return Err(BodyError::TooLarge);
+        }
+        let mut read = BytesMut::new();
+        let mut turn = None;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| BodyError::Broken)?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = read.len() + data.len();
+            if length > limit {
+                return Err(BodyError::TooLarge);
+            }
+            if let (None, Some(turns)) = (&turn, turns)
+                && length > SMALL_BODY_BYTES
+            {
+                turn = Some(turns.acquire().await.map_err(|_| BodyError::Broken)?);
+            }
+            read.extend_from_slice(&data);
+        }
+        Ok(read.freeze())
+    };
+    tokio::time::timeout(BODY_LIMIT, reading).await.unwrap_or(Err(BodyError::TooSlow))
 }
 
 /// An answer with a body of some content type.
@@ -232,6 +309,15 @@ pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Bytes
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    answer
+}
+
+/// The answer to who may not call here. The connection ends with it, and what else is sent on it is
+/// not looked at.
+pub(crate) fn forbidden(text: &str) -> Answer {
+    let mut answer = json(StatusCode::FORBIDDEN, &json!({"message": "Forbidden", "hint": text}));
+    let close = http::HeaderValue::from_static("close");
+    answer.headers_mut().insert(header::CONNECTION, close);
     answer
 }
 

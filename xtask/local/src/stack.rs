@@ -1,6 +1,6 @@
 //! The stack: starts everything in order, and stops it.
 
-use crate::auth::{Principal, Verifier};
+use crate::auth::{Keyring, Principal, Principals, Verifier};
 use crate::bus::{self, EventLog};
 use crate::console::Console;
 use crate::control::{self, Control};
@@ -10,25 +10,29 @@ use crate::faults::Faults;
 use crate::gateway::Gateway;
 use crate::lambda::{Endpoints, Fleet};
 use crate::observe::Observed;
-use crate::server::{Stop, serve};
+use crate::server::{Audience, Bodies, Service, Stop};
 use crate::stream::{DeadLetters, Mapping};
 use crate::template::{self, LeftOut, Surroundings};
 use crate::xray;
 use anyhow::Context;
+use http::Request;
+use hyper::body::Incoming;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How the stack is called, in names of functions and buses.
 const STACK_NAME: &str = "local";
 /// The database's file in the data directory.
 const DATABASE: &str = "dynamodb.sqlite";
+/// How many free ports are tried until one is free on all addresses.
+const PORT_ATTEMPTS: usize = 20;
 /// How long the ends of things are waited for.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 
@@ -39,7 +43,7 @@ pub struct Options {
     pub template: PathBuf,
     /// The directory of the functions' binaries, each called like its function.
     pub functions: PathBuf,
-    /// The port to serve on, on 127.0.0.1; 0 takes a free one.
+    /// The port to serve on, on 127.0.0.1 and ::1; 0 takes a free one.
     pub port: u16,
     /// Where the state lies.
     pub data: DataLocation,
@@ -113,8 +117,8 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         function.environment.extend(options.variables.clone());
     }
     // Before anything else is started, so that a port in use is said at once.
-    let listener = listen(options.port).await?;
-    let address = listener.local_addr().context("cannot open the port")?;
+    let listeners = listen(options.port).await?;
+    let address = listeners.first().context("no port is open")?.local_addr()?;
     let data = DataDirectory::open(&options.data)?;
     let console =
         Console::new(options.quiet, plan.functions.iter().map(|function| function.binary.as_str()));
@@ -123,16 +127,31 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let (back, back_stop) = Stop::new();
 
     let faults = Arc::new(Faults::default());
+    let principals = Principals::new(options.principals).map_err(anyhow::Error::msg)?;
     let observed = Arc::new(Observed::with_history(options.history));
+    let keys = Keyring::default();
+    let verifier = |service| Verifier::new(service, &plan.region, Arc::new(keys.clone()));
     let xray = xray::start(Arc::clone(&observed), back_stop.clone()).await?;
-    let database = data.file(DATABASE);
-    let dynamo =
-        dynamo::start(&database, &plan.tables, Arc::clone(&faults), &console, &back_stop).await?;
+    let dynamo = dynamo::start(
+        &data.file(DATABASE),
+        &plan.tables,
+        verifier("dynamodb"),
+        Arc::clone(&faults),
+        &console,
+        &back_stop,
+    )
+    .await?;
     let events = Arc::new(EventLog::open(plan.buses, &data, &observed)?);
     let eventbridge =
-        bus::start(Arc::clone(&events), Arc::clone(&faults), back_stop.clone()).await?;
-    let endpoints =
-        Endpoints { region: plan.region.clone(), dynamodb: dynamo.address, eventbridge, xray };
+        bus::start(Arc::clone(&events), verifier("events"), Arc::clone(&faults), back_stop.clone())
+            .await?;
+    let endpoints = Endpoints {
+        region: plan.region.clone(),
+        dynamodb: dynamo.address,
+        eventbridge,
+        xray,
+        keys: keys.clone(),
+    };
     let fleet = Fleet::start(
         plan.functions,
         &options.functions,
@@ -144,9 +163,15 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     )
     .await?;
 
-    let verifier = Verifier::new(&plan.region, options.principals);
-    let gateway =
-        Gateway::new(plan.api, &plan.account, &plan.region, verifier, &fleet, &console, &observed)?;
+    let gateway = Gateway::new(
+        plan.api,
+        &plan.account,
+        &plan.region,
+        principals,
+        &fleet,
+        &console,
+        &observed,
+    )?;
     let dead_letters = Arc::new(DeadLetters::open(&data, &observed));
     let (mut mappings, mut streams) = (Vec::new(), Vec::new());
     for mapping in plan.mappings {
@@ -183,21 +208,35 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         dead_letters,
         observed,
         faults,
+        bodies: Bodies::default(),
         stop: front_stop.clone(),
     };
     let stage = gateway.stage().to_owned();
     let served = Arc::new((gateway, control));
-    let front_server = tokio::spawn(serve(listener, front_stop, move |request, peer| {
+    let refused = Arc::clone(&served);
+    let service =
+        Service::new(Audience::Everybody).refusing_heads(Arc::new(move |head, status, peer| {
+            refused.0.refuse_head(head, status, peer)
+        }));
+    let handler = move |request: Request<Incoming>, peer| {
         let served = Arc::clone(&served);
         async move {
             let (gateway, control) = &*served;
             if request.uri().path().starts_with(control::PREFIX) {
-                control.handle(request, peer).await.into()
+                control.handle(request).await.into()
             } else {
                 gateway.handle(request, peer).await
             }
         }
-    }));
+    };
+    let front_server = tokio::spawn(async move {
+        let mut serving = JoinSet::new();
+        for listener in listeners {
+            let served = service.clone().serve(listener, front_stop.clone(), handler.clone());
+            serving.spawn(served);
+        }
+        while serving.join_next().await.is_some() {}
+    });
     Ok(Stack {
         address,
         stage,
@@ -212,14 +251,39 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     })
 }
 
-async fn listen(port: u16) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
+/// Opens the port on both addresses that `localhost` may stand for; on the first alone where there
+/// is no IPv6.
+async fn listen(port: u16) -> anyhow::Result<Vec<TcpListener>> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let first = bind(Ipv4Addr::LOCALHOST.into(), port).await.map_err(|it| in_use(it, port))?;
+        let taken = first.local_addr().context("cannot open the port")?.port();
+        match bind(Ipv6Addr::LOCALHOST.into(), taken).await {
+            Ok(second) => return Ok(vec![first, second]),
+            // A free port is free on the first address only; the next one may be free on both.
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                if port != 0 || attempts == PORT_ATTEMPTS {
+                    return Err(in_use(error, taken));
+                }
+            }
+            Err(_) => return Ok(vec![first]),
+        }
+    }
+}
+
+async fn bind(address: IpAddr, port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind((address, port)).await
+}
+
+fn in_use(error: std::io::Error, port: u16) -> anyhow::Error {
+    match error.kind() {
         ErrorKind::AddrInUse => anyhow::anyhow!(
             "port {port} is in use; stop what listens there, choose another with --port, \
              or take a free one with --port 0"
         ),
         _ => anyhow::Error::from(error).context(format!("cannot open port {port}")),
-    })
+    }
 }
 
 impl Stack {

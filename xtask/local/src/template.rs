@@ -47,6 +47,8 @@ pub(crate) struct Resource {
     pub(crate) kind: String,
     /// Its properties, intrinsic functions not yet resolved.
     pub(crate) properties: Value,
+    /// What it says to its local counterpart, which CloudFormation passes over.
+    pub(crate) local: Value,
 }
 
 /// Reads the template at `path` and plans it.
@@ -94,7 +96,8 @@ impl Template {
                 Value::Null => Value::Object(Map::new()),
                 properties => properties,
             };
-            template.resources.insert(id, Resource { kind, properties });
+            let local = resource["Metadata"]["local"].take();
+            template.resources.insert(id, Resource { kind, properties, local });
         }
         Ok(template)
     }
@@ -110,6 +113,13 @@ impl Template {
         let resource = self.resource(id)?;
         self.resolve(&resource.properties[name])
             .with_context(|| format!("in {name} of {} {id}", resource.kind))
+    }
+
+    /// What a resource says under a name to its local counterpart, resolved; null when nothing.
+    pub(crate) fn local(&self, id: &str, name: &str) -> anyhow::Result<Value> {
+        let resource = self.resource(id)?;
+        self.resolve(&resource.local[name])
+            .with_context(|| format!("in the metadata of {} {id}", resource.kind))
     }
 
     /// The ids of all resources of one type.

@@ -1,16 +1,18 @@
-//! What a request says about its signature.
+//! What a request says about its signature. What could be read in two ways is refused: another
+//! reader on the way might take the other one.
 
-use super::{Refusal, SignedRequest};
+use super::{Refusal, SignedHead};
+use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use percent_encoding::percent_decode_str;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-
-/// Query parameters that the signer adds, and that a verifier takes off before it signs again.
-/// The session token is not among them: it is signed like any other parameter.
-const SIGNATURE_PARAMETERS: &[&str] = &[
+/// The fields of an `Authorization` header, in the order of [`Claim::of_header`].
+const FIELDS: [&str; 3] = ["Credential", "SignedHeaders", "Signature"];
+/// The parameters of a presigned query that there is one of each of.
+const PARAMETERS: [&str; 6] = [
     "X-Amz-Algorithm",
     "X-Amz-Credential",
     "X-Amz-Date",
@@ -18,6 +20,7 @@ const SIGNATURE_PARAMETERS: &[&str] = &[
     "X-Amz-SignedHeaders",
     "X-Amz-Signature",
 ];
+const TOKEN_PARAMETER: &str = "X-Amz-Security-Token";
 
 /// Where the signature stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,71 +43,97 @@ pub(super) struct Claim {
     /// The time of signing as it was written, `YYYYMMDDTHHMMSSZ`.
     pub(super) date_time: String,
     pub(super) time: Timestamp,
+    /// In lower case and sorted, each once.
     pub(super) signed_headers: Vec<String>,
     pub(super) signature: String,
 }
 
 impl Claim {
     /// Reads the claim of a request.
-    pub(super) fn of(request: SignedRequest<'_>) -> Result<Self, Refusal> {
-        let in_query = parameter(request.query, "X-Amz-Signature").is_some()
-            || parameter(request.query, "X-Amz-Algorithm").is_some();
-        match request.headers.get(http::header::AUTHORIZATION) {
-            Some(_) if in_query => Err(invalid(
-                "A request is signed in the Authorization header or in the query, not both.",
-            )),
-            Some(authorization) => Self::of_header(request, authorization.as_bytes()),
-            None if in_query => Self::of_query(request),
+    pub(super) fn of(head: SignedHead<'_>) -> Result<Self, Refusal> {
+        for name in ["authorization", "host", "x-amz-content-sha256", "x-amz-date"] {
+            if head.headers.get_all(name).iter().nth(1).is_some() {
+                return refuse(format!("There is more than one '{name}' header; send one."));
+            }
+        }
+        let in_query = [PARAMETERS[5], PARAMETERS[0]]
+            .iter()
+            .any(|name| !parameters(head.query, name).is_empty());
+        match head.headers.get(http::header::AUTHORIZATION) {
+            Some(_) if in_query => {
+                refuse("A request is signed in the Authorization header or in the query, not both.")
+            }
+            Some(authorization) => Self::of_header(head.headers, authorization.as_bytes()),
+            None if in_query => Self::of_query(head),
             None => Err(Refusal::Missing),
         }
     }
 
-    fn of_header(request: SignedRequest<'_>, authorization: &[u8]) -> Result<Self, Refusal> {
-        let authorization = std::str::from_utf8(authorization)
-            .map_err(|_| invalid("The Authorization header is not plain text."))?;
-        let fields = authorization
-            .trim_start()
-            .strip_prefix(ALGORITHM)
+    fn of_header(headers: &HeaderMap, authorization: &[u8]) -> Result<Self, Refusal> {
+        let fields = std::str::from_utf8(authorization)
+            .ok()
+            .and_then(|text| text.trim().strip_prefix(ALGORITHM))
+            .and_then(|fields| fields.strip_prefix(' '))
             .ok_or_else(|| invalid("The Authorization header must begin with AWS4-HMAC-SHA256."))?;
-        let field = |name: &str| {
-            fields
-                .split(',')
-                .find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
-                .ok_or_else(|| {
-                    Refusal::Invalid(format!("The Authorization header needs '{name}'."))
-                })
+        let mut found = [None; 3];
+        for field in fields.split(',') {
+            let (name, value) = field.trim().split_once('=').unwrap_or((field.trim(), ""));
+            let Some(place) = FIELDS.iter().position(|known| *known == name) else {
+                return refuse(
+                    "The Authorization header has a field besides 'Credential', 'SignedHeaders' \
+                     and 'Signature'.",
+                );
+            };
+            if found[place].replace(value).is_some() {
+                return refuse(format!("The Authorization header has '{name}' more than once."));
+            }
+        }
+        let needed = |place: usize| {
+            found[place].ok_or_else(|| {
+                Refusal::Invalid(format!("The Authorization header needs '{}'.", FIELDS[place]))
+            })
         };
-        let date_time = request
-            .headers
+        let (credential, signed_headers, signature) = (needed(0)?, needed(1)?, needed(2)?);
+        let date_time = headers
             .get("x-amz-date")
             .and_then(|value| value.to_str().ok())
             .ok_or_else(|| invalid("The Authorization header needs an X-Amz-Date header."))?;
-        Self::assemble(
-            Placement::Header,
-            field("Credential")?,
-            date_time,
-            field("SignedHeaders")?,
-            field("Signature")?,
-        )
+        Self::assemble(Placement::Header, credential, date_time, signed_headers, signature)
     }
 
-    fn of_query(request: SignedRequest<'_>) -> Result<Self, Refusal> {
-        let needed = |name: &str| {
-            parameter(request.query, name)
-                .ok_or_else(|| Refusal::Invalid(format!("A presigned request needs '{name}'.")))
-        };
-        if needed("X-Amz-Algorithm")? != ALGORITHM {
-            return Err(invalid("X-Amz-Algorithm must be AWS4-HMAC-SHA256."));
+    fn of_query(head: SignedHead<'_>) -> Result<Self, Refusal> {
+        if head.headers.contains_key(HeaderName::from_static("x-amz-date")) {
+            return refuse("A presigned request has its X-Amz-Date in the query, not in a header.");
         }
-        let expires = needed("X-Amz-Expires")?
-            .parse()
-            .map_err(|_| invalid("X-Amz-Expires must be a whole number of seconds."))?;
+        if parameters(head.query, TOKEN_PARAMETER).len() > 1 {
+            return refuse(format!("A presigned request has '{TOKEN_PARAMETER}' more than once."));
+        }
+        let mut values = Vec::with_capacity(PARAMETERS.len());
+        for name in PARAMETERS {
+            match parameters(head.query, name).as_slice() {
+                [one] => values.push(one.clone()),
+                [] => return refuse(format!("A presigned request needs '{name}'.")),
+                _ => return refuse(format!("A presigned request has '{name}' more than once.")),
+            }
+        }
+        let [algorithm, credential, date_time, expires, signed_headers, signature] =
+            values.as_slice()
+        else {
+            return refuse("A presigned request is not complete.");
+        };
+        if algorithm != ALGORITHM {
+            return refuse("X-Amz-Algorithm must be AWS4-HMAC-SHA256.");
+        }
+        let expires = Some(expires)
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| invalid("X-Amz-Expires must be a whole number of seconds."))?;
         Self::assemble(
             Placement::Query { expires },
-            &needed("X-Amz-Credential")?,
-            &needed("X-Amz-Date")?,
-            &needed("X-Amz-SignedHeaders")?,
-            &needed("X-Amz-Signature")?,
+            credential,
+            date_time,
+            signed_headers,
+            signature,
         )
     }
 
@@ -115,52 +144,52 @@ impl Claim {
         signed_headers: &str,
         signature: &str,
     ) -> Result<Self, Refusal> {
-        // From the right, since an access key id could hold a slash.
-        let mut parts = credential.rsplitn(5, '/');
-        let (Some("aws4_request"), Some(service), Some(region), Some(date), Some(access_key)) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(invalid("Credential must be KEY/YYYYMMDD/region/service/aws4_request."));
+        let parts: Vec<_> = credential.split('/').collect();
+        let [access_key, date, region, service, "aws4_request"] = parts.as_slice() else {
+            return refuse("Credential must be KEY/YYYYMMDD/region/service/aws4_request.");
         };
-        let time = DateTime::strptime("%Y%m%dT%H%M%SZ", date_time)
-            .and_then(|time| time.to_zoned(TimeZone::UTC))
-            .map_err(|_| invalid("X-Amz-Date must be in the form YYYYMMDDTHHMMSSZ."))?
+        let time = Some(date_time)
+            .filter(|text| text.len() == "YYYYMMDDTHHMMSSZ".len())
+            .and_then(|text| DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok())
+            .and_then(|time| time.to_zoned(TimeZone::UTC).ok())
+            .ok_or_else(|| invalid("X-Amz-Date must be in the form YYYYMMDDTHHMMSSZ."))?
             .timestamp();
         if date.len() != 8 {
-            return Err(invalid("The date of the Credential scope must be YYYYMMDD."));
+            return refuse("The date of the Credential scope must be YYYYMMDD.");
+        }
+        let mut names: Vec<_> = signed_headers.split(';').map(str::to_ascii_lowercase).collect();
+        names.sort_unstable();
+        let listed = names.len();
+        names.dedup();
+        if names.len() != listed {
+            return refuse("SignedHeaders names a header more than once.");
         }
         Ok(Self {
             placement,
-            access_key: access_key.to_owned(),
-            date: date.to_owned(),
-            region: region.to_owned(),
-            service: service.to_owned(),
+            access_key: (*access_key).to_owned(),
+            date: (*date).to_owned(),
+            region: (*region).to_owned(),
+            service: (*service).to_owned(),
             date_time: date_time.to_owned(),
             time,
-            signed_headers: signed_headers.split(';').map(str::to_ascii_lowercase).collect(),
+            signed_headers: names,
             signature: signature.to_owned(),
         })
     }
 }
 
-/// The query without what the signer added to it.
-pub(super) fn without_signature(query: &str) -> String {
-    query
-        .split('&')
-        .filter(|pair| !SIGNATURE_PARAMETERS.contains(&decoded(name_of(pair)).as_str()))
-        .collect::<Vec<_>>()
-        .join("&")
+/// The name of a pair of a query, decoded.
+pub(super) fn name_of(pair: &str) -> String {
+    decoded(pair.split_once('=').map_or(pair, |(name, _)| name))
 }
 
-fn parameter(query: &str, name: &str) -> Option<String> {
+/// All values of a parameter, decoded.
+fn parameters(query: &str, name: &str) -> Vec<String> {
     query
         .split('&')
-        .find(|pair| decoded(name_of(pair)) == name)
+        .filter(|pair| name_of(pair) == name)
         .map(|pair| decoded(pair.split_once('=').map_or("", |(_, value)| value)))
-}
-
-fn name_of(pair: &str) -> &str {
-    pair.split_once('=').map_or(pair, |(name, _)| name)
+        .collect()
 }
 
 fn decoded(text: &str) -> String {
@@ -169,4 +198,8 @@ fn decoded(text: &str) -> String {
 
 fn invalid(text: &str) -> Refusal {
     Refusal::Invalid(text.to_owned())
+}
+
+fn refuse<T>(text: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Invalid(text.into()))
 }

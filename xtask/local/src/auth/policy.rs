@@ -1,7 +1,9 @@
 //! Principals: whose signatures hold, and what they may call.
 
+use super::Secrets;
 use crate::names::hex;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -42,7 +44,8 @@ impl Principal {
         format!("AIDA{}", &digest[..17])
     }
 
-    /// Whether `execute-api:Invoke` is allowed on a method of a path below the API stage.
+    /// Whether `execute-api:Invoke` is allowed on a method of a path below the API stage. The path
+    /// is that of the route that is taken, and not what stands in the request line.
     pub(crate) fn may_call(&self, method: &str, path: &str) -> bool {
         let called = format!("{method}{path}");
         self.allowed
@@ -65,25 +68,75 @@ impl fmt::Debug for Principal {
 impl FromStr for Principal {
     type Err = String;
 
-    /// Reads `ID:SECRET` or `ID:SECRET=METHOD/path,METHOD/path`.
+    /// Reads `ID:SECRET` or `ID:SECRET=METHOD/path,METHOD/path`. Secrets may hold `=`: what stands
+    /// behind the last one is a list only when each element is `*` or begins with a method, in
+    /// capitals and wildcards, and a slash.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (id, rest) = text
-            .split_once(':')
-            .ok_or("a principal is ID:SECRET, or ID:SECRET=METHOD/path,METHOD/path")?;
-        let (secret, patterns) = match rest.split_once('=') {
-            None => (rest, None),
-            Some((secret, patterns)) => (secret, Some(patterns)),
+        let (id, rest) = text.split_once(':').ok_or(FORM)?;
+        let (secret, patterns) = match rest.rsplit_once('=') {
+            Some((secret, list)) if list.split(',').all(is_pattern) => (secret, Some(list)),
+            _ => (rest, None),
         };
         if id.is_empty() || secret.is_empty() {
-            return Err("a principal needs an id and a secret: ID:SECRET".to_owned());
+            return Err(FORM.to_owned());
+        }
+        if id.contains(['/', ',', ' ']) || !id.is_ascii() {
+            return Err(format!(
+                "{FORM}; an id stands in signatures and is ASCII without slash, comma and space"
+            ));
         }
         let principal = Self::new(id, secret);
         Ok(match patterns {
             None => principal,
-            Some(patterns) => principal.restricted_to(
-                patterns.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
-            ),
+            Some(list) => principal.restricted_to(list.split(',').map(str::to_owned).collect()),
         })
+    }
+}
+
+const FORM: &str = "a principal is ID:SECRET, or ID:SECRET=METHOD/path,METHOD/path";
+
+/// Whether a text is an element of a list of what may be called.
+fn is_pattern(text: &str) -> bool {
+    let method = text.split_once('/').map(|(method, _)| method);
+    text == "*"
+        || method.is_some_and(|method| {
+            let fits = |byte: u8| byte.is_ascii_uppercase() || b"*?".contains(&byte);
+            !method.is_empty() && method.bytes().all(fits)
+        })
+}
+
+/// All who may sign calls of the API.
+#[derive(Clone, Debug)]
+pub(crate) struct Principals(BTreeMap<String, Principal>);
+
+impl Principals {
+    /// These principals.
+    ///
+    /// # Errors
+    /// When two have the same id: the restriction of one of them would be lost.
+    pub(crate) fn new(principals: impl IntoIterator<Item = Principal>) -> Result<Self, String> {
+        let mut all = BTreeMap::new();
+        for principal in principals {
+            if let Some(twice) = all.insert(principal.id.clone(), principal) {
+                return Err(format!(
+                    "there is more than one principal {:?}; give each id once (test is always \
+                     there)",
+                    twice.id
+                ));
+            }
+        }
+        Ok(Self(all))
+    }
+
+    /// The principal of an access key.
+    pub(crate) fn get(&self, access_key: &str) -> Option<&Principal> {
+        self.0.get(access_key)
+    }
+}
+
+impl Secrets for Principals {
+    fn of(&self, access_key: &str) -> Option<String> {
+        self.get(access_key).map(|principal| principal.secret.clone())
     }
 }
 
@@ -119,7 +172,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Principal, matches};
+    use super::{Principal, Principals, matches};
     use rstest::rstest;
 
     #[rstest]
@@ -148,15 +201,42 @@ mod tests {
         assert!(reader.may_call("GET", "/users/1"));
         assert!(reader.may_call("POST", "/users"));
         assert!(!reader.may_call("POST", "/users/1/roles"));
-        let nothing: Principal = "nobody:secret=".parse().unwrap();
+        let nothing: Principal = "nobody:secret=NONE/".parse().unwrap();
         assert!(!nothing.may_call("GET", "/users"));
         assert_eq!(nothing.arn("123456789012"), "arn:aws:iam::123456789012:user/nobody");
+    }
+
+    #[rstest]
+    #[case::padding("ci:abc==", "abc==", None)]
+    #[case::padding_and_a_list("ci:abc===GET/users*", "abc==", Some(1))]
+    #[case::an_end_like_a_list_that_is_none("ci:a=b/c", "a=b/c", None)]
+    #[case::base64("ci:wJalr/K7+bPx=RfiCY=", "wJalr/K7+bPx=RfiCY=", None)]
+    #[case::nothing_behind_it("ci:abc=", "abc=", None)]
+    #[case::colons("ci:a:b=GET/x,*/y?", "a:b", Some(2))]
+    #[case::an_end_like_a_list("ci:a=GET/x=*", "a=GET/x", Some(1))]
+    fn a_secret_may_hold_an_equals_sign(
+        #[case] text: &str,
+        #[case] secret: &str,
+        #[case] patterns: Option<usize>,
+    ) {
+        let principal: Principal = text.parse().unwrap();
+        assert_eq!(principal.secret, secret);
+        assert_eq!(principal.allowed.map(|patterns| patterns.len()), patterns);
+    }
+
+    #[test]
+    fn an_id_is_given_once() {
+        let two = ["dup:a=GET/users", "dup:a"].map(|text| text.parse::<Principal>().unwrap());
+        let error = Principals::new(two).unwrap_err();
+        assert!(error.contains("\"dup\""), "{error}");
     }
 
     #[rstest]
     #[case("test")]
     #[case(":secret")]
     #[case("id:")]
+    #[case("i/d:secret")]
+    #[case("id:=GET/users")]
     fn a_broken_principal_is_refused_with_the_form(#[case] text: &str) {
         let error = text.parse::<Principal>().unwrap_err();
         assert!(error.contains("ID:SECRET"), "{error}");

@@ -1,23 +1,22 @@
-//! The DynamoDB endpoint that functions see: passes calls on to the database, tells when something
-//! was written, and does what a test wants to go wrong.
+//! The DynamoDB endpoint that functions see: has the database carry out calls that they signed,
+//! signals when something was written, and does what a test wants to go wrong.
 
+use super::operations::carry_out;
+use crate::auth::{Verifier, signed_call};
 use crate::faults::{Fault, Faults, around};
-use crate::server::{Answer, BodyError, Reply, Stop, answer, read_body, serve as serve_http};
+use crate::names::uuid;
+use crate::server::{Answer, Audience, Reply, Service, Stop, answer};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use dynoxide::Database;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
+/// As many calls as the database is given at once.
+const CALLS_AT_ONCE: usize = 2;
 /// Largest request, in bytes, as on AWS.
 const REQUEST_BYTES: usize = 16 * 1024 * 1024;
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
@@ -39,8 +38,10 @@ impl Changes {
 }
 
 struct Proxy {
-    client: Client<HttpConnector, Full<Bytes>>,
-    upstream: SocketAddr,
+    database: Database,
+    /// Calls that run at once. The database does one after the other; more would only keep threads.
+    turns: Semaphore,
+    verifier: Verifier,
     faults: Arc<Faults>,
     changes: Changes,
 }
@@ -48,74 +49,52 @@ struct Proxy {
 /// Serves the endpoint until `stop`.
 pub(super) async fn serve(
     listener: TcpListener,
-    upstream: SocketAddr,
+    database: Database,
+    verifier: Verifier,
     faults: Arc<Faults>,
     changes: Changes,
     stop: Stop,
 ) {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    let client = Client::builder(TokioExecutor::new()).build(connector);
-    let proxy = Arc::new(Proxy { client, upstream, faults, changes });
-    serve_http(listener, stop, move |request, _| {
+    let turns = Semaphore::new(CALLS_AT_ONCE);
+    let proxy = Arc::new(Proxy { database, turns, verifier, faults, changes });
+    let service = Service::new(Audience::Functions);
+    let served = service.serve(listener, stop, move |request, _| {
         let proxy = Arc::clone(&proxy);
         async move {
-            let (parts, body) = request.into_parts();
-            let body = match read_body(body, REQUEST_BYTES).await {
-                Ok(body) => body,
-                Err(BodyError::TooLarge) => {
-                    return error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge").into();
-                }
-                Err(BodyError::Broken) => {
-                    return error(StatusCode::BAD_REQUEST, "SerializationException").into();
-                }
+            let call = signed_call(&proxy.verifier, request, REQUEST_BYTES).await;
+            let (parts, body) = match call {
+                Ok(call) => call,
+                Err(answer) => return answer.into(),
             };
             // A call that was sent is carried out, also when its caller dies meanwhile.
-            let call =
-                tokio::spawn(async move { proxy.call(parts.method, parts.headers, body).await });
+            let call = tokio::spawn(async move { proxy.call(&parts.headers, body).await });
             call.await.unwrap_or_else(|_| unavailable().into())
         }
-    })
-    .await;
+    });
+    served.await;
 }
 
 impl Proxy {
-    async fn call(&self, method: http::Method, headers: HeaderMap, body: Bytes) -> Reply {
-        let operation = operation_of(&headers);
+    async fn call(&self, headers: &HeaderMap, body: Bytes) -> Reply {
+        let operation = operation_of(headers);
         if operation == "TransactWriteItems" && self.faults.cancels_transaction() {
             return cancelled(&body, &["TransactionConflict"]).into();
         }
-        let call = self.faults.at_call(&headers, &operation);
-        let apply =
-            |_| self.apply(method.clone(), headers.clone(), body.clone(), operation.as_str());
+        let call = self.faults.at_call(headers, &operation);
+        let apply = |_| self.apply(body.clone(), operation.as_str());
         around(&self.faults, call, apply, |fault| refusal(fault, &operation, &body)).await
     }
 
-    /// Passes a call on to the database.
-    async fn apply(
-        &self,
-        method: http::Method,
-        mut headers: HeaderMap,
-        body: Bytes,
-        operation: &str,
-    ) -> Answer {
+    /// Has the database carry out a call.
+    async fn apply(&self, body: Bytes, operation: &str) -> Answer {
         let faults = self.faults.get().dynamodb;
         hold(faults.delay_ms).await;
-        for name in [HOST, CONTENT_LENGTH, TRANSFER_ENCODING] {
-            headers.remove(name);
-        }
-        let uri = Uri::builder()
-            .scheme("http")
-            .authority(self.upstream.to_string())
-            .path_and_query("/")
-            .build();
-        let Ok(uri) = uri else { return unavailable() };
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        let answer = match self.client.request(request).await {
-            Ok(response) => collect(response).await,
+        let Ok(turn) = self.turns.acquire().await else { return unavailable() };
+        let (database, name) = (self.database.clone(), operation.to_owned());
+        let done = tokio::task::spawn_blocking(move || carry_out(&database, &name, &body)).await;
+        drop(turn);
+        let answer = match done {
+            Ok((status, body)) => answered(status, body),
             Err(_) => unavailable(),
         };
         if !is_read(operation) {
@@ -124,6 +103,14 @@ impl Proxy {
         hold(faults.reply_delay_ms).await;
         answer
     }
+}
+
+fn answered(status: StatusCode, body: String) -> Answer {
+    let mut answer = answer(status, CONTENT_TYPE, Bytes::from(body));
+    if let Ok(id) = HeaderValue::from_str(&uuid()) {
+        answer.headers_mut().insert("x-amzn-requestid", id);
+    }
+    answer
 }
 
 /// The operation of a call, such as `GetItem`.
@@ -136,14 +123,6 @@ fn operation_of(headers: &HeaderMap) -> String {
 async fn hold(milliseconds: u64) {
     if milliseconds > 0 {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-    }
-}
-
-async fn collect(response: Response<Incoming>) -> Answer {
-    let (parts, body) = response.into_parts();
-    match body.collect().await {
-        Ok(body) => Response::from_parts(parts, Full::new(body.to_bytes())),
-        Err(_) => unavailable(),
     }
 }
 

@@ -67,7 +67,10 @@ fn defaults(kind: &str) -> (u16, &'static str) {
         "INTEGRATION_FAILURE" | "INTEGRATION_TIMEOUT" => (504, "InternalServerErrorException"),
         "INVALID_SIGNATURE" => (403, "InvalidSignatureException"),
         "MISSING_AUTHENTICATION_TOKEN" => (403, "MissingAuthenticationTokenException"),
+        // No type of AWS's: there, it is refused before any API is asked.
+        "HEADERS_TOO_LARGE" => (431, "RequestHeaderFieldsTooLargeException"),
         "REQUEST_TOO_LARGE" => (413, "RequestTooLargeException"),
+        "RESOURCE_NOT_FOUND" => (404, "NotFoundException"),
         "THROTTLED" => (429, "TooManyRequestsException"),
         "UNSUPPORTED_MEDIA_TYPE" => (415, "BadRequestException"),
         "DEFAULT_4XX" => (400, "BadRequestException"),

@@ -19,7 +19,7 @@ pub(super) struct Route {
     pub(super) resource: String,
     /// Its path with variables, `/users/{userId}`.
     pub(super) path: String,
-    /// The values of the variables, percent-decoded.
+    /// The values of the variables as they came, percent-encoded: so AWS hands them on.
     pub(super) parameters: Vec<(String, String)>,
 }
 
@@ -51,32 +51,43 @@ impl Routes {
 
     /// The resource of a path below the stage, `/` at least.
     pub(super) fn find(&self, path: &str) -> Option<Route> {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        // A slash at the end changes nothing.
-        let path = path.strip_suffix('/').unwrap_or(path);
-        let mut segments = path.split('/');
+        let mut segments = segments(path);
         let mut node = &self.root;
         let mut parameters = Vec::new();
-        if path.is_empty() {
-            segments.next();
-        }
         while let Some(segment) = segments.next() {
-            let text = decoded(segment);
-            if let Some(next) = node.fixed.get(&text) {
+            if let Some(next) = node.fixed.get(&decoded(segment)) {
                 node = next;
-            } else if let Some((name, next)) = node.variable.as_ref().filter(|_| !text.is_empty()) {
-                parameters.push((name.clone(), text));
+            } else if let Some((name, next)) = &node.variable
+                && !segment.is_empty()
+            {
+                parameters.push((name.clone(), segment.to_owned()));
                 node = next;
             } else {
                 let (name, next) = node.greedy.as_ref()?;
-                let rest: Vec<_> = segments.by_ref().map(decoded).collect();
-                let value = std::iter::once(text).chain(rest).collect::<Vec<_>>().join("/");
-                parameters.push((name.clone(), value));
+                let rest: Vec<_> = std::iter::once(segment).chain(segments.by_ref()).collect();
+                parameters.push((name.clone(), rest.join("/")));
                 node = next;
             }
         }
         Some(Route { resource: node.resource.clone(), path: node.path.clone(), parameters })
     }
+}
+
+/// What policies know a path below the stage as: the segments that the route is found by, decoded
+/// once. A slash within one stays encoded, and a percent sign with it, so that no other path reads
+/// the same.
+pub(super) fn called(path: &str) -> String {
+    let segment = |segment| decoded(segment).replace('%', "%25").replace('/', "%2F");
+    let segments: Vec<_> = segments(path).map(segment).collect();
+    format!("/{}", segments.join("/"))
+}
+
+/// The segments of a path. A slash at its end changes nothing.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let empty = usize::from(path.is_empty());
+    path.split('/').skip(empty)
 }
 
 impl Node {
@@ -111,7 +122,7 @@ fn decoded(segment: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Routes;
+    use super::{Routes, called};
     use crate::template::ResourcePlan;
     use rstest::rstest;
 
@@ -138,7 +149,11 @@ mod tests {
     #[case::fixed("/users", "users", "/users", &[])]
     #[case::slash_at_the_end("/users/", "users", "/users", &[])]
     #[case::variable("/users/7", "user", "/users/{userId}", &[("userId", "7")])]
-    #[case::decoded("/users/a%2Fb%20c", "user", "/users/{userId}", &[("userId", "a/b c")])]
+    #[case::encoded("/users/a%2Fb%20c", "user", "/users/{userId}", &[("userId", "a%2Fb%20c")])]
+    #[case::encoded_twice("/users/%252F", "user", "/users/{userId}", &[("userId", "%252F")])]
+    #[case::encoded_fixed("/%75sers/7", "user", "/users/{userId}", &[("userId", "7")])]
+    #[case::encoded_slash_is_no_slash("/users%2F7", "rest", "/{proxy+}", &[("proxy", "users%2F7")])]
+    #[case::greedy_encoded("/a%20b/%63", "rest", "/{proxy+}", &[("proxy", "a%20b/%63")])]
     #[case::fixed_before_variable("/users/me", "me", "/users/me", &[])]
     #[case::below_a_variable(
         "/users/7/audit", "audit", "/users/{userId}/audit", &[("userId", "7")]
@@ -161,6 +176,31 @@ mod tests {
         let expected: Vec<_> =
             parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         assert_eq!(route.parameters, expected);
+    }
+
+    #[rstest]
+    #[case("/users//")]
+    #[case("/users//7")]
+    #[case("/users//audit")]
+    fn an_empty_segment_is_no_variable(#[case] path: &str) {
+        assert_eq!(routes().find(path), None);
+    }
+
+    #[rstest]
+    #[case::root("/", "/")]
+    #[case::slash_at_the_end("/users/", "/users")]
+    #[case::two_slashes_at_the_end("/users//", "/users/")]
+    #[case::encoded_fixed("/%75sers", "/users")]
+    #[case::case_counts("/Users", "/Users")]
+    #[case::encoded_slash("/users/7%2Faudit", "/users/7%2Faudit")]
+    #[case::lower_case_slash("/users/7%2faudit", "/users/7%2Faudit")]
+    #[case::encoded_twice("/users/7%252Faudit", "/users/7%252Faudit")]
+    #[case::dots("/users/../x", "/users/../x")]
+    #[case::encoded_dots("/users/%2E%2E", "/users/..")]
+    #[case::wildcard("/users/%2A", "/users/*")]
+    #[case::empty("//x", "//x")]
+    fn policies_see_the_route_that_is_taken(#[case] path: &str, #[case] expected: &str) {
+        assert_eq!(called(path), expected);
     }
 
     #[test]

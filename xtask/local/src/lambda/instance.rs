@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Lines kept for the message of a function that does not come up.
@@ -47,6 +48,8 @@ enum Phase {
 pub(super) struct Instance {
     pid: Option<u32>,
     access_key: String,
+    /// What its path of the Runtime API has, and nobody else knows.
+    address: String,
     work: mpsc::UnboundedSender<Work>,
     inbox: tokio::sync::Mutex<mpsc::UnboundedReceiver<Work>>,
     current: Mutex<Option<Current>>,
@@ -65,11 +68,12 @@ struct Current {
 }
 
 impl Instance {
-    pub(super) fn new(pid: Option<u32>, access_key: String) -> Self {
+    pub(super) fn new(pid: Option<u32>, access_key: String, address: String) -> Self {
         let (work, inbox) = mpsc::unbounded_channel();
         Self {
             pid,
             access_key,
+            address,
             work,
             inbox: tokio::sync::Mutex::new(inbox),
             current: Mutex::default(),
@@ -87,6 +91,11 @@ impl Instance {
     /// What it signs its calls of AWS with.
     pub(super) fn access_key(&self) -> &str {
         &self.access_key
+    }
+
+    /// Whether this is the secret of its path.
+    pub(super) fn is_addressed_by(&self, secret: &str) -> bool {
+        self.address.as_bytes().ct_eq(secret.as_bytes()).into()
     }
 
     /// Ends the process when it is notified.

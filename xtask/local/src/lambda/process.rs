@@ -2,7 +2,9 @@
 
 use super::instance::Instance;
 use super::{access_key, runtime_api_address};
+use crate::auth::Keyring;
 use crate::console::Console;
+use crate::names::secret;
 use crate::observe::{LogRecord, Observed};
 use crate::server::Stop;
 use crate::template::FunctionPlan;
@@ -28,6 +30,8 @@ pub(crate) struct Endpoints {
     pub(crate) dynamodb: SocketAddr,
     pub(crate) eventbridge: SocketAddr,
     pub(crate) xray: SocketAddr,
+    /// Where the endpoints look up who may call them.
+    pub(crate) keys: Keyring,
 }
 
 /// How to start an instance.
@@ -39,6 +43,7 @@ pub(super) struct Launch {
     path: PathBuf,
     environment: BTreeMap<String, String>,
     runtime_api: SocketAddr,
+    keys: Keyring,
     memory_bytes: u64,
 }
 
@@ -66,6 +71,7 @@ impl Launch {
             path: std::path::absolute(path)?,
             environment: environment(plan, endpoints),
             runtime_api,
+            keys: endpoints.keys.clone(),
             memory_bytes: plan.memory_mb * 1024 * 1024,
         })
     }
@@ -77,13 +83,19 @@ impl Launch {
         console: &Console,
     ) -> Result<(Arc<Instance>, Running), String> {
         let log_stream = format!("local/[$LATEST]{id}");
+        let access_key = access_key(&self.binary, id);
+        let unsafe_to_start = |error| format!("the system gives no randomness: {error}");
+        let secret_key = self.keys.issue(&access_key).map_err(unsafe_to_start)?;
+        let address = secret().map_err(unsafe_to_start)?;
+        let runtime_api = runtime_api_address(self.runtime_api, &self.binary, id, &address);
         let mut command = Command::new(&self.path);
         command
             .env_clear()
             .envs(&self.environment)
-            .env("AWS_ACCESS_KEY_ID", access_key(&self.binary, id))
+            .env("AWS_ACCESS_KEY_ID", &access_key)
+            .env("AWS_SECRET_ACCESS_KEY", secret_key)
             .env("AWS_LAMBDA_LOG_STREAM_NAME", &log_stream)
-            .env("AWS_LAMBDA_RUNTIME_API", runtime_api_address(self.runtime_api, &self.binary, id))
+            .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -91,16 +103,18 @@ impl Launch {
         // Ctrl-C in the terminal goes to this program, which ends its children in order.
         #[cfg(unix)]
         command.process_group(0);
-        let mut child = command
-            .spawn()
-            .map_err(|error| format!("{} cannot be run: {error}", self.path.display()))?;
+        let mut child = command.spawn().map_err(|error| {
+            self.keys.revoke(&access_key);
+            format!("{} cannot be run: {error}", self.path.display())
+        })?;
         limit_memory(&child, self.memory_bytes);
-        let instance = Arc::new(Instance::new(child.id(), access_key(&self.binary, id)));
+        let instance = Arc::new(Instance::new(child.id(), access_key, address));
         let readers = [
             child.stdout.take().map(|pipe| self.read(pipe, &instance, &log_stream, console)),
             child.stderr.take().map(|pipe| self.read(pipe, &instance, &log_stream, console)),
         ];
-        Ok((instance, Running { child, readers: readers.into_iter().flatten().collect() }))
+        let readers = readers.into_iter().flatten().collect();
+        Ok((instance, Running { child, readers, keys: self.keys.clone() }))
     }
 
     fn read(
@@ -140,6 +154,7 @@ impl Launch {
 pub(super) struct Running {
     child: Child,
     readers: Vec<JoinHandle<()>>,
+    keys: Keyring,
 }
 
 impl Running {
@@ -150,6 +165,7 @@ impl Running {
             () = instance.killed() => self.kill().await,
             () = stop.wait() => self.kill().await,
         };
+        self.keys.revoke(instance.access_key());
         for reader in self.readers {
             // A grandchild may hold the pipe open; its lines are not waited for.
             let _ = tokio::time::timeout(LAST_LINES, reader).await;
@@ -177,8 +193,7 @@ fn environment(plan: &FunctionPlan, endpoints: &Endpoints) -> BTreeMap<String, S
     let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
     set("AWS_REGION", endpoints.region.clone());
     set("AWS_DEFAULT_REGION", endpoints.region.clone());
-    // Nothing behind the endpoints checks these.
-    set("AWS_SECRET_ACCESS_KEY", "local".to_owned());
+    // Nothing behind the endpoints checks this; the key and its secret are each instance's own.
     set("AWS_SESSION_TOKEN", "local".to_owned());
     set("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{}", endpoints.dynamodb));
     set("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{}", endpoints.eventbridge));
@@ -215,6 +230,7 @@ fn limit_memory(_child: &Child, _bytes: u64) {}
 #[cfg(test)]
 mod tests {
     use super::{Endpoints, environment};
+    use crate::auth::Keyring;
     use crate::template::FunctionPlan;
     use std::net::SocketAddr;
 
@@ -237,6 +253,7 @@ mod tests {
             dynamodb: address,
             eventbridge: address,
             xray: address,
+            keys: Keyring::default(),
         };
         let environment = environment(&plan, &endpoints);
         assert_eq!(environment["USERS_TABLE"], "UsersTable");

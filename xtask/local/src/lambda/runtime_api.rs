@@ -1,13 +1,14 @@
 //! The Lambda Runtime API: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 //!
-//! One listener serves all instances; the path begins with the function and the instance, which
-//! each process has in its `AWS_LAMBDA_RUNTIME_API`.
+//! One listener serves all instances; the path begins with the function, the instance and a secret
+//! of that instance, which each process has in its `AWS_LAMBDA_RUNTIME_API`. (A socket of the file
+//! system would be better hidden, but the runtime's client takes none.)
 
 use super::instance::Instance;
 use super::{Fleet, InvokeError, PAYLOAD_BYTES};
 use crate::faults::{Fault, Faults, Place, kill_the_stack};
 use crate::server::{
-    Answer, BodyError, HangUp, Reply, Stop, answer, json, read_body, serve as serve_http,
+    Answer, Audience, BodyError, HangUp, Reply, Service, Stop, answer, json, read_body,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use users_log_line::escaped;
 
 const PREFIX: &str = "2018-06-01/runtime";
 /// Long enough for a killed process to be gone.
@@ -25,18 +27,20 @@ const GONE: Duration = Duration::from_millis(100);
 pub(super) async fn serve(listener: TcpListener, stop: Stop, fleet: Arc<Fleet>) {
     // Instances wait here for their next invocation until they are killed: an answer that has none
     // would make them complain.
-    serve_http(listener, stop, move |request, _| {
+    let served = Service::new(Audience::Functions).serve(listener, stop, move |request, _| {
         let fleet = Arc::clone(&fleet);
         async move { handle(&fleet, request).await }
-    })
-    .await;
+    });
+    served.await;
 }
 
 async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Reply {
     let path = request.uri().path().trim_start_matches('/').to_owned();
-    let mut parts = path.splitn(3, '/');
-    let instance = match (parts.next(), parts.next().and_then(|id| id.parse().ok())) {
-        (Some(function), Some(id)) => fleet.instance(function, id),
+    let mut parts = path.splitn(4, '/');
+    let instance = match (parts.next(), parts.next().and_then(|id| id.parse().ok()), parts.next()) {
+        (Some(function), Some(id), Some(secret)) => {
+            fleet.instance(function, id).filter(|(_, instance)| instance.is_addressed_by(secret))
+        }
         _ => None,
     };
     let (Some((faults, instance)), Some(call)) =
@@ -69,7 +73,7 @@ async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Reply {
                     (StatusCode::PAYLOAD_TOO_LARGE, Err(InvokeError::Function(text)))
                 }
                 // The process is about to end, or tries again.
-                Err(BodyError::Broken) => {
+                Err(BodyError::Broken | BodyError::TooSlow) => {
                     return refusal(StatusCode::BAD_REQUEST, "InvalidRequest").into();
                 }
             };
@@ -186,7 +190,8 @@ async fn reported_error(request: Request<Incoming>) -> String {
         .as_str()
         .or_else(|| header.as_ref().and_then(|value| value.to_str().ok()))
         .unwrap_or("Unknown");
-    format!("{kind}: {}", body["errorMessage"].as_str().unwrap_or("no message"))
+    let message = body["errorMessage"].as_str().unwrap_or("no message");
+    escaped(&format!("{kind}: {message}")).into_owned()
 }
 
 fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {

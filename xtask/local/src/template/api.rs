@@ -169,10 +169,7 @@ impl ApiPlan {
                 .of_kind("AWS::ApiGateway::Method")
                 .map(|id| method(template, id))
                 .collect::<anyhow::Result<_>>()?,
-            gateway_responses: template
-                .of_kind("AWS::ApiGateway::GatewayResponse")
-                .map(|id| gateway_response(template, id))
-                .collect::<anyhow::Result<_>>()?,
+            gateway_responses: gateway_responses(template, api)?,
             settings: settings(template, stage)?,
         })
     }
@@ -284,15 +281,29 @@ fn mock_response(properties: &Value) -> anyhow::Result<MockResponse> {
     })
 }
 
-fn gateway_response(
+/// Those of the template, and those that the API has for its local counterpart alone.
+fn gateway_responses(
     template: &Template,
-    id: &str,
-) -> anyhow::Result<(String, GatewayResponsePlan)> {
-    let properties = template.properties(id)?;
+    api: &str,
+) -> anyhow::Result<BTreeMap<String, GatewayResponsePlan>> {
+    let mut responses = BTreeMap::new();
+    for id in template.of_kind("AWS::ApiGateway::GatewayResponse") {
+        let properties = template.properties(id)?;
+        let (kind, plan) = gateway_response(&properties).with_context(|| format!("in {id}"))?;
+        responses.insert(kind, plan);
+    }
+    for properties in template.local(api, "GatewayResponses")?.as_array().into_iter().flatten() {
+        let (kind, plan) =
+            gateway_response(properties).with_context(|| format!("in the metadata of {api}"))?;
+        responses.insert(kind, plan);
+    }
+    Ok(responses)
+}
+
+fn gateway_response(properties: &Value) -> anyhow::Result<(String, GatewayResponsePlan)> {
     let plan = GatewayResponsePlan {
-        status: status(&properties["StatusCode"]).with_context(|| format!("in {id}"))?,
-        headers: headers(&properties["ResponseParameters"], "gatewayresponse.header.")
-            .with_context(|| format!("in {id}"))?,
+        status: status(&properties["StatusCode"])?,
+        headers: headers(&properties["ResponseParameters"], "gatewayresponse.header.")?,
         templates: templates(&properties["ResponseTemplates"]),
     };
     Ok((text_of(&properties["ResponseType"]), plan))

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 const FUNCTIONS: &[&str] = &["fake-echo", "fake-single", "fake-relay"];
 
 /// How a stack is to be started.
@@ -214,21 +215,21 @@ impl TestStack {
     /// Sets faults, and gives back the answer.
     pub(crate) async fn post_faults(&self, faults: &Value) -> Answer {
         let url = format!("{}/faults", self.stack.control_url());
-        self.send(request("POST", &url, &[], &faults.to_string())).await
+        self.send(request("POST", &url, JSON, &faults.to_string())).await
     }
 
     /// Lets streams deliver nothing, or go on.
     pub(crate) async fn hold_streams(&self, hold: bool) {
         let url = format!("{}/streams", self.stack.control_url());
         let body = json!({"hold": hold}).to_string();
-        let answer = self.send(request("POST", &url, &[], &body)).await;
+        let answer = self.send(request("POST", &url, JSON, &body)).await;
         assert_eq!(answer.status, StatusCode::OK);
     }
 
     /// Places a fault.
     pub(crate) async fn place(&self, placement: &Value) {
         let url = format!("{}/faults/placed", self.stack.control_url());
-        let answer = self.send(request("POST", &url, &[], &placement.to_string())).await;
+        let answer = self.send(request("POST", &url, JSON, &placement.to_string())).await;
         assert_eq!(answer.status, StatusCode::OK, "{placement}");
     }
 

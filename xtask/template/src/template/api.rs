@@ -22,7 +22,9 @@ use crate::stages::{Endpoint, Stage};
 
 /// Adds the API with everything that belongs to it.
 pub(super) fn add(template: &mut Template, stage: &Stage) {
-    let mut published = vec![template.add(API, Resource::new(&rest_api(stage)))];
+    let local = gateway_responses::local(stage);
+    let api = Resource::new(&rest_api(stage)).locally("GatewayResponses", local);
+    let mut published = vec![template.add(API, api)];
     let validator = apigateway::RequestValidator! {
         name: "body-and-parameters",
         rest_api_id: reference(API),

@@ -175,6 +175,12 @@ impl Resource {
         self
     }
 
+    /// Says what the local counterpart does where AWS goes its own way.
+    pub(crate) fn locally(mut self, name: &str, value: Value) -> Self {
+        self.metadata.insert("local".to_owned(), json!({name: value}));
+        self
+    }
+
     /// Whether it has this type.
     pub(crate) fn is_a(&self, type_name: &str) -> bool {
         self.type_name == type_name

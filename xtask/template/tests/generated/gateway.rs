@@ -83,6 +83,19 @@ fn known_paths() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 }
 
 #[test]
+fn the_local_gateway_has_an_answer_to_headers_that_aws_refuses_by_itself() {
+    let template = test_template();
+    let api = &template["Resources"]["Api"];
+    let responses = api["Metadata"]["local"]["GatewayResponses"].as_array().unwrap();
+    let [response] = responses.as_slice() else { panic!("{responses:?}") };
+    assert_eq!(response["ResponseType"], "HEADERS_TOO_LARGE");
+    assert_eq!(response["StatusCode"], "431");
+    assert_is(&problem(&response["ResponseTemplates"]), ErrorCode::HeadersTooLarge);
+    let headers = headers(&response["ResponseParameters"], "gatewayresponse.header.");
+    assert_common(&headers, "application/problem+json");
+}
+
+#[test]
 fn every_gateway_response_is_a_problem_document_of_its_status() {
     let template = test_template();
     let expected = [

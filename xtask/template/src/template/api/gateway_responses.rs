@@ -1,6 +1,7 @@
 //! The gateway's answers to requests that it refuses, or that fail outside a function: the same
 //! problem documents that the functions return.
 
+use serde_json::{Value, json};
 use stratosphere::services::aws::apigateway;
 use users_contract::ErrorCode;
 
@@ -84,6 +85,16 @@ pub(super) fn add(template: &mut Template, stage: &Stage) -> Vec<String> {
             template.add(format!("{}Response", pascal_case(kind)), Resource::new(&response))
         })
         .collect()
+}
+
+/// What the local gateway answers where that of AWS refuses a request in words of its own, before
+/// any API is asked.
+pub(super) fn local(stage: &Stage) -> Value {
+    let code = ErrorCode::HeadersTooLarge;
+    let response = gateway_response(stage, "HEADERS_TOO_LARGE", code, &Detail::OfTheCode);
+    let mut properties = Resource::new(&response).properties().clone();
+    properties.remove("RestApiId");
+    json!([properties])
 }
 
 fn gateway_response(
