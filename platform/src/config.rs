@@ -27,8 +27,10 @@ pub struct ServiceConfig {
     pub idempotency_ttl: Duration,
     /// `CORS_ALLOW_ORIGIN`: the origin that browsers may call from; `*` when absent.
     pub cors_allow_origin: String,
-    /// `DIRECTORY_SHARDS`: partitions of the index that one status or role is spread over; 2 when
-    /// absent. `DIRECTORY_SHARDS_READ`: how many of them lists look for; as many when absent.
+    /// `DIRECTORY_SHARDS`: partitions of an index that the users of one list are spread over; 2
+    /// when absent. `DIRECTORY_SHARDS_READ`: how many of them lists look for; as many when absent.
+    /// `DIRECTORY_OLD_FORM`: whether lists also look for users in their former place; no when
+    /// absent.
     pub shards: Shards,
 }
 
@@ -48,12 +50,13 @@ impl ServiceConfig {
         if read < written {
             return Err(ConfigError { variable, rule });
         }
+        let old_form = parsed(env, "DIRECTORY_OLD_FORM", "must be true or false")?.unwrap_or(false);
         Ok(Self {
             users_table: required(env, "USERS_TABLE")?,
             idempotency_table: optional(env, "IDEMPOTENCY_TABLE"),
             idempotency_ttl: Duration::from_secs(u64::from(hours) * 3600),
             cors_allow_origin: optional(env, "CORS_ALLOW_ORIGIN").unwrap_or_else(|| "*".to_owned()),
-            shards: Shards { written, read },
+            shards: Shards { written, read, old_form },
         })
     }
 }
@@ -149,6 +152,21 @@ mod tests {
         let wrong = "environment variable DIRECTORY_SHARDS must be a whole number from 1 to 255";
         assert_eq!(both("0", "2"), Err(wrong.to_owned()));
         assert_eq!(both("256", "2"), Err(wrong.to_owned()));
+    }
+
+    #[test]
+    fn lists_look_in_the_former_place_only_when_told_to() {
+        let old_form = |value: &str| {
+            service(&[("USERS_TABLE", "users"), ("DIRECTORY_OLD_FORM", value)])
+                .map(|config| config.shards.old_form)
+        };
+        assert_eq!(old_form(""), Ok(false));
+        assert_eq!(old_form("false"), Ok(false));
+        assert_eq!(old_form("true"), Ok(true));
+        for wrong in ["yes", "1", "TRUE"] {
+            let error = "environment variable DIRECTORY_OLD_FORM must be true or false";
+            assert_eq!(old_form(wrong), Err(error.to_owned()));
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub struct Store {
     shards: Shards,
 }
 
-/// How many partitions of the index one status or role is spread over, so that it can take more
+/// How many partitions of an index the users of one list are spread over, so that it can take more
 /// writes than one partition. Part of the stored keys: to change it, see ARCHITECTURE.md.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Shards {
@@ -46,6 +46,9 @@ pub struct Shards {
     pub written: NonZeroU8,
     /// The number that lists look for; at least as many.
     pub read: NonZeroU8,
+    /// Whether lists also look where users were written before there was an index by status, while
+    /// these are being brought over.
+    pub old_form: bool,
 }
 
 impl Shards {
@@ -55,7 +58,7 @@ impl Shards {
 
 impl Default for Shards {
     fn default() -> Self {
-        Self { written: Self::DEFAULT, read: Self::DEFAULT }
+        Self { written: Self::DEFAULT, read: Self::DEFAULT, old_form: false }
     }
 }
 

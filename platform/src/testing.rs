@@ -164,6 +164,7 @@ fn create_tables(database: &Database) {
             {"AttributeName": "pk", "AttributeType": "S"},
             {"AttributeName": "sk", "AttributeType": "S"},
             {"AttributeName": "directoryPk", "AttributeType": "S"},
+            {"AttributeName": "statusPk", "AttributeType": "S"},
             {"AttributeName": "userId", "AttributeType": "S"}
         ],
         "GlobalSecondaryIndexes": [{
@@ -173,6 +174,13 @@ fn create_tables(database: &Database) {
                 {"AttributeName": "userId", "KeyType": "RANGE"}
             ],
             "Projection": {"ProjectionType": "ALL"}
+        }, {
+            "IndexName": "status",
+            "KeySchema": [
+                {"AttributeName": "statusPk", "KeyType": "HASH"},
+                {"AttributeName": "userId", "KeyType": "RANGE"}
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"}
         }]
     });
     let idempotency = json!({

@@ -26,7 +26,8 @@ struct Partition<'a> {
 ///   their ids, and the last one's time is the profile's `updatedAt`.
 /// - The role items of a user are the profile's roles.
 /// - Each user that is not deleted owns the guard of its address; there is no other guard.
-/// - `directoryPk` names the status or the role, and the same shard for all items of a user.
+/// - `directoryPk` lists a profile unless the user is deleted, and a role item under its role;
+///   `statusPk` names the profile's status. All items of a user are in the same shard.
 #[must_use]
 pub fn check_invariants(items: &[Value]) -> Vec<String> {
     let mut broken = Vec::new();
@@ -103,14 +104,18 @@ fn check_roles(
     broken: &mut Vec<String>,
 ) {
     let status = text(profile, "status");
-    let shard = match text(profile, "directoryPk").strip_prefix(&format!("STATUS#{status}#")) {
+    let shard = match text(profile, "statusPk").strip_prefix(&format!("STATUS#{status}#")) {
         // How many there are is a stage's choice.
         Some(shard) if shard.parse::<u8>().is_ok_and(|shard| shard < 32) => shard,
         _ => {
-            broken.push(format!("{user_id}: the profile's directoryPk is not that of its status"));
+            broken.push(format!("{user_id}: the profile's statusPk is not that of its status"));
             return;
         }
     };
+    let listed = (status != "deleted").then(|| format!("LIVE#{shard}"));
+    if profile.get("directoryPk").and_then(Value::as_str) != listed.as_deref() {
+        broken.push(format!("{user_id}: the profile's directoryPk is not that of its status"));
+    }
     let of_profile: BTreeSet<&str> =
         profile["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let of_items: BTreeSet<&str> = items.keys().map(String::as_str).collect();
@@ -162,7 +167,7 @@ mod tests {
             json!({
                 "pk": "USER#A", "sk": "PROFILE", "userId": "A", "emailKey": "a@x.io",
                 "status": "active", "roles": ["admin"], "version": 2, "updatedAt": "t2",
-                "directoryPk": "STATUS#active#3"
+                "directoryPk": "LIVE#3", "statusPk": "STATUS#active#3"
             }),
             json!({
                 "pk": "USER#A", "sk": "ROLE#admin", "userId": "A", "directoryPk": "ROLE#admin#3"
@@ -173,7 +178,7 @@ mod tests {
             json!({
                 "pk": "USER#B", "sk": "PROFILE", "userId": "B", "emailKey": "b@x.io",
                 "status": "deleted", "roles": [], "version": 2, "updatedAt": "t4",
-                "directoryPk": "STATUS#deleted#0"
+                "statusPk": "STATUS#deleted#0"
             }),
             audit("B", "E3", 1, "t3"),
             audit("B", "E4", 2, "t4"),
@@ -263,11 +268,22 @@ mod tests {
 
     #[test]
     fn a_wrong_directory_key_is_caught() {
-        for wrong in ["STATUS#disabled#3", "STATUS#active#32", "STATUS#active#", ""] {
-            damaged("directoryPk is not that of its status", |items| {
+        for wrong in ["STATUS#disabled#3", "STATUS#active#32", "STATUS#active#", "LIVE#3", ""] {
+            damaged("statusPk is not that of its status", |items| {
+                items[0]["statusPk"] = json!(wrong);
+            });
+        }
+        for wrong in ["STATUS#active#3", "LIVE#2", "LIVE#", "LIVE#3#", ""] {
+            damaged("A: the profile's directoryPk is not", |items| {
                 items[0]["directoryPk"] = json!(wrong);
             });
         }
+        damaged("A: the profile's directoryPk is not", |items| {
+            items[0].as_object_mut().unwrap().remove("directoryPk");
+        });
+        damaged("B: the profile's directoryPk is not", |items| {
+            items[5]["directoryPk"] = json!("LIVE#0");
+        });
         for wrong in ["ROLE#other#3", "ROLE#admin#2", ""] {
             damaged("directoryPk of admin is not that of the role", |items| {
                 items[1]["directoryPk"] = json!(wrong);

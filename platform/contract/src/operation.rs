@@ -142,13 +142,15 @@ pub enum RequestHeader {
     IfNoneMatch,
 }
 
-/// The tables, and the index, that a function may be allowed to touch.
+/// The tables and indexes that a function may be allowed to touch.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Table {
     /// Users, their roles, audit entries and email guards.
     Users,
     /// The index `directory` of the users table.
     Directory,
+    /// The index `status` of the users table.
+    Status,
     /// Recorded answers of requests with an idempotency key.
     Idempotency,
 }
@@ -499,6 +501,7 @@ pub const OPERATIONS: &[Operation] = &[
         access: &[
             Access { table: Table::Users, actions: &["BatchGetItem", "GetItem"] },
             Access { table: Table::Directory, actions: &["Query"] },
+            Access { table: Table::Status, actions: &["Query"] },
         ],
     },
     Operation {

@@ -149,6 +149,7 @@ const ATTRIBUTES: &[&str] = &[
     "roles",
     "sk",
     "status",
+    "statusPk",
     "updatedAt",
     "userId",
     "version",

@@ -1,11 +1,11 @@
 //! The items of the tables, and the way between them and the domain types.
 //!
-//! | item | pk | sk | directoryPk |
-//! |---|---|---|---|
-//! | user | `USER#<userId>` | `PROFILE` | `STATUS#<status>#<shard>` |
-//! | role of a user | `USER#<userId>` | `ROLE#<role>` | `ROLE#<role>#<shard>` |
-//! | audit entry | `USER#<userId>` | `AUDIT#<eventId>` | |
-//! | email guard | `EMAIL#<normalised email>` | `EMAIL` | |
+//! | item | pk | sk | directoryPk | statusPk |
+//! |---|---|---|---|---|
+//! | user | `USER#<userId>` | `PROFILE` | `LIVE#<shard>` unless deleted | `STATUS#<status>#<shard>` |
+//! | role of a user | `USER#<userId>` | `ROLE#<role>` | `ROLE#<role>#<shard>` | |
+//! | audit entry | `USER#<userId>` | `AUDIT#<eventId>` | | |
+//! | email guard | `EMAIL#<normalised email>` | `EMAIL` | | |
 
 use super::Item;
 use super::failure::cause;
@@ -24,8 +24,19 @@ use users_domain::{
     Timestamp, User, UserId, Version,
 };
 
-/// Name of the index over statuses and roles.
-pub(crate) const DIRECTORY_INDEX: &str = "directory";
+/// An index of the users table, sorted by `userId` within each partition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Index {
+    pub(crate) name: &'static str,
+    /// The attribute that is its partition key.
+    pub(crate) partition_key: &'static str,
+}
+
+/// The live users with all their attributes, and the users of each role by name.
+pub(crate) const DIRECTORY: Index = Index { name: "directory", partition_key: "directoryPk" };
+
+/// The users of each status by name. It holds keys only, so a change of a profile does not reach it.
+pub(crate) const STATUS: Index = Index { name: "status", partition_key: "statusPk" };
 
 pub(crate) const PROFILE: &str = "PROFILE";
 
@@ -57,6 +68,20 @@ fn shard(user_id: UserId, shards: NonZeroU8) -> u8 {
     user_id.ulid().to_bytes()[15] % shards
 }
 
+/// Where [`DIRECTORY`] lists all users that are active or disabled. A change between the two moves
+/// nobody, so a walk over the list cannot miss a user on the way from one partition to another.
+pub(crate) fn live_partition(shard: u8) -> String {
+    format!("LIVE#{shard}")
+}
+
+pub(crate) fn is_live(status: Status) -> bool {
+    match status {
+        Status::Active | Status::Disabled => true,
+        Status::Deleted => false,
+    }
+}
+
+/// Of [`STATUS`]; until [`UserItem`] had its present form, of [`DIRECTORY`].
 pub(crate) fn status_partition(status: Status, shard: u8) -> String {
     format!("STATUS#{}#{shard}", status.as_str())
 }
@@ -91,8 +116,10 @@ pub(crate) struct UserItem {
     pk: String,
     #[serde(skip_deserializing)]
     sk: String,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    directory_pk: Option<String>,
     #[serde(skip_deserializing)]
-    directory_pk: String,
+    status_pk: String,
     user_id: String,
     email: String,
     email_key: String,
@@ -118,10 +145,12 @@ pub(crate) struct UserItem {
 impl UserItem {
     pub(crate) fn from_user(user: &User, shards: NonZeroU8) -> Self {
         let text = |name: &Option<Name>| name.as_ref().map(|it| it.as_str().to_owned());
+        let shard = shard(user.user_id, shards);
         Self {
             pk: user_pk(user.user_id),
             sk: PROFILE.to_owned(),
-            directory_pk: status_partition(user.status, shard(user.user_id, shards)),
+            directory_pk: is_live(user.status).then(|| live_partition(shard)),
+            status_pk: status_partition(user.status, shard),
             user_id: user.user_id.to_string(),
             email: user.email.as_str().to_owned(),
             email_key: user.email.key().as_str().to_owned(),
@@ -171,14 +200,11 @@ impl UserItem {
 }
 
 /// A role of a user, for the index.
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoleItem {
-    #[serde(skip_deserializing)]
     pk: String,
-    #[serde(skip_deserializing)]
     sk: String,
-    #[serde(skip_deserializing)]
     directory_pk: String,
     user_id: String,
 }
@@ -192,6 +218,17 @@ impl RoleItem {
             user_id: user_id.to_string(),
         }
     }
+}
+
+/// What an item of any kind says of the user that it belongs to.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NamedUser {
+    user_id: String,
+}
+
+impl NamedUser {
+    pub(crate) const ATTRIBUTES: &[&str] = &["userId"];
 
     pub(crate) fn user_id(&self) -> Result<UserId, Error> {
         UserId::parse(&self.user_id).ok_or_else(|| unreadable("userId"))
@@ -490,7 +527,7 @@ mod tests {
     use aws_sdk_dynamodb::primitives::Blob;
     use serde_json::json;
     use std::collections::BTreeSet;
-    use users_domain::User;
+    use users_domain::{Status, User};
 
     /// A user with everything that a user can have.
     fn user() -> User {
@@ -522,8 +559,36 @@ mod tests {
     fn lists_read_all_of_a_user_but_the_keys() {
         let item = item();
         let stored: BTreeSet<_> = item.keys().map(String::as_str).collect();
-        let keys = ["pk", "sk", "directoryPk"];
+        let keys = ["pk", "sk", "directoryPk", "statusPk"];
         assert_eq!(stored, keys.iter().chain(USER_ATTRIBUTES).copied().collect());
+    }
+
+    #[test]
+    fn a_change_of_status_moves_nobody_out_of_the_live_users_but_a_deletion_does() {
+        let keys = |status| {
+            let item = UserItem::from_user(&User { status, ..user() }, Shards::DEFAULT);
+            (item.directory_pk, item.status_pk)
+        };
+        let live = Some("LIVE#1".to_owned());
+        assert_eq!(keys(Status::Active), (live.clone(), "STATUS#active#1".to_owned()));
+        assert_eq!(keys(Status::Disabled), (live, "STATUS#disabled#1".to_owned()));
+        assert_eq!(keys(Status::Deleted), (None, "STATUS#deleted#1".to_owned()));
+        let deleted = User { status: Status::Deleted, ..user() };
+        let item = write_item(UserItem::from_user(&deleted, Shards::DEFAULT)).unwrap();
+        assert!(!item.contains_key("directoryPk"), "the index is sparse");
+    }
+
+    #[test]
+    fn items_of_the_form_before_are_read() {
+        for status in ["active", "disabled", "deleted"] {
+            let mut item = item();
+            item.remove("statusPk");
+            let partition = AttributeValue::S(format!("STATUS#{status}#3"));
+            item.insert("directoryPk".to_owned(), partition);
+            item.insert("status".to_owned(), AttributeValue::S(status.to_owned()));
+            let read = read_item::<UserItem>(item).unwrap().into_user().unwrap();
+            assert_eq!(read, User { status: Status::parse(status).unwrap(), ..user() });
+        }
     }
 
     #[test]

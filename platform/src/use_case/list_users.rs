@@ -42,7 +42,7 @@ impl Service {
             Some(text) => Some(Cursor::decode(text, binding).ok_or(Error::InvalidCursor)?.position),
         };
         let query = DirectoryQuery {
-            statuses: status.map_or_else(|| vec![Status::Active, Status::Disabled], |it| vec![it]),
+            status,
             role,
             order: request.order,
             after,

@@ -3,7 +3,7 @@
 use super::registered;
 use crate::http::Handler;
 use crate::http::handler::{
-    AssignRole, ListUsers, QueryAudit, RegisterUser, RemoveRole, SetStatus,
+    AssignRole, ListUsers, QueryAudit, RegisterUser, RemoveRole, SetStatus, UpdateUser,
 };
 use crate::store::Shards;
 use crate::testing::{Call, World};
@@ -67,13 +67,145 @@ async fn every_list_is_complete_and_in_order_at_every_page_size() {
 async fn lists_are_complete_however_the_users_are_spread() {
     for (written, read) in [(1, 1), (2, 4), (4, 4)] {
         let [written, read] = [written, read].map(|it| NonZeroU8::new(it).unwrap());
-        assert_lists(World::spread(Shards { written, read }).await, &[7]).await;
+        let shards = Shards { written, read, old_form: false };
+        assert_lists(World::spread(shards).await, &[7]).await;
+    }
+}
+
+/// Puts an item back into the form that profiles had before there was an index by status.
+fn to_old_form(world: &World, item: &Value, shard: &str) {
+    let mut item = item.clone();
+    item.as_object_mut().expect("an item").remove("statusPk");
+    let status = item["status"]["S"].as_str().expect("a status").to_owned();
+    item["directoryPk"] = json!({"S": format!("STATUS#{status}#{shard}")});
+    put(world, &item);
+}
+
+fn put(world: &World, item: &Value) {
+    let request = serde_json::from_value(json!({"TableName": "users", "Item": item}));
+    world.database.put_item(request.expect("a request")).expect("an item that can be put");
+}
+
+fn profiles(world: &World) -> Vec<Value> {
+    let mut items = world.items("users");
+    items.retain(|item| item["sk"]["S"] == "PROFILE");
+    items
+}
+
+#[tokio::test]
+async fn lists_are_complete_while_users_are_brought_over_from_the_old_form() {
+    let shards = Shards { old_form: true, ..Shards::default() };
+    for every in [1, 2, 3] {
+        let world = World::spread(shards).await;
+        let (world, users) = populated(world).await;
+        for (index, item) in profiles(&world).iter().enumerate() {
+            let shard = item["statusPk"]["S"].as_str().and_then(|key| key.rsplit('#').next());
+            if index % every == 0 {
+                to_old_form(&world, item, shard.expect("a shard"));
+            }
+        }
+        assert_walks(&world, &users, &[7, 100]).await;
+        // The first half of the migration: named by both indexes, and still listed once.
+        for item in profiles(&world) {
+            let mut item = item;
+            let status = item["status"]["S"].as_str().expect("a status").to_owned();
+            item["statusPk"] = json!({"S": format!("STATUS#{status}#0")});
+            put(&world, &item);
+        }
+        assert_walks(&world, &users, &[7]).await;
+    }
+}
+
+#[tokio::test]
+async fn users_of_the_old_form_are_listed_while_the_index_by_status_is_being_made() {
+    let shards = Shards { old_form: true, ..Shards::default() };
+    let (world, users) = populated(World::spread(shards).await).await;
+    for item in profiles(&world) {
+        let shard = item["statusPk"]["S"].as_str().and_then(|key| key.rsplit('#').next());
+        to_old_form(&world, &item, shard.expect("a shard"));
+    }
+    let request = serde_json::from_value(json!({
+        "TableName": "users",
+        "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "status"}}]
+    }));
+    world.database.update_table(request.expect("a request")).expect("an index to remove");
+    assert_walks(&world, &users, &[7]).await;
+}
+
+#[tokio::test]
+async fn any_change_brings_a_user_over_from_the_old_form() {
+    let world = World::new().await;
+    let user = registered(&world, "ada@example.com").await;
+    let listed = async |status: &str| {
+        let page = world.call::<ListUsers>(&Call::new().query("status", status)).await.json();
+        ids(page["items"].as_array().expect("items")) == [user.clone()]
+    };
+    let changes: [(&str, Call); 4] = [
+        ("active", Call::new().user(&user).json(&json!({"displayName": "Ada"}))),
+        ("disabled", Call::new().user(&user).json(&json!({"status": "disabled"}))),
+        ("active", Call::new().user(&user).json(&json!({"status": "active"}))),
+        ("active", Call::new().user(&user).json(&json!({"role": "ops"}))),
+    ];
+    for (index, (status, call)) in changes.into_iter().enumerate() {
+        let item = profiles(&world).remove(0);
+        let before = item["status"]["S"].as_str().expect("a status").to_owned();
+        to_old_form(&world, &item, "0");
+        assert!(!listed(&before).await, "an item of the old form is in no list");
+        let answer = match index {
+            0 => world.call::<UpdateUser>(&call).await,
+            1 | 2 => world.call::<SetStatus>(&call).await,
+            _ => world.call::<AssignRole>(&call).await,
+        };
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert!(listed(status).await, "change {index}");
+    }
+}
+
+#[tokio::test]
+async fn active_users_are_found_however_many_others_are_disabled() {
+    for (disabled, order) in
+        [(0, "desc"), (10, "desc"), (30, "asc"), (45, "desc"), (59, "asc"), (60, "desc")]
+    {
+        let world = World::new().await;
+        let mut users = Vec::new();
+        for index in 0..60 {
+            world.clock.turn(1);
+            users.push(registered(&world, &format!("u{index}@example.com")).await);
+        }
+        // The newest and the oldest of them, so that pages begin with those that do not count.
+        let off = |index: usize| {
+            index % 2 == 0 && index / 2 >= 30usize.saturating_sub(disabled)
+                || index % 2 == 1 && index / 2 < disabled.saturating_sub(30)
+        };
+        let mut expected = Vec::new();
+        for (index, user) in users.iter().enumerate() {
+            if off(index) {
+                let call = Call::new().user(user).json(&json!({"status": "disabled"}));
+                assert_eq!(world.call::<SetStatus>(&call).await.status, 200);
+            } else {
+                expected.push(user.clone());
+            }
+        }
+        assert_eq!(expected.len(), 60 - disabled);
+        if order == "desc" {
+            expected.reverse();
+        }
+        for limit in [1, 4, 7, 25] {
+            let call = Call::new().query("status", "active").query("order", order);
+            let found = ids(&walk::<ListUsers>(&world, &call, limit).await);
+            assert_eq!(found, expected, "{disabled} {order} {limit}");
+        }
     }
 }
 
 /// Walks over every kind of list with pages of these sizes.
 async fn assert_lists(world: World, limits: &[usize]) {
     let (world, users) = populated(world).await;
+    assert_walks(&world, &users, limits).await;
+}
+
+/// The same, over users that are there already.
+async fn assert_walks(world: &World, users: &[String], limits: &[usize]) {
     let deleted = |index: &usize| index.is_multiple_of(7);
     let disabled = |index: &usize| index.is_multiple_of(5) && !index.is_multiple_of(7);
     let ops = |index: &usize| index.is_multiple_of(3);
@@ -103,7 +235,7 @@ async fn assert_lists(world: World, limits: &[usize]) {
                     call.query(name, value)
                 });
             for &limit in limits {
-                let found = ids(&walk::<ListUsers>(&world, &call, limit).await);
+                let found = ids(&walk::<ListUsers>(world, &call, limit).await);
                 assert_eq!(found, expected, "{filters:?} {order} {limit}");
             }
         }
@@ -113,14 +245,22 @@ async fn assert_lists(world: World, limits: &[usize]) {
 #[tokio::test]
 async fn lists_keep_to_their_round_trips() {
     let (world, _) = populated(World::new().await).await;
-    let count = |calls: Vec<String>, name: &str| calls.iter().filter(|it| *it == name).count();
-    world.faults.clear();
-    world.call::<ListUsers>(&Call::new().query("status", "active").query("limit", "5")).await;
-    assert_eq!(world.faults.calls().len(), 2, "one fan-out over the shards");
-    world.faults.clear();
-    world.call::<ListUsers>(&Call::new().query("role", "ops").query("limit", "100")).await;
-    let calls = world.faults.calls();
-    assert_eq!((count(calls.clone(), "Query"), count(calls, "BatchGetItem")), (2, 1));
+    for (query, expected) in [
+        (vec![("limit", "5")], (2, 0)),
+        (vec![("limit", "100")], (2, 0)),
+        (vec![("status", "active"), ("limit", "5")], (2, 0)),
+        (vec![("status", "disabled"), ("limit", "5")], (2, 1)),
+        (vec![("status", "deleted"), ("limit", "100")], (2, 1)),
+        (vec![("role", "ops"), ("limit", "100")], (2, 1)),
+    ] {
+        world.faults.clear();
+        let call = query.iter().fold(Call::new(), |call, (name, value)| call.query(name, value));
+        assert_eq!(world.call::<ListUsers>(&call).await.status, 200);
+        let calls = world.faults.calls();
+        let count = |name: &str| calls.iter().filter(|it| *it == name).count();
+        assert_eq!((count("Query"), count("BatchGetItem")), expected, "{query:?}");
+        assert_eq!(calls.len(), expected.0 + expected.1, "{query:?}");
+    }
     world.faults.clear();
     world.call::<ListUsers>(&Call::new().query("email", "USER1@example.com")).await;
     assert_eq!(world.faults.calls(), ["GetItem", "GetItem"]);

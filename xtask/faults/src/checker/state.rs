@@ -167,9 +167,9 @@ impl Person<'_> {
 
     fn check_profile(&self, id: &str, profile: &Value, found: &mut Vec<Violation>) {
         let mut shown = profile.as_object().cloned().unwrap_or_default();
-        let internal: Vec<_> = ["pk", "sk", "directoryPk", "emailKey"]
-            .map(|name| shown.remove(name).unwrap_or_default())
-            .to_vec();
+        for name in ["pk", "sk", "directoryPk", "statusPk", "emailKey"] {
+            shown.remove(name);
+        }
         let shown = Value::Object(shown);
         if self.states.last() != Some(&shown) {
             let text = format!(
@@ -184,20 +184,25 @@ impl Person<'_> {
             found.push(violation);
         }
         let address = text(profile, "email").to_lowercase();
-        if internal[3] != address.as_str() {
+        if text(profile, "emailKey") != address {
             let text = format!("{id} is kept under another address than its own");
             found.push(Violation::new("address and its key agree", text).with(profile));
         }
     }
 
     fn check_index(&self, id: &str, profile: &Value, found: &mut Vec<Violation>) {
-        let status = format!("STATUS#{}#", text(profile, "status"));
-        let shard = text(profile, "directoryPk").strip_prefix(status.as_str());
+        let status = text(profile, "status");
+        let shard = text(profile, "statusPk").strip_prefix(&format!("STATUS#{status}#"));
         let Some(shard) = shard.filter(|shard| SHARDS.contains(shard)) else {
             let text = format!("{id} is listed under another status than its own");
             found.push(Violation::new("index and profile agree", text).with(profile));
             return;
         };
+        let live = (status != "deleted").then(|| json!(format!("LIVE#{shard}")));
+        if profile.get("directoryPk") != live.as_ref() {
+            let text = format!("{id} is {status}, and listed among all users accordingly or not");
+            found.push(Violation::new("index and profile agree", text).with(profile));
+        }
         let of_profile: BTreeSet<&str> =
             profile["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let of_items: BTreeSet<&str> = self.roles.keys().copied().collect();

@@ -111,7 +111,8 @@ fn sound() -> World {
     let mut profile = state(2);
     profile["pk"] = json!(format!("USER#{USER}"));
     profile["sk"] = json!("PROFILE");
-    profile["directoryPk"] = json!("STATUS#active#1");
+    profile["directoryPk"] = json!("LIVE#1");
+    profile["statusPk"] = json!("STATUS#active#1");
     profile["emailKey"] = json!("ada@example.com");
     World {
         sights: vec![
@@ -281,9 +282,15 @@ fn roles_index_and_profile_agree() {
     expect("index and profile agree", |world| {
         world.users[ROLE]["directoryPk"] = json!("ROLE#admin#2");
     });
-    expect("index and profile agree", |world| {
-        world.users[PROFILE]["directoryPk"] = json!("STATUS#disabled#1");
-    });
+    for (attribute, value) in [
+        ("statusPk", json!("STATUS#disabled#1")),
+        ("statusPk", json!("STATUS#active#2")),
+        ("directoryPk", json!("STATUS#active#1")),
+        ("directoryPk", json!("LIVE#0")),
+        ("directoryPk", json!(null)),
+    ] {
+        expect("index and profile agree", |world| world.users[PROFILE][attribute] = value.clone());
+    }
 }
 
 #[test]

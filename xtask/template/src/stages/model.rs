@@ -75,19 +75,22 @@ pub struct Stage {
     pub customer_managed_key: bool,
     /// Days that events are kept for replay, 1-3650. Default: not kept.
     pub archive_days: Option<u16>,
-    /// Most read units per second of each table and of the index, a brake on costs: 1-1000000.
+    /// Most read units per second of each table and of each index, a brake on costs: 1-1000000.
     /// Default: the account's limit.
     pub table_max_read_units: Option<u32>,
-    /// Most write units per second of each table and of the index: 1-1000000. Default: the
+    /// Most write units per second of each table and of each index: 1-1000000. Default: the
     /// account's limit.
     pub table_max_write_units: Option<u32>,
-    /// Partitions of the index that one status or role is spread over, 1-32: each takes about a
+    /// Partitions of an index that the users of one list are spread over, 1-32: each takes about a
     /// thousand registrations per second, and a list asks all of them. Part of the stored keys;
     /// ARCHITECTURE.md says how to change it. Default: 2.
     pub directory_shards: u16,
     /// Partitions that lists look for while that number is being changed, the larger of the old and
     /// the new: `directory_shards`-32. Default: as `directory_shards`.
     pub directory_shards_read: Option<u16>,
+    /// Whether lists also look for users that were written before there was the index `status`,
+    /// while these are being brought over; ARCHITECTURE.md says how. Default: false.
+    pub directory_old_form: bool,
     /// Whether DynamoDB reports the keys that are used most. Keys hold email addresses, which then
     /// show in the console. Default: false.
     pub contributor_insights: bool,
@@ -267,6 +270,7 @@ impl Default for Stage {
             table_max_write_units: None,
             directory_shards: 2,
             directory_shards_read: None,
+            directory_old_form: false,
             contributor_insights: false,
             alarms: Alarms::default(),
         }

@@ -67,6 +67,7 @@ pub(super) const KEYS: &[Key] = &[
     ("table_max_write_units", Number(1, 1_000_000)),
     ("directory_shards", Number(1, 32)),
     ("directory_shards_read", Number(1, 32)),
+    ("directory_old_form", Flag),
     ("contributor_insights", Flag),
     ("alarms", Table(ALARMS, &[])),
 ];

@@ -14,7 +14,9 @@ use users_contract::{OPERATIONS, Operation, OperationName, RELAY};
 use self::build::{Alarm, MINUTE, Measure};
 use super::envelope::{Resource, Template, reference, substitute, text};
 use super::metrics::{Metric, table_calls};
-use super::names::{ALARM_TOPIC, FunctionIds, UNHEALTHY_ALARM, USERS_TABLE, in_stack};
+use super::names::{
+    ALARM_TOPIC, DIRECTORY_INDEX, FunctionIds, STATUS_INDEX, UNHEALTHY_ALARM, USERS_TABLE, in_stack,
+};
 use super::{keys, rollout, tags};
 use crate::stages::Stage;
 
@@ -290,11 +292,11 @@ fn tables(stage: &Stage) -> Vec<Alarm> {
             .map(|name| Metric::table(table, name, "Sum"))
             .into();
         if table == USERS_TABLE {
-            // Writes that the index cannot follow hold up those of the table.
-            throttles.extend(
-                ["ReadThrottleEvents", "WriteThrottleEvents"]
-                    .map(|name| Metric::directory(name, "Sum")),
-            );
+            // Writes that an index cannot follow hold up those of the table.
+            for name in ["ReadThrottleEvents", "WriteThrottleEvents"] {
+                let of = |index| Metric::index(index, name, "Sum");
+                throttles.extend([DIRECTORY_INDEX, STATUS_INDEX].map(of));
+            }
         }
         alarms.extend([
             alarm(

@@ -7,7 +7,7 @@ use users_contract::{OPERATIONS, RELAY};
 
 use super::envelope::{Resource, Template, substitute};
 use super::metrics::{Metric, table_calls};
-use super::names::{FunctionIds, in_stack};
+use super::names::{DIRECTORY_INDEX, FunctionIds, STATUS_INDEX, in_stack};
 use crate::stages::Stage;
 
 /// Columns of a dashboard.
@@ -158,12 +158,14 @@ fn resources() -> Vec<Value> {
             ),
         ]);
     }
-    let directory = [
-        ("reads refused", Metric::directory("ReadThrottleEvents", "Sum")),
-        ("writes refused", Metric::directory("WriteThrottleEvents", "Sum")),
-        ("used read units", Metric::directory("ConsumedReadCapacityUnits", "Sum")),
-    ];
-    widgets.push(graph("Index directory", &directory));
+    for index in [DIRECTORY_INDEX, STATUS_INDEX] {
+        let metrics = [
+            ("reads refused", Metric::index(index, "ReadThrottleEvents", "Sum")),
+            ("writes refused", Metric::index(index, "WriteThrottleEvents", "Sum")),
+            ("used read units", Metric::index(index, "ConsumedReadCapacityUnits", "Sum")),
+        ];
+        widgets.push(graph(&format!("Index {index}"), &metrics));
+    }
     let put_events = [
         ("refused entries", Metric::put_events("PutEventsFailedEntriesCount", "Sum")),
         ("entries", Metric::put_events("PutEventsEntriesCount", "Sum")),

@@ -190,6 +190,9 @@ fn operation_environment(operation: &Operation, stage: &Stage) -> BTreeMap<Strin
     if let Some(read) = stage.directory_shards_read.filter(|_| is_list) {
         environment.extend(text_map([("DIRECTORY_SHARDS_READ", text(read.to_string()))]));
     }
+    if stage.directory_old_form && is_list {
+        environment.extend(text_map([("DIRECTORY_OLD_FORM", text("true"))]));
+    }
     environment
 }
 

@@ -8,7 +8,8 @@ use users_contract::{Access, Table};
 
 use super::envelope::{Resource, Template, attribute, substitute};
 use super::names::{
-    AUDIT_DEAD_LETTERS, DIRECTORY_INDEX, FunctionIds, IDEMPOTENCY_TABLE, USERS_TABLE, audit_bus_arn,
+    AUDIT_DEAD_LETTERS, DIRECTORY_INDEX, FunctionIds, IDEMPOTENCY_TABLE, STATUS_INDEX, USERS_TABLE,
+    audit_bus_arn,
 };
 use super::{keys, tags};
 use crate::stages::Stage;
@@ -58,12 +59,11 @@ pub(super) fn add_role(
 
 /// The statement for one row of an operation's access.
 pub(super) fn table_statement(access: &Access) -> Value {
+    let index = |name| substitute(format!("${{{USERS_TABLE}.Arn}}/index/{name}"));
     let (sid, resource) = match access.table {
         Table::Users => ("UsersTable", attribute(USERS_TABLE, "Arn")),
-        Table::Directory => {
-            let arn = format!("${{{USERS_TABLE}.Arn}}/index/{DIRECTORY_INDEX}");
-            ("Directory", substitute(arn))
-        }
+        Table::Directory => ("Directory", index(DIRECTORY_INDEX)),
+        Table::Status => ("Status", index(STATUS_INDEX)),
         Table::Idempotency => ("IdempotencyTable", attribute(IDEMPOTENCY_TABLE, "Arn")),
     };
     let actions: Vec<_> = access.actions.iter().map(|name| format!("dynamodb:{name}")).collect();

@@ -7,8 +7,7 @@ use users_contract::{OPERATIONS, Table};
 
 use super::envelope::{reference, substitute, text};
 use super::names::{
-    API_STAGE, AUDIT_BUS, AUDIT_DEAD_LETTERS, DIRECTORY_INDEX, FunctionIds, IDEMPOTENCY_TABLE,
-    USERS_TABLE,
+    API_STAGE, AUDIT_BUS, AUDIT_DEAD_LETTERS, FunctionIds, IDEMPOTENCY_TABLE, USERS_TABLE,
 };
 
 /// A metric of one thing with a statistic.
@@ -103,10 +102,10 @@ impl Metric {
         metric
     }
 
-    /// Of the index of the users table.
-    pub(super) fn directory(name: &'static str, statistic: &'static str) -> Self {
+    /// Of an index of the users table.
+    pub(super) fn index(index: &str, name: &'static str, statistic: &'static str) -> Self {
         let mut metric = Self::table(USERS_TABLE, name, statistic);
-        metric.dimensions.push(("GlobalSecondaryIndexName", DIRECTORY_INDEX.to_owned()));
+        metric.dimensions.push(("GlobalSecondaryIndexName", index.to_owned()));
         metric
     }
 
@@ -140,7 +139,7 @@ pub(super) fn dimension_value(pattern: &str) -> ExpString {
 /// The tables, with the calls that functions make to each.
 pub(super) fn table_calls() -> [(&'static str, Vec<&'static str>); 2] {
     [
-        (USERS_TABLE, calls(&[Table::Users, Table::Directory])),
+        (USERS_TABLE, calls(&[Table::Users, Table::Directory, Table::Status])),
         (IDEMPOTENCY_TABLE, calls(&[Table::Idempotency])),
     ]
 }

@@ -22,8 +22,10 @@ pub(crate) const API_DOMAIN: &str = "ApiDomain";
 pub(crate) const FIREWALL: &str = "Firewall";
 /// The users table.
 pub(crate) const USERS_TABLE: &str = "UsersTable";
-/// The index of the users table that lists read.
+/// The index of the users table that lists the live users, and names those of a role.
 pub(crate) const DIRECTORY_INDEX: &str = "directory";
+/// The index of the users table that names the users of a status.
+pub(crate) const STATUS_INDEX: &str = "status";
 /// The idempotency table.
 pub(crate) const IDEMPOTENCY_TABLE: &str = "IdempotencyTable";
 /// The audit bus.

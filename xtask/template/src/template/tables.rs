@@ -5,7 +5,7 @@ use stratosphere::services::aws::dynamodb;
 use stratosphere::value::ExpString;
 
 use super::envelope::{Resource, Template, text};
-use super::names::{DIRECTORY_INDEX, IDEMPOTENCY_TABLE, USERS_TABLE};
+use super::names::{DIRECTORY_INDEX, IDEMPOTENCY_TABLE, STATUS_INDEX, USERS_TABLE};
 use super::{keys, tags};
 use crate::stages::Stage;
 
@@ -25,18 +25,26 @@ fn skipped_checks(stage: &Stage) -> &'static [(&'static str, &'static str)] {
 }
 
 fn users(stage: &Stage) -> dynamodb::Table_ {
-    let mut directory = dynamodb::table::GlobalSecondaryIndex! {
-        index_name: DIRECTORY_INDEX,
-        key_schema: key_schema("directoryPk", Some("userId")),
-        projection: Box::new(dynamodb::table::Projection! { projection_type: "ALL" }),
+    let index = |name: &str, partition_key, projection: &str| {
+        let mut index = dynamodb::table::GlobalSecondaryIndex! {
+            index_name: ExpString::from(name),
+            key_schema: key_schema(partition_key, Some("userId")),
+            projection: Box::new(dynamodb::table::Projection! {
+                projection_type: ExpString::from(projection),
+            }),
+        };
+        index.on_demand_throughput = throughput(stage).map(Box::new);
+        index.contributor_insights_specification = insights(stage).map(Box::new);
+        index
     };
-    directory.on_demand_throughput = throughput(stage).map(Box::new);
-    directory.contributor_insights_specification = insights(stage).map(Box::new);
     let mut table = dynamodb::Table! {
-        attribute_definitions: texts(&["directoryPk", "pk", "sk", "userId"]),
+        attribute_definitions: texts(&["directoryPk", "pk", "sk", "statusPk", "userId"]),
         billing_mode: "PAY_PER_REQUEST",
         deletion_protection_enabled: stage.protected,
-        global_secondary_indexes: vec![directory],
+        global_secondary_indexes: vec![
+            index(DIRECTORY_INDEX, "directoryPk", "ALL"),
+            index(STATUS_INDEX, "statusPk", "KEYS_ONLY"),
+        ],
         key_schema: key_schema("pk", Some("sk")),
         point_in_time_recovery_specification: recovery(),
         stream_specification: dynamodb::table::StreamSpecification! {

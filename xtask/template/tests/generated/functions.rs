@@ -92,6 +92,7 @@ fn a_role_allows_exactly_what_its_operation_needs() {
                 Table::Directory => {
                     ("Directory", json!({"Fn::Sub": "${UsersTable.Arn}/index/directory"}))
                 }
+                Table::Status => ("Status", json!({"Fn::Sub": "${UsersTable.Arn}/index/status"})),
                 Table::Idempotency => ("IdempotencyTable", get_att("IdempotencyTable", "Arn")),
             };
             let actions: Vec<_> =
@@ -259,6 +260,7 @@ fn the_settings_of_a_stage_reach_its_resources() {
         idempotency_ttl_hours: 48,
         directory_shards: 4,
         directory_shards_read: Some(8),
+        directory_old_form: true,
         protected: false,
         ..stage()
     };
@@ -279,6 +281,7 @@ fn the_settings_of_a_stage_reach_its_resources() {
     let list = Operation::of(OperationName::ListUsers).function;
     let variables = &function(&template, list).1["Environment"]["Variables"];
     assert_eq!(variables["DIRECTORY_SHARDS_READ"], "8");
+    assert_eq!(variables["DIRECTORY_OLD_FORM"], "true");
     assert_permission(&template, operation, &alias(id), "v1");
     for (id, properties) in of_type(&template, "AWS::Logs::LogGroup") {
         assert_eq!(properties["RetentionInDays"], 90, "{id}");

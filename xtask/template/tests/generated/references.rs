@@ -189,10 +189,15 @@ fn tables_have_the_keys_that_the_code_reads_and_writes() {
     };
     assert_eq!(users["KeySchema"], keys("pk", "sk"));
     assert_eq!(users["StreamSpecification"]["StreamViewType"], "NEW_IMAGE");
-    let index = &users["GlobalSecondaryIndexes"][0];
-    assert_eq!(index["IndexName"], "directory");
-    assert_eq!(index["KeySchema"], keys("directoryPk", "userId"));
-    assert_eq!(index["Projection"]["ProjectionType"], "ALL");
+    for (at, name, key, projection) in
+        [(0, "directory", "directoryPk", "ALL"), (1, "status", "statusPk", "KEYS_ONLY")]
+    {
+        let index = &users["GlobalSecondaryIndexes"][at];
+        assert_eq!(index["IndexName"], name);
+        assert_eq!(index["KeySchema"], keys(key, "userId"));
+        assert_eq!(index["Projection"]["ProjectionType"], projection);
+    }
+    assert_eq!(users["GlobalSecondaryIndexes"].as_array().map(Vec::len), Some(2));
     let idempotency = &resources(&template)["IdempotencyTable"]["Properties"];
     assert_eq!(idempotency["KeySchema"], json!([{"AttributeName": "id", "KeyType": "HASH"}]));
     assert_eq!(
