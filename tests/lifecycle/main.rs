@@ -28,3 +28,4 @@ mod refusals;
 mod settings;
 mod stack;
 mod telemetry;
+mod walks;

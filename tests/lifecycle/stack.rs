@@ -12,6 +12,7 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use users_client::{Call, Client, Credentials, Signing};
+use users_tests::Api;
 
 /// How long a stack may take to start or to end, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -63,6 +64,12 @@ impl Launch {
 
     pub(crate) fn port(self, port: u16) -> Self {
         Self { port, ..self }
+    }
+
+    /// Makes reads of an index so old.
+    pub(crate) fn index_lag(mut self, lag: Duration) -> Self {
+        self.more.extend(["--index-lag".into(), lag.as_millis().to_string().into()]);
+        self
     }
 
     /// Notes in this file where the stack answers, as `cargo xtask local` has it done.
@@ -188,6 +195,11 @@ impl Stack {
     /// The stack's own process.
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
+    }
+
+    /// The API, called by `test`.
+    pub(crate) fn api(&self) -> Api {
+        Api::of(self.client.clone())
     }
 
     /// Begins a call of the API, signed by `test`.

@@ -29,6 +29,12 @@ impl Api {
         }
     }
 
+    /// The API that a client calls, of a stack that a test has started itself.
+    #[must_use]
+    pub fn of(client: Client) -> Self {
+        Self { client }
+    }
+
     /// The same API called by another caller who may do everything.
     #[must_use]
     pub fn as_other(&self) -> Self {

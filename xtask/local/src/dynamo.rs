@@ -4,6 +4,7 @@
 //! (`synchronous = FULL`, SQLite's default, which the database leaves as it is), before it is
 //! acknowledged, so killing the process loses nothing.
 
+mod index_lag;
 mod look;
 mod operations;
 mod proxy;
@@ -61,11 +62,13 @@ impl std::fmt::Debug for Dynamo {
     }
 }
 
-/// Opens the database at `path`, makes missing tables and serves until `stop`.
+/// Opens the database at `path`, makes missing tables and serves until `stop`. Reads of an index
+/// are `index_lag` old.
 pub(crate) async fn start(
     path: &Path,
     tables: &[TablePlan],
     verifier: Verifier,
+    index_lag: Duration,
     faults: Arc<Faults>,
     console: &Console,
     stop: &Stop,
@@ -75,6 +78,10 @@ pub(crate) async fn start(
         ensure(&database, table)
             .with_context(|| format!("cannot make the table {}", table.logical_id))?;
     }
+    let indexes = match index_lag {
+        Duration::ZERO => database.clone(),
+        lag => index_lag::start(&database, tables, lag, console, stop)?,
+    };
     let listener =
         TcpListener::bind(("127.0.0.1", 0)).await.context("cannot open the DynamoDB endpoint")?;
     let address = listener.local_addr().context("cannot open the DynamoDB endpoint")?;
@@ -82,6 +89,7 @@ pub(crate) async fn start(
     tokio::spawn(proxy::serve(
         listener,
         database.clone(),
+        indexes,
         verifier,
         faults,
         changes.clone(),
@@ -196,6 +204,29 @@ mod tests {
     use serde_json::json;
 
     fn plan(range: &str) -> TablePlan {
+        indexed(range, &[])
+    }
+
+    fn indexed(range: &str, indexes: &[(&str, &str)]) -> TablePlan {
+        let key = |name| json!([{"AttributeName": name, "KeyType": "HASH"}]);
+        let mut plan = unindexed(range);
+        for (name, by) in indexes {
+            let index = json!({
+                "IndexName": name, "KeySchema": key(*by),
+                "Projection": {"ProjectionType": "KEYS_ONLY"}
+            });
+            let definition = json!({"AttributeName": by, "AttributeType": "S"});
+            let properties = &mut plan.properties;
+            properties["AttributeDefinitions"].as_array_mut().unwrap().push(definition);
+            match properties["GlobalSecondaryIndexes"].as_array_mut() {
+                Some(indexes) => indexes.push(index),
+                None => properties["GlobalSecondaryIndexes"] = json!([index]),
+            }
+        }
+        plan
+    }
+
+    fn unindexed(range: &str) -> TablePlan {
         TablePlan {
             logical_id: "Table".to_owned(),
             name: "Table".to_owned(),
@@ -227,6 +258,25 @@ mod tests {
         ensure(&reopened, &plan("sk")).unwrap();
         let error = ensure(&reopened, &plan("other")).unwrap_err().to_string();
         assert!(error.contains("remove the data directory"), "{error}");
+    }
+
+    #[test]
+    fn data_from_before_an_index_was_added_or_changed_is_refused() {
+        let directory_and_status = [("directory", "directoryPk"), ("status", "statusPk")];
+        for before in [
+            &[][..],
+            &[("directory", "directoryPk")],
+            &[("status", "statusPk")],
+            &[("directory", "directoryPk"), ("status", "status")],
+            &[("directory", "directoryPk"), ("statuses", "statusPk")],
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let database = open(&directory.path().join("dynamodb.sqlite")).unwrap();
+            ensure(&database, &indexed("sk", before)).unwrap();
+            let error = ensure(&database, &indexed("sk", &directory_and_status)).unwrap_err();
+            assert!(error.to_string().contains("remove the data directory"), "{before:?} {error}");
+            ensure(&database, &indexed("sk", before)).unwrap();
+        }
     }
 
     #[test]

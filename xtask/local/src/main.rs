@@ -7,6 +7,7 @@ use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Runs a CloudFormation template and its functions on this machine.
 #[derive(Debug, Parser)]
@@ -37,6 +38,9 @@ struct Arguments {
     /// A variable for the environment of every function. May be given several times.
     #[arg(long = "function-variable", value_name = "NAME=VALUE", value_parser = parameter)]
     variables: Vec<(String, String)>,
+    /// How old reads of an index of the database are: on AWS they may lag behind the last write.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    index_lag: u64,
     /// What to print on stdout when all is up.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -101,6 +105,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         account: arguments.account,
         parameters: arguments.parameters.into_iter().collect(),
         variables: arguments.variables.into_iter().collect(),
+        index_lag: Duration::from_millis(arguments.index_lag),
         history: arguments.history.unwrap_or(usize::MAX),
         ..Options::new(arguments.template, arguments.functions)
     };

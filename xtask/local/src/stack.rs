@@ -57,6 +57,8 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// Variables that every function gets besides the template's.
     pub variables: BTreeMap<String, String>,
+    /// How old reads of an index of the database are.
+    pub index_lag: Duration,
     /// Whether to keep requests and logs of functions off stderr.
     pub quiet: bool,
     /// Most requests, invocations, log lines, traces and events that are kept in memory, each, if
@@ -79,6 +81,7 @@ impl Options {
             account: "000000000000".to_owned(),
             parameters: BTreeMap::new(),
             variables: BTreeMap::new(),
+            index_lag: Duration::ZERO,
             quiet: false,
             history: usize::MAX,
         }
@@ -136,6 +139,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         &data.file(DATABASE),
         &plan.tables,
         verifier("dynamodb"),
+        options.index_lag,
         Arc::clone(&faults),
         &console,
         &back_stop,

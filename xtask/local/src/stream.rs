@@ -356,6 +356,25 @@ fn read(
     last: Option<&str>,
     from_latest: bool,
 ) -> anyhow::Result<Page> {
+    let records = records_after(database, table, last)?;
+    if last.is_none() && from_latest {
+        // What there is already is passed over.
+        let start = records
+            .last()
+            .and_then(|record| record["dynamodb"]["SequenceNumber"].as_str())
+            .map(str::to_owned);
+        return Ok(Page { records: Vec::new(), start });
+    }
+    Ok(Page { records, start: None })
+}
+
+/// The next records of a table's stream after the one with the number `last`, or from its
+/// beginning.
+pub(crate) fn records_after(
+    database: &Database,
+    table: &str,
+    last: Option<&str>,
+) -> anyhow::Result<Vec<Value>> {
     let failed = |error: dynoxide::DynoxideError| anyhow!("cannot read the stream: {error}");
     let description = database
         .describe_table(serde_json::from_value(json!({"TableName": table}))?)
@@ -381,16 +400,7 @@ fn read(
         .context("the stream has no position")?;
     let request = json!({"ShardIterator": iterator, "Limit": READ_AT_ONCE});
     let page = database.get_records(serde_json::from_value(request)?).map_err(failed)?;
-    let records = page.records.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
-    if last.is_none() && from_latest {
-        // What there is already is passed over.
-        let start = records
-            .last()
-            .and_then(|record| record["dynamodb"]["SequenceNumber"].as_str())
-            .map(str::to_owned);
-        return Ok(Page { records: Vec::new(), start });
-    }
-    Ok(Page { records, start: None })
+    Ok(page.records.iter().map(serde_json::to_value).collect::<Result<_, _>>()?)
 }
 
 /// Twice as long after every failure in a row, within bounds.

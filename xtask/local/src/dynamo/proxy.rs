@@ -1,6 +1,7 @@
 //! The DynamoDB endpoint that functions see: has the database carry out calls that they signed,
 //! signals when something was written, and does what a test wants to go wrong.
 
+use super::index_lag::reads_index;
 use super::operations::carry_out;
 use crate::auth::{Verifier, signed_call};
 use crate::faults::{Fault, Faults, around};
@@ -39,6 +40,8 @@ impl Changes {
 
 struct Proxy {
     database: Database,
+    /// What answers reads of an index; the same unless they are to lag.
+    indexes: Database,
     /// Calls that run at once. The database does one after the other; more would only keep threads.
     turns: Semaphore,
     verifier: Verifier,
@@ -50,13 +53,14 @@ struct Proxy {
 pub(super) async fn serve(
     listener: TcpListener,
     database: Database,
+    indexes: Database,
     verifier: Verifier,
     faults: Arc<Faults>,
     changes: Changes,
     stop: Stop,
 ) {
     let turns = Semaphore::new(CALLS_AT_ONCE);
-    let proxy = Arc::new(Proxy { database, turns, verifier, faults, changes });
+    let proxy = Arc::new(Proxy { database, indexes, turns, verifier, faults, changes });
     let service = Service::new(Audience::Functions);
     let served = service.serve(listener, stop, move |request, _| {
         let proxy = Arc::clone(&proxy);
@@ -90,8 +94,13 @@ impl Proxy {
         let faults = self.faults.get().dynamodb;
         hold(faults.delay_ms).await;
         let Ok(turn) = self.turns.acquire().await else { return unavailable() };
-        let (database, name) = (self.database.clone(), operation.to_owned());
-        let done = tokio::task::spawn_blocking(move || carry_out(&database, &name, &body)).await;
+        let (whole, indexes, name) =
+            (self.database.clone(), self.indexes.clone(), operation.to_owned());
+        let done = tokio::task::spawn_blocking(move || {
+            let database = if reads_index(&name, &body) { &indexes } else { &whole };
+            carry_out(database, &name, &body)
+        })
+        .await;
         drop(turn);
         let answer = match done {
             Ok((status, body)) => answered(status, body),
