@@ -1,5 +1,7 @@
 //! `cargo xtask local`: builds the functions and the embedded cloud, then becomes the latter.
 
+mod partitions;
+
 use crate::{cargo, project};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -30,6 +32,9 @@ pub(crate) struct Arguments {
     /// The stage of stages.toml whose template to run.
     #[arg(long, default_value = "dev")]
     stage: String,
+    /// How old the lists of users are, as the indexes of DynamoDB may lag behind a write.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    index_lag: u64,
     /// `json` prints the ready block as one line of JSON on standard output.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -64,8 +69,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         command.arg("--ephemeral");
     } else {
         let default = || users_project::root().join(".local").join("data");
-        command.arg("--data").arg(arguments.data.clone().unwrap_or_else(default));
+        let data = arguments.data.clone().unwrap_or_else(default);
+        partitions::check(&data, &users_project::stage(None, &arguments.stage)?)?;
+        command.arg("--data").arg(data);
     }
+    command.args(["--index-lag", &arguments.index_lag.to_string()]);
     for principal in &arguments.principal {
         command.args(["--principal", principal]);
     }

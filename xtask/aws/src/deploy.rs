@@ -58,6 +58,9 @@ pub(crate) struct Approval {
     /// Agree to replace or remove what holds state, such as a table.
     #[arg(long)]
     pub(crate) allow_replacement: bool,
+    /// Confirm that no user is left where lists would no longer look, since all were rewritten.
+    #[arg(long)]
+    pub(crate) data_rewritten: bool,
     /// When somebody else's operation is going on, wait for its end.
     #[arg(long)]
     pub(crate) wait: bool,
@@ -138,7 +141,7 @@ pub(crate) async fn finish(
             account: &session.account,
             region: &session.region,
             changed: done.is_some(),
-            plan: done.unwrap_or(Plan { changes: Vec::new(), broadened: Vec::new() }),
+            plan: done.unwrap_or_default(),
             outputs,
             smoke_test,
         })?;
@@ -326,6 +329,12 @@ fn approve(plan: &Plan, name: &str, approval: Approval) -> Result<()> {
             "policies would allow more than before (see above); if that is meant, say --allow-iam"
                 .to_owned(),
         ));
+    }
+    if !plan.hidden.is_empty() && !approval.data_rewritten {
+        return Err(Refused::error(format!(
+            "{}. When they are (ARCHITECTURE.md, \"Shards\"), say --data-rewritten",
+            plan.hidden.join("; ")
+        )));
     }
     let question = format!("Make these changes to {name}? (yes)");
     let question = if losses.is_empty() { question } else { styled(DANGER, question) };

@@ -62,8 +62,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
         ),
     };
     if arguments.output == Output::Json {
-        let empty = Plan { changes: Vec::new(), broadened: Vec::new() };
-        ui::json(plan.as_ref().unwrap_or(&empty))?;
+        ui::json(plan.as_ref().unwrap_or(&Plan::default()))?;
     }
     let Some(plan) = plan else {
         if arguments.output == Output::Text {
@@ -74,6 +73,5 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.output == Output::Text {
         ui::result(plan.text())?;
     }
-    let needs_flag = plan.losses().next().is_some() || !plan.broadened.is_empty();
-    Ok(ExitCode::from(if needs_flag { 4 } else { 3 }))
+    Ok(ExitCode::from(if plan.needs_flag() { 4 } else { 3 }))
 }

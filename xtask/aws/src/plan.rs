@@ -1,6 +1,7 @@
 //! What a change set means: counted, with what destroys or widens access told apart.
 
 mod access;
+mod partitions;
 
 use crate::ui::{DANGER, FAINT, GOOD, STRONG, WARNING, styled};
 use aws_sdk_cloudformation::types::{ChangeAction, Replacement, ResourceChange};
@@ -27,12 +28,14 @@ pub(crate) fn is_stateful(kind: &str) -> bool {
 }
 
 /// The changes to a stack.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Plan {
     pub(crate) changes: Vec<Item>,
     /// What may be done after that may not be done before, in words.
     pub(crate) broadened: Vec<String>,
+    /// The users that lists may leave out after that they show before, in words.
+    pub(crate) hidden: Vec<String>,
 }
 
 /// One change.
@@ -81,7 +84,8 @@ impl Plan {
         changes.sort_by(|left, right| left.logical_id.cmp(&right.logical_id));
         // With nothing before it, a stack widens nobody's access to it.
         let broadened = before.map(|before| access::broadened(before, after)).unwrap_or_default();
-        Self { changes, broadened }
+        let hidden = before.map(|before| partitions::hidden(before, after)).unwrap_or_default();
+        Self { changes, broadened, hidden }
     }
 
     /// The plan of a stack that does not exist: everything is made.
@@ -95,12 +99,17 @@ impl Plan {
             stateful: false,
             properties: Vec::new(),
         });
-        Self { changes: changes.collect(), broadened: Vec::new() }
+        Self { changes: changes.collect(), ..Self::default() }
     }
 
     /// The changes that lose what a resource holds.
     pub(crate) fn losses(&self) -> impl Iterator<Item = &Item> {
         self.changes.iter().filter(|item| item.stateful)
+    }
+
+    /// Whether a deployment needs a flag of its own.
+    pub(crate) fn needs_flag(&self) -> bool {
+        self.losses().next().is_some() || !self.broadened.is_empty() || !self.hidden.is_empty()
     }
 
     fn count(&self, wanted: impl Fn(&Item) -> bool) -> usize {
@@ -143,6 +152,9 @@ impl Plan {
         }
         for line in &self.broadened {
             text += &format!("  {} {line}\n", styled(DANGER, "wider access:"));
+        }
+        for line in &self.hidden {
+            text += &format!("  {} {line}\n", styled(DANGER, "hidden users:"));
         }
         text + &styled(STRONG, self.summary()) + "."
     }

@@ -13,8 +13,13 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const YES: Approval =
-    Approval { yes: true, allow_iam: false, allow_replacement: false, wait: false };
+const YES: Approval = Approval {
+    yes: true,
+    allow_iam: false,
+    allow_replacement: false,
+    data_rewritten: false,
+    wait: false,
+};
 
 /// Something to deploy, with the token `users-d1`.
 fn prepared() -> Prepared {
@@ -358,16 +363,16 @@ fn role(action: &str) -> Value {
     ]}}}})
 }
 
-#[tokio::test(start_paused = true)]
-async fn policies_are_not_widened_without_their_own_flag() {
+/// Expects that a template is not deployed in place of another without a flag, and with it is.
+async fn wants_flag(before: &Value, after: Value, flag: &str, agreed: Approval) -> Plan {
     let found = |aws: Aws| {
         aws.expect("DescribeStacks", named(), aws::stack("UPDATE_COMPLETE")).expect(
             "GetTemplate",
             named(),
-            aws::template(&role("dynamodb:GetItem")),
+            aws::template(before),
         )
     };
-    let change = ("Modify", "Role", "AWS::IAM::Role", "False");
+    let change = ("Modify", "Any", "AWS::IAM::Role", "False");
     let aws = found(Aws::default())
         .expect("CreateChangeSet", wanted("UPDATE"), aws::change_set_created())
         .expect(
@@ -376,15 +381,46 @@ async fn policies_are_not_widened_without_their_own_flag() {
             aws::change_set("CREATE_COMPLETE", "", &[change]),
         )
         .expect("DeleteChangeSet", the_change_set(), aws::done("DeleteChangeSet"));
-    let wider = prepared_with(role("dynamodb:*"));
-    let error = refusal(run(&aws, &wider, YES).await);
-    assert!(error.contains("--allow-iam"), "{error}");
+    let after = prepared_with(after);
+    let error = refusal(run(&aws, &after, YES).await);
+    assert!(error.contains(flag), "{error}");
     aws.finish();
 
     let aws = through(found(Aws::default()), "UPDATE", "UPDATE_COMPLETE");
-    let plan = run(&aws, &wider, Approval { allow_iam: true, ..YES }).await.unwrap().unwrap();
-    assert_eq!(plan.broadened, ["Role now allows dynamodb:* on *"]);
+    let plan = run(&aws, &after, agreed).await.unwrap().unwrap();
+    assert!(plan.needs_flag());
     aws.finish();
+    plan
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_are_not_widened_without_their_own_flag() {
+    let agreed = Approval { allow_iam: true, ..YES };
+    let (before, after) = (role("dynamodb:GetItem"), role("dynamodb:*"));
+    let plan = wants_flag(&before, after, "--allow-iam", agreed).await;
+    assert_eq!(plan.broadened, ["Role now allows dynamodb:* on *"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_are_not_hidden_without_their_own_flag() {
+    let spread = |shards: &str| {
+        json!({"Resources": {
+            "UsersTable": {
+                "Type": "AWS::DynamoDB::Table",
+                "Properties": {"GlobalSecondaryIndexes": [
+                    {"IndexName": "directory"}, {"IndexName": "status"}
+                ]}
+            },
+            "List": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {"Environment": {"Variables": {"DIRECTORY_SHARDS": shards}}}
+            }
+        }})
+    };
+    let agreed = Approval { data_rewritten: true, ..YES };
+    let plan = wants_flag(&spread("4"), spread("2"), "--data-rewritten", agreed).await;
+    assert_eq!(plan.hidden.len(), 1);
+    assert!(plan.text().contains("in 2 partitions, but users were written to 4"));
 }
 
 #[tokio::test(start_paused = true)]
