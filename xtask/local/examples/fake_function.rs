@@ -58,6 +58,7 @@ fn handle(event: &str) -> Result<String, Failure> {
             std::thread::sleep(Duration::from_millis(milliseconds));
         }
         Some("write") => write_item(&wish)?,
+        Some("allocate") => allocate(&wish),
         _ => {}
     }
     let echo = json!({
@@ -71,6 +72,32 @@ fn handle(event: &str) -> Result<String, Failure> {
         "body": echo.to_string()
     })
     .to_string())
+}
+
+/// Takes memory in the wished way, and holds it for the wished time; for ever when it is to be kept.
+fn allocate(wish: &Value) {
+    const STEP: usize = 1024 * 1024;
+    let bytes = usize::try_from(wish["mb"].as_u64().unwrap_or(0)).unwrap_or(0) * STEP;
+    let mut memory: Vec<u8> = Vec::new();
+    match wish["how"].as_str() {
+        Some("gradually") => {
+            while memory.len() < bytes {
+                memory.resize(memory.len() + STEP, 1);
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        Some("in-pieces") => {
+            let pieces: Vec<Vec<u8>> = (0..bytes / STEP).map(|_| vec![1; STEP]).collect();
+            std::hint::black_box(&pieces);
+        }
+        Some("reserved") => memory.reserve_exact(bytes),
+        _ => memory.resize(bytes, 1),
+    }
+    std::hint::black_box(&memory);
+    std::thread::sleep(Duration::from_millis(wish["ms"].as_u64().unwrap_or(0)));
+    if wish["keep"] == true {
+        std::mem::forget(memory);
+    }
 }
 
 fn write_item(wish: &Value) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! EventBridge: takes `PutEvents` and keeps the events, on file and readable in order.
 
+mod file;
+
 use crate::auth::{Verifier, signed_call};
 use crate::data::DataDirectory;
 use crate::faults::{BusFault, Fault, Faults, around};
@@ -15,7 +17,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +29,8 @@ const ENTRIES: usize = 10;
 const ENTRY_BYTES: usize = 256 * 1024;
 /// Largest request, in bytes: entries with their escapes.
 const REQUEST_BYTES: usize = 4 * 1024 * 1024;
+/// The file in the data directory.
+const FILE: &str = "events.jsonl";
 /// Events kept in memory; older ones are read from the file.
 const WINDOW: usize = 10_000;
 
@@ -42,6 +46,8 @@ pub(crate) struct EventLog {
 #[derive(Debug)]
 struct State {
     file: File,
+    /// The length of the file.
+    length: u64,
     /// Number of the next event, from 1.
     next: u64,
     /// The latest events, as they stand in the file: a tree of values would take ten times as much.
@@ -66,9 +72,15 @@ impl EventLog {
         data: &DataDirectory,
         observed: &Arc<Observed>,
     ) -> anyhow::Result<Self> {
-        let path = data.file("events.jsonl");
-        let state = State::open(&path, WINDOW.min(observed.history))
-            .with_context(|| format!("cannot open the events in {}", path.display()))?;
+        let path = data.file(FILE);
+        let most = WINDOW.min(observed.history);
+        let state = State::open(&path, most, data.is_as_it_was(FILE)).with_context(|| {
+            format!(
+                "the events in {} cannot be read; put a copy of the file in its place, or move it \
+                 away to begin without past events",
+                path.display()
+            )
+        })?;
         Ok(Self { buses, path, observed: Arc::clone(observed), state: Mutex::new(state) })
     }
 
@@ -77,13 +89,10 @@ impl EventLog {
         let state = self.lock();
         let first_kept = state.next - state.window.len() as u64;
         let items: Vec<Value> = if first_kept > after.saturating_add(1) {
-            let text = std::fs::read_to_string(&self.path).context("cannot read the events")?;
-            let skipped = usize::try_from(after).unwrap_or(usize::MAX);
-            text.lines()
-                .skip(skipped)
-                .take(limit)
-                .filter_map(|line| serde_json::from_str(line).ok())
-                .collect()
+            File::open(&self.path)
+                .map_err(anyhow::Error::from)
+                .and_then(|mut file| file::page(&mut file, state.length, after, limit))
+                .with_context(|| format!("cannot read the events in {}", self.path.display()))?
         } else {
             let skipped = after.saturating_add(1).saturating_sub(first_kept);
             let newer = state.window.iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX));
@@ -195,7 +204,7 @@ impl EventLog {
             lines.push('\n');
             numbered.push(line.into_boxed_str());
         }
-        let length = state.file.stream_position()?;
+        let length = state.length;
         let written = state.file.write_all(lines.as_bytes()).and_then(|()| state.file.sync_data());
         if let Err(error) = written {
             // No half of a batch may stay; should this fail too, opening cuts it off.
@@ -203,6 +212,7 @@ impl EventLog {
             let _ = state.file.seek(SeekFrom::Start(length));
             return Err(error);
         }
+        state.length += lines.len() as u64;
         for line in numbered {
             state.keep(line);
         }
@@ -217,23 +227,19 @@ impl EventLog {
 }
 
 impl State {
-    /// Opens the file; half a line at its end, from a kill, is cut off.
-    fn open(path: &Path, most: usize) -> anyhow::Result<Self> {
+    /// Opens the file; half a line at its end, from a kill, is cut off. Every line is looked at
+    /// unless the file is `trusted`: the same as at an orderly stop.
+    fn open(path: &Path, most: usize, trusted: bool) -> anyhow::Result<Self> {
         let mut file =
             File::options().create(true).truncate(false).read(true).write(true).open(path)?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content)?;
-        let complete = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        file.set_len(complete as u64)?;
-        file.seek(SeekFrom::End(0))?;
-        let mut state = Self { file, next: 1, window: VecDeque::new(), most };
-        for line in content[..complete].split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
-        {
-            let event: Value =
-                serde_json::from_slice(line).context("a line of it is not an event")?;
-            state.keep(event.to_string().into_boxed_str());
+        let length = file::complete_length(&mut file)?;
+        if !trusted {
+            file::check(&mut file, length)?;
         }
-        Ok(state)
+        let (window, last) = file::tail(&mut file, length, most)?;
+        file.set_len(length)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, length, next: last + 1, window, most })
     }
 
     /// Takes the next event into the window.

@@ -43,8 +43,7 @@ impl Console {
         } else {
             format!("{name:width$} {text}\n")
         };
-        // Nobody is left to tell when stderr is gone.
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        write(&line);
     }
 
     /// Prints a line that a function wrote.
@@ -53,6 +52,19 @@ impl Console {
             self.line(name, &escaped(&readable(line)));
         }
     }
+}
+
+/// Writes to stderr. When its reader has gone, as after `| head`, the program is asked to end.
+pub fn write(text: &str) {
+    let written = std::io::stderr().lock().write_all(text.as_bytes());
+    #[cfg(unix)]
+    if written.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+        use rustix::process::{Signal, getpid, kill_process};
+        let _ = kill_process(getpid(), Signal::TERM);
+    }
+    // Nobody is left to be told of anything else.
+    #[cfg(not(unix))]
+    drop(written);
 }
 
 fn colour_of(name: &str) -> u8 {

@@ -1,18 +1,21 @@
 //! Where the state lies: a directory that is kept, or one that goes away with the stack.
 
 use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tempfile::{NamedTempFile, TempDir};
+use std::time::SystemTime;
+use tempfile::NamedTempFile;
+use users_process::Scratch;
 
 /// Name of the file whose lock says that a directory is in use.
 const LOCK: &str = "lock";
-/// How the names of directories begin that go away with their stack.
-const EPHEMERAL_PREFIX: &str = "local-stack-";
-/// How old a directory must be to count as left over.
-const LEFTOVER_AGE: Duration = Duration::from_secs(60);
+/// Name of the file that says how an orderly stop left the others.
+const STOPPED: &str = "stopped.json";
+/// The kind of the directories that go away with their stack.
+const EPHEMERAL: &str = "local-stack";
 
 /// Where a stack keeps its state.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,19 +26,35 @@ pub enum DataLocation {
     Ephemeral,
 }
 
+/// How a file was left.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+struct Left {
+    bytes: u64,
+    modified: SystemTime,
+}
+
+impl Left {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Self { bytes: metadata.len(), modified: metadata.modified()? })
+    }
+}
+
 /// An open data directory, locked against a second stack for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     path: PathBuf,
+    /// How the last stop left the files, if it was an orderly one.
+    left: BTreeMap<String, Left>,
     // The operating system gives up the lock when the process ends, however it ends.
     _lock: File,
-    _temporary: Option<TempDir>,
+    _scratch: Option<Scratch>,
 }
 
 impl DataDirectory {
     /// Makes and locks the directory.
     pub(crate) fn open(location: &DataLocation) -> anyhow::Result<Self> {
-        let (path, temporary) = match location {
+        let (path, scratch) = match location {
             DataLocation::Directory(path) => {
                 fs::create_dir_all(path).with_context(|| {
                     format!("cannot make the data directory {}", path.display())
@@ -43,13 +62,9 @@ impl DataDirectory {
                 (path.clone(), None)
             }
             DataLocation::Ephemeral => {
-                let base = ephemeral_base();
-                remove_leftovers(&base);
-                let temporary = tempfile::Builder::new()
-                    .prefix(EPHEMERAL_PREFIX)
-                    .tempdir_in(&base)
-                    .with_context(|| format!("cannot make a directory in {}", base.display()))?;
-                (temporary.path().to_owned(), Some(temporary))
+                // An ephemeral stack has nothing to flush to a disk.
+                let scratch = Scratch::in_memory(EPHEMERAL)?;
+                (scratch.path().to_owned(), Some(scratch))
             }
         };
         let lock_path = path.join(LOCK);
@@ -60,7 +75,17 @@ impl DataDirectory {
             .open(&lock_path)
             .with_context(|| format!("cannot open {}", lock_path.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock, _temporary: temporary }),
+            Ok(()) => {
+                let stopped = path.join(STOPPED);
+                let left = fs::read(&stopped).ok().and_then(|it| serde_json::from_slice(&it).ok());
+                // It is written again at the next orderly stop only.
+                if let Err(error) = fs::remove_file(&stopped)
+                    && error.kind() != std::io::ErrorKind::NotFound
+                {
+                    bail!("cannot remove {}: {error}", stopped.display());
+                }
+                Ok(Self { path, left: left.unwrap_or_default(), _lock: lock, _scratch: scratch })
+            }
             Err(TryLockError::WouldBlock) => bail!(
                 "the data directory {} is in use by another local stack; \
                  stop that one, or choose another directory with --data, or --ephemeral",
@@ -75,6 +100,24 @@ impl DataDirectory {
     /// The directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether a file is as an orderly stop left it. One that is not may be damaged.
+    pub(crate) fn is_as_it_was(&self, name: &str) -> bool {
+        let left = self.left.get(name);
+        left.is_some_and(|left| Left::of(&self.file(name)).is_ok_and(|now| now == *left))
+    }
+
+    /// Notes how an orderly stop leaves the files.
+    pub(crate) fn note_stop(&self) -> anyhow::Result<()> {
+        let mut left = BTreeMap::new();
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if let (Some(name), true) = (entry.file_name().to_str(), entry.file_type()?.is_file()) {
+                left.insert(name.to_owned(), Left::of(&entry.path())?);
+            }
+        }
+        write_atomically(&self.file(STOPPED), &serde_json::to_vec(&left)?)
     }
 
     /// The path of a file in it.
@@ -102,34 +145,6 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Memory-backed where there is such a place: an ephemeral stack has nothing to flush to a disk.
-fn ephemeral_base() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let writable = memory.is_dir()
-        && tempfile::Builder::new().prefix(EPHEMERAL_PREFIX).tempfile_in(memory).is_ok();
-    if writable { memory.to_owned() } else { std::env::temp_dir() }
-}
-
-/// Removes the directories of ephemeral stacks that were killed: those whose lock nobody holds.
-/// What cannot be removed stays for the next time.
-fn remove_leftovers(base: &Path) {
-    let Ok(entries) = fs::read_dir(base) else { return };
-    for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(EPHEMERAL_PREFIX) {
-            continue;
-        }
-        let Ok(lock) = File::options().write(true).open(entry.path().join(LOCK)) else { continue };
-        // A fresh one may belong to a stack that is just about to lock it.
-        let is_old = lock
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFTOVER_AGE));
-        if is_old && lock.try_lock().is_ok() {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{DataDirectory, DataLocation, write_atomically};
@@ -145,6 +160,33 @@ mod tests {
         drop(first);
         // The lock file is still there, as after a kill, and does not block.
         DataDirectory::open(&location).unwrap();
+    }
+
+    #[test]
+    fn an_orderly_stop_vouches_for_the_files_as_they_were_for_one_start() {
+        let temporary = tempfile::tempdir().unwrap();
+        let location = DataLocation::Directory(temporary.path().to_owned());
+        let write = |name: &str, text: &str| {
+            std::fs::write(temporary.path().join(name), text).unwrap();
+        };
+        for name in ["same", "longer", "changed", "gone"] {
+            write(name, "text");
+        }
+        DataDirectory::open(&location).unwrap().note_stop().unwrap();
+        write("longer", "text and more");
+        let changed = std::fs::File::options().write(true).open(temporary.path().join("changed"));
+        changed.unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        std::fs::remove_file(temporary.path().join("gone")).unwrap();
+        write("new", "text");
+
+        let data = DataDirectory::open(&location).unwrap();
+        assert!(data.is_as_it_was("same"));
+        for name in ["longer", "changed", "gone", "new"] {
+            assert!(!data.is_as_it_was(name), "{name}");
+        }
+        drop(data);
+        let data = DataDirectory::open(&location).unwrap();
+        assert!(!data.is_as_it_was("same"), "there was no orderly stop");
     }
 
     #[test]

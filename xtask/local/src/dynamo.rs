@@ -4,11 +4,13 @@
 //! (`synchronous = FULL`, SQLite's default, which the database leaves as it is), before it is
 //! acknowledged, so killing the process loses nothing.
 
+mod damage;
 mod index_lag;
 mod look;
 mod operations;
 mod proxy;
 
+pub(crate) use damage::check;
 pub(crate) use look::{Found, ItemQuery, plain};
 pub(crate) use proxy::Changes;
 

@@ -367,9 +367,12 @@ fn invocation_failed(error: &InvokeError) -> GatewayError {
         InvokeError::TooLarge => GatewayError::new("REQUEST_TOO_LARGE", "Request Too Long"),
         // AWS answers 500 to a throttled function; the call was not made and can be repeated,
         // which is what an integration that is not reachable says.
-        InvokeError::Throttled => GatewayError::new("INTEGRATION_FAILURE", "Service Unavailable"),
+        InvokeError::Throttled | InvokeError::NoDescriptors => {
+            GatewayError::new("INTEGRATION_FAILURE", "Service Unavailable")
+        }
         InvokeError::Function(_)
         | InvokeError::Crashed(_)
+        | InvokeError::OutOfMemory(_)
         | InvokeError::TimedOut(_)
         | InvokeError::Init(_) => errors::bad_integration(),
         InvokeError::GivenUp => timed_out(),

@@ -5,15 +5,18 @@
 //! Unlike on AWS, an idle instance is not frozen.
 
 mod instance;
+mod memory;
 mod observation;
 mod process;
 mod runtime_api;
 
-pub(crate) use process::{Endpoints, LIMITS_MEMORY};
+pub(crate) use memory::LIMITS_MEMORY;
+pub(crate) use process::Endpoints;
 
 use self::instance::{Instance, Run};
 use self::observation::Observation;
 use crate::console::Console;
+use crate::descriptors;
 use crate::faults::{Faults, Invocation};
 use crate::observe::{Observed, TraceHeader};
 use crate::server::Stop;
@@ -46,10 +49,15 @@ pub(crate) enum InvokeError {
     Function(String),
     /// The process ended while it had the invocation; the text says how.
     Crashed(String),
+    /// The process was killed because it exceeded the function's memory; the text is Lambda's, with
+    /// the limit and what was used.
+    OutOfMemory(String),
     /// It took longer than the function's timeout, in seconds.
     TimedOut(u64),
     /// No instance could be started; the text says why.
     Init(String),
+    /// No instance could be started because there are no file descriptors left.
+    NoDescriptors,
     /// All instances were busy for as long as the caller could wait.
     Throttled,
     /// The invocation is larger than Lambda takes.
@@ -65,8 +73,11 @@ impl fmt::Display for InvokeError {
         match self {
             Self::Function(text) => write!(formatter, "the function failed: {text}"),
             Self::Crashed(text) => write!(formatter, "the function ended during the call: {text}"),
+            Self::OutOfMemory(text) => formatter.write_str(text),
             Self::TimedOut(seconds) => write!(formatter, "Task timed out after {seconds} seconds"),
             Self::Init(text) => write!(formatter, "not started: {text}"),
+            Self::NoDescriptors => formatter
+                .write_str("no file descriptor is left for another instance; see `ulimit -n`"),
             Self::Throttled => formatter.write_str("all instances of the function are busy"),
             Self::TooLarge => write!(formatter, "the event is over {PAYLOAD_BYTES} bytes"),
             Self::GivenUp => formatter.write_str("nobody waits for it any more"),
@@ -120,6 +131,15 @@ impl Fleet {
             .await
             .context("cannot open the Lambda Runtime API")?;
         let runtime_api = listener.local_addr().context("cannot open the Lambda Runtime API")?;
+        let limit = descriptors::limit();
+        let most = descriptors::instances_of_each(limit, plans.len(), DEFAULT_CONCURRENCY);
+        if most < DEFAULT_CONCURRENCY {
+            let text = format!(
+                "WARN {limit} file descriptors are few: a function has {most} instances at most, \
+                 and calls wait for one; `ulimit -n` raises the limit"
+            );
+            console.line("lambda", &text);
+        }
         let functions = plans
             .into_iter()
             .map(|plan| {
@@ -127,7 +147,7 @@ impl Fleet {
                     process::Launch::new(&plan, directory, &endpoints, runtime_api, observed)?;
                 Ok(Arc::new(Function {
                     slots: Arc::new(Semaphore::new(
-                        plan.reserved_concurrency.unwrap_or(DEFAULT_CONCURRENCY),
+                        plan.reserved_concurrency.unwrap_or(DEFAULT_CONCURRENCY).min(most),
                     )),
                     observation: Observation::new(&plan, observed),
                     plan,
@@ -141,6 +161,7 @@ impl Fleet {
             .collect::<anyhow::Result<Vec<_>>>()?;
         let fleet = Arc::new(Self { functions });
         tokio::spawn(runtime_api::serve(listener, stop.clone(), Arc::clone(&fleet)));
+        tokio::spawn(memory::enforce(Arc::clone(&fleet), stop.clone()));
         fleet.warm_up().await?;
         Ok(fleet)
     }
@@ -265,7 +286,12 @@ impl Function {
             match run {
                 Run::NotTaken => {}
                 Run::Done(result) => {
-                    if !matches!(result, Err(InvokeError::TimedOut(_) | InvokeError::Crashed(_))) {
+                    if !matches!(
+                        result,
+                        Err(InvokeError::TimedOut(_)
+                            | InvokeError::Crashed(_)
+                            | InvokeError::OutOfMemory(_))
+                    ) {
                         self.lock().idle.push(instance);
                     }
                     return result;
@@ -292,8 +318,7 @@ impl Function {
             let mut instances = self.lock();
             instances.cold_starts += 1;
             let id = instances.cold_starts;
-            let (instance, child) =
-                self.launch.spawn(id, &self.console).map_err(InvokeError::Init)?;
+            let (instance, child) = self.launch.spawn(id, &self.console)?;
             instances.all.insert(id, Arc::clone(&instance));
             (id, instance, child)
         };

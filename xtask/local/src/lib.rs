@@ -13,6 +13,7 @@ mod calls;
 mod console;
 mod control;
 mod data;
+mod descriptors;
 mod dynamo;
 mod faults;
 mod gateway;
@@ -27,6 +28,8 @@ mod template;
 mod xray;
 
 pub use auth::Principal;
+pub use console::write as write_to_stderr;
 pub use data::{DataLocation, write_atomically};
+pub use descriptors::raise_descriptor_limit;
 pub use stack::{Options, Stack, start};
 pub use template::LeftOut;

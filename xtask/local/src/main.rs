@@ -4,10 +4,11 @@ use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use local_stack::{DataLocation, Options, Principal, Stack};
 use serde_json::json;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Runs a CloudFormation template and its functions on this machine.
 #[derive(Debug, Parser)]
@@ -47,6 +48,9 @@ struct Arguments {
     /// A file that holds the same line of JSON for as long as the stack is up, for other programs.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// End when standard input ends, which is when the program that holds its other end does.
+    #[arg(long)]
+    end_with_stdin: bool,
     /// Keep at most so many of the latest requests, invocations, log lines, traces and events in
     /// memory, each. Without it there are some thousands.
     #[arg(long, value_name = "N")]
@@ -58,6 +62,8 @@ struct Arguments {
     #[arg(long, default_value = "000000000000")]
     account: String,
 }
+
+const UNWRITABLE: &str = "cannot write to standard output";
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Output {
@@ -75,6 +81,7 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    local_stack::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result =
         runtime.context("cannot start").and_then(|runtime| runtime.block_on(run(arguments)));
@@ -89,7 +96,7 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // Listened for from the beginning: a signal while starting must not leave anything behind.
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new(arguments.end_with_stdin)?;
     let mut principals = vec![Principal::new("test", "test")];
     principals.extend(arguments.principals);
     let data = match arguments.data {
@@ -119,11 +126,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     say(&ready_block(&stack, kept));
     let line = ready_line(&stack);
     if arguments.output == Output::Json {
-        let mut stdout = std::io::stdout().lock();
-        stdout
-            .write_all(line.as_bytes())
-            .and_then(|()| stdout.flush())
-            .context("cannot write to standard output")?;
+        let written = print(&line);
+        if let Err(error) = written {
+            stack.shutdown().await;
+            // Who wanted to know has gone.
+            let is_quiet = error.kind() == ErrorKind::BrokenPipe;
+            return if is_quiet { Ok(()) } else { Err(error).context(UNWRITABLE) };
+        }
     }
     let ready_file = arguments.ready_file.as_deref();
     if let Some(path) = ready_file {
@@ -137,6 +146,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     stack.shutdown().await;
     say("stopped");
     Ok(())
+}
+
+fn print(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
 }
 
 fn ready_line(stack: &Stack) -> String {
@@ -190,45 +204,62 @@ fn ready_block(stack: &Stack, kept: bool) -> String {
 }
 
 fn say(text: &str) {
-    // Nobody is left to tell when stderr is gone.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    local_stack::write_to_stderr(&format!("{text}\n"));
 }
 
-/// Ctrl-C, and SIGTERM where there is such a thing.
+/// What ends the stack: Ctrl-C, the end of standard input when that is wanted, and where there are
+/// such things SIGTERM and SIGHUP, the end of the terminal.
 #[derive(Debug)]
 struct Signals {
+    input_ended: Option<oneshot::Receiver<()>>,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hang_up: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    #[cfg(unix)]
-    fn new() -> anyhow::Result<Self> {
+    fn new(end_with_stdin: bool) -> anyhow::Result<Self> {
+        #[cfg(unix)]
         use tokio::signal::unix::{SignalKind, signal};
+        let input_ended = end_with_stdin.then(|| {
+            let (sender, receiver) = oneshot::channel();
+            // Nobody listens any more when a signal came first.
+            users_process::tied::when_stdin_ends(move || drop(sender.send(())));
+            receiver
+        });
         Ok(Self {
+            input_ended,
+            #[cfg(unix)]
             interrupt: signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?,
+            #[cfg(unix)]
             terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            #[cfg(unix)]
+            hang_up: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
         })
     }
 
-    #[cfg(unix)]
     async fn wait(&mut self) {
+        let input_ended = async {
+            match &mut self.input_ended {
+                Some(ended) => drop(ended.await),
+                None => std::future::pending().await,
+            }
+        };
+        #[cfg(unix)]
         tokio::select! {
+            () = input_ended => {}
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> anyhow::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn wait(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
+        #[cfg(not(unix))]
+        tokio::select! {
+            () = input_ended => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
     }
 }
 

@@ -135,8 +135,10 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let keys = Keyring::default();
     let verifier = |service| Verifier::new(service, &plan.region, Arc::new(keys.clone()));
     let xray = xray::start(Arc::clone(&observed), back_stop.clone()).await?;
+    let database = data.file(DATABASE);
+    dynamo::check(&database, data.is_as_it_was(DATABASE))?;
     let dynamo = dynamo::start(
-        &data.file(DATABASE),
+        &database,
         &plan.tables,
         verifier("dynamodb"),
         options.index_lag,
@@ -176,7 +178,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         &console,
         &observed,
     )?;
-    let dead_letters = Arc::new(DeadLetters::open(&data, &observed));
+    let dead_letters = Arc::new(DeadLetters::open(&data, &observed)?);
     let (mut mappings, mut streams) = (Vec::new(), Vec::new());
     for mapping in plan.mappings {
         if let Some(target) = &mapping.on_failure
@@ -347,7 +349,8 @@ impl Stack {
         self.back.send_replace(true);
         let _ = tokio::time::timeout(SHUTDOWN_LIMIT, self.fleet.ended()).await;
         let database = self.data.file(DATABASE);
-        // Should this fail, the next start does it.
+        // Should these fail, the next start does more.
         let _ = tokio::task::spawn_blocking(move || dynamo::checkpoint(&database)).await;
+        let _ = self.data.note_stop();
     }
 }

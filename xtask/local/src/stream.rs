@@ -5,16 +5,21 @@
 //! last run stopped. It is written after the function was done with a record: a crash in between
 //! delivers that record again.
 
+mod checkpoint;
 mod dead_letters;
 mod filter;
+mod records;
 mod retry;
 
 pub(crate) use self::dead_letters::DeadLetters;
+pub(crate) use self::records::records_after;
 
+use self::checkpoint::Checkpoint;
 use self::filter::Filters;
+use self::records::{has_record, read};
 use self::retry::{Attempt, Outcome, next_attempts, outcome};
 use crate::console::Console;
-use crate::data::{DataDirectory, write_atomically};
+use crate::data::DataDirectory;
 use crate::dynamo::Dynamo;
 use crate::faults::Fault;
 use crate::lambda::Function;
@@ -22,13 +27,11 @@ use crate::names::{rfc3339, trace_root, uuid};
 use crate::observe::TraceHeader;
 use crate::server::Stop;
 use crate::template::MappingPlan;
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use bytes::Bytes;
-use dynoxide::Database;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,8 +44,6 @@ const HELD: Duration = Duration::from_millis(10);
 const LATE: Duration = Duration::from_millis(400);
 /// Shortest and longest wait after a failure.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// Records read at once.
-const READ_AT_ONCE: usize = 1000;
 
 /// A record of the stream, as the function gets it.
 #[derive(Clone, Debug)]
@@ -82,13 +83,6 @@ impl Progress {
     }
 }
 
-/// Where the last record that is done is noted.
-#[derive(Debug)]
-struct Checkpoint {
-    path: PathBuf,
-    last: Option<String>,
-}
-
 impl Mapping {
     /// Prepares a mapping.
     pub(crate) fn new(
@@ -103,7 +97,9 @@ impl Mapping {
         let filters = Filters::new(&plan.filters)
             .with_context(|| format!("in the filters of {}", plan.logical_id))?;
         let progress = Progress { name: plan.logical_id.clone(), caught_up: AtomicU64::new(0) };
-        let checkpoint = Checkpoint::open(&data.file(&format!("{}.json", plan.logical_id)))?;
+        let path = data.file(&format!("{}.json", plan.logical_id));
+        let checkpoint =
+            Checkpoint::open(&path, |number| has_record(&dynamo, &plan.table, number))?;
         Ok(Self {
             plan,
             region: region.to_owned(),
@@ -307,7 +303,7 @@ impl Mapping {
     async fn read(&mut self) -> anyhow::Result<Vec<Record>> {
         let database = self.dynamo.database.clone();
         let table = self.plan.table.clone();
-        let last = self.checkpoint.last.clone();
+        let last = self.checkpoint.last().map(str::to_owned);
         let from_latest = self.plan.from_latest;
         let answer = tokio::task::spawn_blocking(move || {
             read(&database, &table, last.as_deref(), from_latest)
@@ -344,116 +340,20 @@ fn event_of(records: &[Record]) -> Bytes {
     Bytes::from(json!({"Records": events}).to_string())
 }
 
-struct Page {
-    records: Vec<Value>,
-    /// Where to begin later, when the mapping begins at the end of the stream.
-    start: Option<String>,
-}
-
-fn read(
-    database: &Database,
-    table: &str,
-    last: Option<&str>,
-    from_latest: bool,
-) -> anyhow::Result<Page> {
-    let records = records_after(database, table, last)?;
-    if last.is_none() && from_latest {
-        // What there is already is passed over.
-        let start = records
-            .last()
-            .and_then(|record| record["dynamodb"]["SequenceNumber"].as_str())
-            .map(str::to_owned);
-        return Ok(Page { records: Vec::new(), start });
-    }
-    Ok(Page { records, start: None })
-}
-
-/// The next records of a table's stream after the one with the number `last`, or from its
-/// beginning.
-pub(crate) fn records_after(
-    database: &Database,
-    table: &str,
-    last: Option<&str>,
-) -> anyhow::Result<Vec<Value>> {
-    let failed = |error: dynoxide::DynoxideError| anyhow!("cannot read the stream: {error}");
-    let description = database
-        .describe_table(serde_json::from_value(json!({"TableName": table}))?)
-        .map_err(failed)?;
-    let description = serde_json::to_value(&description)?;
-    let stream = description["Table"]["LatestStreamArn"]
-        .as_str()
-        .with_context(|| format!("the table {table} has no stream"))?;
-    let shard = dynoxide::streams::shard_id(table);
-    let mut request = json!({
-        "StreamArn": stream,
-        "ShardId": shard,
-        "ShardIteratorType": "TRIM_HORIZON"
-    });
-    if let Some(last) = last {
-        request["ShardIteratorType"] = json!("AFTER_SEQUENCE_NUMBER");
-        request["SequenceNumber"] = json!(last);
-    }
-    let iterator = database
-        .get_shard_iterator(serde_json::from_value(request)?)
-        .map_err(failed)?
-        .shard_iterator
-        .context("the stream has no position")?;
-    let request = json!({"ShardIterator": iterator, "Limit": READ_AT_ONCE});
-    let page = database.get_records(serde_json::from_value(request)?).map_err(failed)?;
-    Ok(page.records.iter().map(serde_json::to_value).collect::<Result<_, _>>()?)
-}
-
 /// Twice as long after every failure in a row, within bounds.
 fn back_off(failures: u32) -> Duration {
     let (shortest, longest) = BACK_OFF;
     shortest.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(longest)
 }
 
-impl Checkpoint {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        let last = match std::fs::read(path) {
-            Ok(text) => {
-                let state: Value = serde_json::from_slice(&text)
-                    .with_context(|| format!("{} is damaged", path.display()))?;
-                state["lastSequenceNumber"].as_str().map(str::to_owned)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
-            }
-        };
-        Ok(Self { path: path.to_owned(), last })
-    }
-
-    fn set(&mut self, sequence_number: &str) -> anyhow::Result<()> {
-        if self.last.as_deref() != Some(sequence_number) {
-            let state = json!({"lastSequenceNumber": sequence_number});
-            write_atomically(&self.path, state.to_string().as_bytes())?;
-            self.last = Some(sequence_number.to_owned());
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Checkpoint, back_off};
+    use super::back_off;
     use std::time::Duration;
 
     #[test]
     fn waits_double_up_to_five_seconds() {
         let waits: Vec<_> = [1, 2, 3, 7, 100].map(back_off).to_vec();
         assert_eq!(waits, [100, 200, 400, 5000, 5000].map(Duration::from_millis));
-    }
-
-    #[test]
-    fn a_checkpoint_survives_a_restart() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("mapping.json");
-        let mut checkpoint = Checkpoint::open(&path).unwrap();
-        assert_eq!(checkpoint.last, None);
-        checkpoint.set("100000000000000000007").unwrap();
-        let reopened = Checkpoint::open(&path).unwrap();
-        assert_eq!(reopened.last.as_deref(), Some("100000000000000000007"));
     }
 }

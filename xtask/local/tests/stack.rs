@@ -4,6 +4,7 @@
 
 mod callers;
 mod harness;
+mod memory;
 mod typed;
 
 use harness::{Harness, TestStack, eventually};

@@ -1,6 +1,7 @@
 //! One instance of a function: a process, and the invocation it has.
 
 use super::InvokeError;
+use super::process::OUT_OF_MEMORY;
 use crate::faults::Invocation;
 use crate::names::uuid;
 use crate::observe::TraceHeader;
@@ -8,7 +9,7 @@ use crate::template::FunctionPlan;
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -55,6 +56,8 @@ pub(super) struct Instance {
     current: Mutex<Option<Current>>,
     phase: watch::Sender<Phase>,
     kill: Arc<Notify>,
+    /// How it exceeded its memory, once it did.
+    over_memory: OnceLock<String>,
     lines: Mutex<VecDeque<String>>,
     /// The request id and the trace id of the latest invocation.
     latest: Mutex<Option<(String, String)>>,
@@ -79,6 +82,7 @@ impl Instance {
             current: Mutex::default(),
             phase: watch::Sender::new(Phase::Starting),
             kill: Arc::new(Notify::new()),
+            over_memory: OnceLock::new(),
             lines: Mutex::default(),
             latest: Mutex::default(),
         }
@@ -108,7 +112,7 @@ impl Instance {
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        *self.phase.borrow() == Phase::Ready
+        *self.phase.borrow() == Phase::Ready && self.over_memory.get().is_none()
     }
 
     /// Waits until the process asks for its first invocation.
@@ -237,6 +241,17 @@ impl Instance {
         self.kill.notify_one();
     }
 
+    /// Asks for the end of the process because it used more memory than it may. False when that
+    /// has happened before.
+    pub(super) fn end_for_memory(&self, limit_mb: u64, used_mb: u64) -> bool {
+        let how = format!("memory limit exceeded: {used_mb} MB used of {limit_mb} MB");
+        let is_first = self.over_memory.set(how).is_ok();
+        if is_first {
+            self.kill();
+        }
+        is_first
+    }
+
     /// Returns when the end of the process is asked for.
     pub(super) async fn killed(&self) {
         self.kill.notified().await;
@@ -244,13 +259,20 @@ impl Instance {
 
     /// The process has ended.
     pub(super) fn end(&self, how: &str) {
+        let over_memory = self.over_memory.get();
         let mut current = self.lock();
         // Under the lock of `current`, so that no invocation slips in after this.
+        let how = over_memory.map_or(how, String::as_str);
         self.phase.send_replace(Phase::Ended(how.to_owned()));
         if let Some(current) = current.take() {
-            let run = match current.taken {
-                true => Run::Done(Err(InvokeError::Crashed(how.to_owned()))),
-                false => Run::NotTaken,
+            let run = match (current.taken, over_memory) {
+                (false, _) => Run::NotTaken,
+                (true, None) => Run::Done(Err(InvokeError::Crashed(how.to_owned()))),
+                (true, Some(how)) => Run::Done(Err(InvokeError::OutOfMemory(format!(
+                    "{OUT_OF_MEMORY}: RequestId: {} Error: Runtime exited with error: \
+                     signal: killed ({how})",
+                    current.request_id
+                )))),
             };
             let _ = current.reply.send(run);
         }

@@ -1,9 +1,10 @@
 //! Starting and watching the process of an instance.
 
 use super::instance::Instance;
-use super::{access_key, runtime_api_address};
+use super::{InvokeError, access_key, runtime_api_address};
 use crate::auth::Keyring;
 use crate::console::Console;
+use crate::descriptors::are_exhausted;
 use crate::names::secret;
 use crate::observe::{LogRecord, Observed};
 use crate::server::Stop;
@@ -22,6 +23,9 @@ use tokio::task::JoinHandle;
 
 /// How long the last lines of an ended process are waited for.
 const LAST_LINES: Duration = Duration::from_millis(300);
+const MIB: u64 = 1024 * 1024;
+/// Lambda's type of the error of an invocation whose function exceeded its memory.
+pub(super) const OUT_OF_MEMORY: &str = "Runtime.OutOfMemory";
 
 /// Where functions find the services they call.
 #[derive(Clone, Debug)]
@@ -72,7 +76,7 @@ impl Launch {
             environment: environment(plan, endpoints),
             runtime_api,
             keys: endpoints.keys.clone(),
-            memory_bytes: plan.memory_mb * 1024 * 1024,
+            memory_bytes: plan.memory_mb * MIB,
         })
     }
 
@@ -81,10 +85,11 @@ impl Launch {
         &self,
         id: u64,
         console: &Console,
-    ) -> Result<(Arc<Instance>, Running), String> {
-        let log_stream = format!("local/[$LATEST]{id}");
+    ) -> Result<(Arc<Instance>, Running), InvokeError> {
+        let log_stream = log_stream(id);
         let access_key = access_key(&self.binary, id);
-        let unsafe_to_start = |error| format!("the system gives no randomness: {error}");
+        let unsafe_to_start =
+            |error| InvokeError::Init(format!("the system gives no randomness: {error}"));
         let secret_key = self.keys.issue(&access_key).map_err(unsafe_to_start)?;
         let address = secret().map_err(unsafe_to_start)?;
         let runtime_api = runtime_api_address(self.runtime_api, &self.binary, id, &address);
@@ -105,9 +110,13 @@ impl Launch {
         command.process_group(0);
         let mut child = command.spawn().map_err(|error| {
             self.keys.revoke(&access_key);
-            format!("{} cannot be run: {error}", self.path.display())
+            match are_exhausted(&error) {
+                true => InvokeError::NoDescriptors,
+                false => {
+                    InvokeError::Init(format!("{} cannot be run: {error}", self.path.display()))
+                }
+            }
         })?;
-        limit_memory(&child, self.memory_bytes);
         let instance = Arc::new(Instance::new(child.id(), access_key, address));
         let readers = [
             child.stdout.take().map(|pipe| self.read(pipe, &instance, &log_stream, console)),
@@ -115,6 +124,48 @@ impl Launch {
         ];
         let readers = readers.into_iter().flatten().collect();
         Ok((instance, Running { child, readers, keys: self.keys.clone() }))
+    }
+
+    /// The limit of an instance's resident memory.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
+    /// Ends an instance that used more memory than its function may, and says so.
+    pub(super) fn end_for_memory(
+        &self,
+        id: u64,
+        instance: &Instance,
+        used: u64,
+        console: &Console,
+    ) {
+        let (limit, used) = (self.memory_bytes / MIB, used.div_ceil(MIB));
+        if !instance.end_for_memory(limit, used) {
+            return;
+        }
+        console.line(
+            &self.binary,
+            &format!(
+                "ERROR memory limit exceeded: {used} MB used of {limit} MB; the instance is killed"
+            ),
+        );
+        let invocation = instance.latest_invocation();
+        let request_id = invocation.as_ref().map_or("-", |(request_id, _)| request_id);
+        // The fields and the error type of Lambda's own line.
+        let report = format!(
+            "REPORT RequestId: {request_id}\tMemory Size: {limit} MB\tMax Memory Used: {used} MB\t\
+             Status: error\tError Type: {OUT_OF_MEMORY}"
+        );
+        let mut record = LogRecord::of_function(
+            Timestamp::now(),
+            &self.binary,
+            &self.log_group,
+            &log_stream(id),
+            invocation,
+            &report,
+        );
+        record.level = Some("ERROR".to_owned());
+        self.observed.logs.push(record);
     }
 
     fn read(
@@ -183,6 +234,11 @@ impl Running {
     }
 }
 
+/// The log stream of an instance.
+fn log_stream(id: u64) -> String {
+    format!("local/[$LATEST]{id}")
+}
+
 fn describe(status: ExitStatus) -> String {
     status.to_string()
 }
@@ -210,22 +266,6 @@ fn environment(plan: &FunctionPlan, endpoints: &Endpoints) -> BTreeMap<String, S
     set("TZ", ":UTC".to_owned());
     environment
 }
-
-/// Whether the memory of functions is limited on this system.
-pub(crate) const LIMITS_MEMORY: bool = cfg!(target_os = "linux");
-
-/// Limits what the process can write to; an allocation past it fails, which ends the process.
-#[cfg(target_os = "linux")]
-fn limit_memory(child: &Child, bytes: u64) {
-    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-        // Should this fail, the function merely runs without a limit.
-        let _ = rlimit::prlimit(pid, rlimit::Resource::DATA, Some((bytes, bytes)), None);
-    }
-}
-
-/// There is no safe way to limit another process's memory here; the ready message says so.
-#[cfg(not(target_os = "linux"))]
-fn limit_memory(_child: &Child, _bytes: u64) {}
 
 #[cfg(test)]
 mod tests {

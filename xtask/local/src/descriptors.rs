@@ -1,0 +1,81 @@
+//! File descriptors: every connection, and every pipe of a function, takes one.
+
+use std::io;
+
+/// What the stack itself has open.
+const OWN: u64 = 80;
+/// What an instance takes: its pipes and its process, its connection of the Runtime API, and for a
+/// call of AWS one of the function and one on each side of the database's proxy.
+const PER_INSTANCE: u64 = 10;
+
+/// Raises the limit of descriptors as far as the system allows.
+#[cfg(unix)]
+pub fn raise_descriptor_limit() {
+    // Should this fail, there are merely fewer.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+}
+
+#[cfg(not(unix))]
+pub fn raise_descriptor_limit() {}
+
+/// How many descriptors there may be.
+#[cfg(unix)]
+pub(crate) fn limit() -> u64 {
+    rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(u64::MAX, |(soft, _)| soft)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn limit() -> u64 {
+    u64::MAX
+}
+
+/// How many instances each of some functions can have at once, at most `wanted` and at least one.
+pub(crate) fn instances_of_each(limit: u64, functions: usize, wanted: usize) -> usize {
+    let functions = u64::try_from(functions).unwrap_or(u64::MAX).max(1);
+    let possible = limit.saturating_sub(OWN) / PER_INSTANCE / functions;
+    usize::try_from(possible).unwrap_or(usize::MAX).clamp(1, wanted.max(1))
+}
+
+/// Whether something failed because there was no descriptor left.
+#[cfg(unix)]
+pub(crate) fn are_exhausted(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    Errno::from_io_error(error).is_some_and(|errno| [Errno::MFILE, Errno::NFILE].contains(&errno))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn are_exhausted(_error: &io::Error) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{are_exhausted, instances_of_each};
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::plenty(20_000, 9, 10, 10)]
+    #[case::a_usual_limit(1024, 9, 10, 10)]
+    #[case::few(512, 9, 10, 4)]
+    #[case::very_few(256, 9, 10, 1)]
+    #[case::next_to_none(20, 9, 10, 1)]
+    #[case::no_limit(u64::MAX, 9, 10, 10)]
+    #[case::no_functions(1024, 0, 10, 10)]
+    fn instances_are_as_many_as_descriptors_allow(
+        #[case] limit: u64,
+        #[case] functions: usize,
+        #[case] wanted: usize,
+        #[case] expected: usize,
+    ) {
+        assert_eq!(instances_of_each(limit, functions, wanted), expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_a_lack_of_descriptors_counts() {
+        assert!(are_exhausted(&std::io::Error::from_raw_os_error(24)));
+        assert!(are_exhausted(&std::io::Error::from_raw_os_error(23)));
+        assert!(!are_exhausted(&std::io::Error::from_raw_os_error(12)));
+        assert!(!are_exhausted(&std::io::Error::other("Too many open files")));
+    }
+}

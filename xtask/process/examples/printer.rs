@@ -1,0 +1,27 @@
+//! Prints many lines, as the tests of this crate want it: `printer output`, `printer error`,
+//! `printer both`. A second word makes the lines end without a newline.
+
+#[macro_use]
+extern crate users_process;
+
+fn main() {
+    users_process::tied::guard_if_asked();
+    let mut words = std::env::args().skip(1);
+    let stream = words.next().unwrap_or_default();
+    let has_newlines = words.next().is_none();
+    for number in 0..20_000 {
+        match (stream.as_str(), has_newlines) {
+            ("output", true) => println!("line {number}"),
+            ("output", false) => print!("part {number} "),
+            ("error", true) => eprintln!("line {number}"),
+            ("error", false) => eprint!("part {number} "),
+            _ => {
+                println!("line {number}");
+                eprintln!("line {number}");
+            }
+        }
+    }
+    if stream == "nothing" {
+        println!();
+    }
+}
