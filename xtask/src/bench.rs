@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &delegate::Arguments) -> Result<ExitCode> {
     // Optimised, since it answers in place of DynamoDB while functions are timed. Counting needs none
     // of that, and is a step of CI, which has everything else compiled already.
     let options: &[&str] = if is_timed { &["--release"] } else { &[] };
-    let mut command = delegate::command("users-bench", options);
+    let mut command = delegate::command("users-bench", options)?;
     command.args(given);
     if arguments.ask_for_help() {
         return delegate::finish(command);

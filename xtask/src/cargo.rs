@@ -3,15 +3,21 @@
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
+use users_process::tied;
 
 pub(crate) use users_project::cargo;
 
-/// Runs a command, saying so, and fails when it does.
+/// Runs a command, saying so, and fails when it does. It ends, with all that it started, when this
+/// program ends.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    eprintln!("$ {}", shown(command));
+    run_silently(command)
+}
+
+/// The same without a word.
+pub(crate) fn run_silently(command: &mut Command) -> Result<()> {
     let shown = shown(command);
-    eprintln!("$ {shown}");
-    let status =
-        command.stdin(Stdio::null()).status().with_context(|| format!("cannot run `{shown}`"))?;
+    let status = tied::status(command).with_context(|| format!("cannot run `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` failed ({status})");
     }

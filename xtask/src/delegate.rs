@@ -37,14 +37,14 @@ impl Arguments {
 
 /// Runs a program with all that was given.
 pub(crate) fn run(package: &str, arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command(package, &[]);
+    let mut command = command(package, &[])?;
     command.args(&arguments.arguments);
     finish(command)
 }
 
 /// Runs a command of `users-aws` as it is.
 pub(crate) fn aws(name: &str, arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-aws", &[]);
+    let mut command = command("users-aws", &[])?;
     command.arg(name).args(&arguments.arguments);
     finish(command)
 }
@@ -52,7 +52,7 @@ pub(crate) fn aws(name: &str, arguments: &Arguments) -> Result<ExitCode> {
 /// Runs a command of `users-aws` that needs the archives of the functions, which are built before
 /// unless `--bundles` says where they are.
 pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command("users-aws", &[]);
+    let mut command = command("users-aws", &[])?;
     command.arg(name).args(&arguments.arguments);
     if let Some(stage) = stage_to_build(&arguments.arguments) {
         let file = value_of(&arguments.arguments, "--stages");
@@ -68,7 +68,7 @@ pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<Exit
 /// Holds a load on a local stack, which is built before, in the profile of the arguments.
 pub(crate) fn load(arguments: &Arguments) -> Result<ExitCode> {
     let release = arguments.arguments.iter().any(|argument| argument == "--release");
-    let mut command = command("users-load", &[]);
+    let mut command = command("users-load", &[])?;
     if arguments.ask_for_help() {
         // So that what must be given for a run, and is given below, does not have to be there.
         command.arg("--help");
@@ -82,17 +82,14 @@ pub(crate) fn load(arguments: &Arguments) -> Result<ExitCode> {
     finish(command)
 }
 
-/// How to run the program of a package, built with these options.
-pub(crate) fn command(package: &str, options: &[&str]) -> Command {
-    let mut command = cargo::cargo();
-    // Options can name files as seen from where the user is.
-    if let Ok(directory) = std::env::current_dir() {
-        command.current_dir(directory);
-    }
-    let manifest = users_project::root().join("Cargo.toml");
-    command.args(["run", "--quiet", "--package", package]).args(options).arg("--manifest-path");
-    command.arg(manifest).arg("--");
-    command
+/// The program of a package, built with these options.
+pub(crate) fn command(package: &str, options: &[&str]) -> Result<Command> {
+    let mut build = cargo::cargo();
+    build.args(["build", "--quiet", "--package", package]).args(options);
+    cargo::run_silently(&mut build)?;
+    let profile = if options.contains(&"--release") { "release" } else { "debug" };
+    let program = format!("{package}{}", std::env::consts::EXE_SUFFIX);
+    Ok(Command::new(project::target()?.join(profile).join(program)))
 }
 
 /// Becomes the program, so that Ctrl-C and the exit status are its own.

@@ -9,7 +9,6 @@ mod project;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 /// Arguments of `doctor`.
@@ -98,11 +97,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         Output::Text => text(&report),
         Output::Json => serde_json::to_string(&report).context("cannot write JSON")? + "\n",
     };
-    match std::io::stdout().write_all(printed.as_bytes()) {
-        // A reader that had enough, like `head`.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        other => other.context("cannot write to standard output")?,
-    }
+    print!("{printed}");
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Results go to standard output, progress to standard error, and the exit status means something:
 //! 0 success, 1 failure, 2 a command line that cannot be understood; `call` has more.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+
+#[macro_use]
+extern crate users_process;
 
 mod bench;
 mod build;
@@ -82,6 +84,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    users_process::tied::guard_if_asked();
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Local(arguments) => local::run(&arguments).map(|()| ExitCode::SUCCESS),

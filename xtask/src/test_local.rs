@@ -9,9 +9,11 @@ use crate::{cargo, local, project};
 use anyhow::{Context, Result, bail};
 use place::Place;
 use serde::Deserialize;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
+use users_process::Scratch;
 
 /// Arguments of `test-local`.
 #[derive(Debug, clap::Args)]
@@ -45,6 +47,12 @@ struct Embedded {
     /// How many users the suite `volume` registers.
     #[arg(long, default_value_t = DEFAULT_USERS)]
     users: u32,
+    /// How many random sequences of calls the suite `stack` makes.
+    #[arg(long, default_value_t = DEFAULT_SEQUENCES)]
+    sequences: u32,
+    /// How many calls a random sequence has.
+    #[arg(long, default_value_t = DEFAULT_STEPS)]
+    steps: u32,
     /// Only the tests whose names contain this.
     filter: Option<String>,
     /// Print the log lines of the functions.
@@ -71,13 +79,19 @@ struct Emulator {
 }
 
 /// The options that only the embedded stack has.
-const EMBEDDED: [&str; 5] = ["release", "suite", "users", "filter", "logs"];
+const EMBEDDED: [&str; 7] = ["release", "suite", "users", "sequences", "steps", "filter", "logs"];
 
 /// Callers that the suite needs besides `test`; it knows their names.
 const PRINCIPALS: &[&str] = &["other:other-secret", "reader:reader-secret=GET/users*"];
 
 /// Enough to make every list many pages long, and few enough to wait for.
 const DEFAULT_USERS: u32 = 2_000;
+/// A few seconds' worth.
+const DEFAULT_SEQUENCES: u32 = 12;
+const DEFAULT_STEPS: u32 = 60;
+
+/// What the stack says, in the scratch folder.
+const LOG: &str = "local-stack.log";
 
 /// The suites, in their order: `stack` looks at the whole table again and again, so it comes before
 /// `volume` fills it; `lifecycle` has stacks of its own.
@@ -104,7 +118,15 @@ impl Suite {
 
 impl Default for Embedded {
     fn default() -> Self {
-        Self { release: false, suite: Vec::new(), users: DEFAULT_USERS, filter: None, logs: false }
+        Self {
+            release: false,
+            suite: Vec::new(),
+            users: DEFAULT_USERS,
+            sequences: DEFAULT_SEQUENCES,
+            steps: DEFAULT_STEPS,
+            filter: None,
+            logs: false,
+        }
     }
 }
 
@@ -119,12 +141,14 @@ struct Ready {
 /// A running stack, ended when dropped.
 struct Stack {
     child: Child,
+    /// The stack ends when this is closed, also by the end of this program.
+    _held: Option<ChildStdin>,
     ready: Ready,
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // It ends its functions with it: they notice that their Runtime API is gone.
+        // Its functions end with it: they notice that their Runtime API is gone.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -149,15 +173,11 @@ pub(crate) fn embedded() -> Result<()> {
 }
 
 fn run_embedded(arguments: &Embedded) -> Result<()> {
-    let built = local::build("dev", arguments.release, &["users-tests"])?;
-    let log = tempfile::Builder::new()
-        .prefix("users-local-stack-")
-        .suffix(".log")
-        .tempfile()
-        .context("cannot create a temporary file")?;
-    let stack = start(built.command(), arguments.logs, &log)?;
-    eprintln!("The embedded stack answers at {}", stack.ready.url);
     let suites = if arguments.suite.is_empty() { Suite::ALL } else { &arguments.suite };
+    let built = build(arguments.release, suites.contains(&Suite::Lifecycle))?;
+    let scratch = Scratch::new("users-test-local")?;
+    let stack = start(built.command(), arguments.logs, &scratch)?;
+    eprintln!("The embedded stack answers at {}", stack.ready.url);
     let result = suites.iter().try_for_each(|suite| {
         let mut command = cargo::cargo();
         command.args(["test", "--package", "users-tests", "--locked", "--test", suite.name()]);
@@ -172,6 +192,8 @@ fn run_embedded(arguments: &Embedded) -> Result<()> {
             .env("USERS_API_REGION", &stack.ready.region)
             .env("USERS_API_CONTROL_URL", &stack.ready.control)
             .env("USERS_API_VOLUME", arguments.users.to_string())
+            .env("USERS_API_SEQUENCES", arguments.sequences.to_string())
+            .env("USERS_API_STEPS", arguments.steps.to_string())
             .env("USERS_LOCAL_STACK", &built.program)
             .env("USERS_LOCAL_FUNCTIONS", &built.functions)
             .env("USERS_LOCAL_TEMPLATE", &built.template)
@@ -180,25 +202,36 @@ fn run_embedded(arguments: &Embedded) -> Result<()> {
     });
     if result.is_err()
         && !arguments.logs
-        && let Ok((_, path)) = log.keep()
+        && let Ok(path) = scratch.keep(LOG)
     {
         eprintln!("What the stack printed is in {}", path.display());
     }
     result
 }
 
-fn start(mut command: Command, logs: bool, log: &tempfile::NamedTempFile) -> Result<Stack> {
-    command.args(["--port", "0", "--ephemeral", "--output", "json"]);
+/// Builds the stack and the tests; for the suite `lifecycle` also the commands that it interrupts,
+/// which are never optimised.
+fn build(release: bool, with_commands: bool) -> Result<local::Built> {
+    let commands = ["users-tests", "users-faults", "users-load"];
+    if with_commands && release {
+        local::build("dev", false, &commands)?;
+    }
+    local::build("dev", release, &commands[..if with_commands { commands.len() } else { 1 }])
+}
+
+fn start(mut command: Command, logs: bool, scratch: &Scratch) -> Result<Stack> {
+    command.args(["--port", "0", "--ephemeral", "--output", "json", "--end-with-stdin"]);
     for principal in PRINCIPALS {
         command.args(["--principal", principal]);
     }
+    let log = scratch.path().join(LOG);
     let errors = if logs {
         Stdio::inherit()
     } else {
-        Stdio::from(log.reopen().context("cannot write a temporary file")?)
+        Stdio::from(File::create(&log).context("cannot write a temporary file")?)
     };
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(errors)
         .spawn()
@@ -210,8 +243,8 @@ fn start(mut command: Command, logs: bool, log: &tempfile::NamedTempFile) -> Res
     let Ok(ready) = serde_json::from_str(&line) else {
         let _ = child.kill();
         let status = child.wait().context("cannot wait for the local stack")?;
-        let said = std::fs::read_to_string(log.path()).unwrap_or_default();
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
         bail!("the local stack did not start ({status}):\n{said}");
     };
-    Ok(Stack { child, ready })
+    Ok(Stack { _held: child.stdin.take(), child, ready })
 }

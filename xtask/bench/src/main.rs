@@ -3,7 +3,9 @@
 //! A program of its own because it brings a database engine and a TLS server. Progress goes to
 //! standard error, results to standard output. Exit status: 0 measured, and within the budgets when
 //! asked; 1 a failure or over a budget; 2 a command line that cannot be understood.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+
+#[macro_use]
+extern crate users_process;
 
 mod budgets;
 mod bundles;
@@ -107,6 +109,7 @@ enum Output {
 }
 
 fn main() -> ExitCode {
+    users_process::tied::guard_if_asked();
     let arguments = Arguments::parse();
     if let Some(bytes) = arguments.keep_bytes {
         // It ends with the Runtime API.

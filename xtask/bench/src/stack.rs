@@ -37,7 +37,8 @@ pub(crate) async fn reads_per_second(root: &Path, target: &Path, stage: &Stage) 
         .arg(&template)
         .arg("--functions")
         .arg(&programs)
-        .args(["--ephemeral", "--port", "0", "--output", "json"])
+        .args(["--ephemeral", "--port", "0", "--output", "json", "--end-with-stdin"])
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true)
@@ -94,17 +95,9 @@ pub(crate) fn command_times(root: &Path, target: &Path) -> Result<BTreeMap<Strin
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        // What cargo set for us would make it build anew what depends on it.
-        if name
-            .to_str()
-            .is_some_and(|it| it.starts_with("CARGO_PKG_") || it.starts_with("CARGO_MANIFEST_"))
-        {
-            command.env_remove(name);
-        }
-    }
-    let status = command.args(arguments).current_dir(root).status().context("cannot run cargo")?;
+    let mut command = users_project::cargo();
+    let status = users_process::tied::status(command.args(arguments).current_dir(root))
+        .context("cannot run cargo")?;
     ensure!(status.success(), "cargo {} failed", arguments.join(" "));
     Ok(())
 }

@@ -3,7 +3,9 @@
 //!
 //! A program of its own, so that the commands of every day do not have to compile it. Progress goes
 //! to standard error. Exit status: 0 passed, 1 failed, 3 when the emulator is at fault.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+
+#[macro_use]
+extern crate users_process;
 
 mod bundles;
 mod deployer;

@@ -3,7 +3,9 @@
 //! Three parts: every fault at every place ([`exhaustive`]), rounds of chance ([`random`]), and
 //! deliberate bugs that have to be found ([`bugs`]). Figures go to standard output, progress to
 //! standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+
+#[macro_use]
+extern crate users_process;
 
 mod bugs;
 mod caller;

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use users_client::{Client, Credentials, Signing};
+use users_process::Scratch;
 
 /// How long a stack may take to start, to end, and to come to rest.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -31,7 +31,7 @@ pub(crate) struct Programs {
 pub(crate) struct Stack {
     programs: Programs,
     variables: Vec<(String, String)>,
-    directory: TempDir,
+    directory: Scratch,
     child: Child,
     port: u16,
     url: String,
@@ -42,12 +42,7 @@ impl Stack {
     /// Starts one with no data, whose functions get these variables.
     pub(crate) async fn start(programs: &Programs, variables: &[(String, String)]) -> Result<Self> {
         // What is in memory survives a killed process as well as what is on a disk.
-        let memory = Path::new("/dev/shm");
-        let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-        let directory = tempfile::Builder::new()
-            .prefix("users-faults-")
-            .tempdir_in(&base)
-            .context("cannot make a directory for the data")?;
+        let directory = Scratch::in_memory("users-faults")?;
         let mut variables = variables.to_vec();
         let offset = directory.path().join("clock-offset").display().to_string();
         variables.push(("CLOCK_OFFSET_FILE".to_owned(), offset));
@@ -162,12 +157,13 @@ async fn launch(
     command.arg("--template").arg(&programs.template);
     command.arg("--functions").arg(&programs.functions);
     command.arg("--data").arg(directory.join("data"));
-    command.args(["--port", &port.to_string(), "--output", "json"]);
+    command.args(["--port", &port.to_string(), "--output", "json", "--end-with-stdin"]);
     for (name, value) in variables {
         command.args(["--function-variable", &format!("{name}={value}")]);
     }
     let mut child = command
-        .stdin(Stdio::null())
+        // It ends when this is closed, as at any end of this program.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)
         .kill_on_drop(true)

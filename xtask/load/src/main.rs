@@ -5,7 +5,9 @@
 //! It fails on a 5xx, on an answer that no part of the load explains, on 429 without throttling, on
 //! a registration that was acknowledged and is not there (or one that is there and nobody made), and,
 //! in a run of sixteen minutes or more, on memory that goes on growing after the warm-up.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+
+#[macro_use]
+extern crate users_process;
 
 mod memory;
 mod mix;

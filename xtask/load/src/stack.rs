@@ -5,16 +5,20 @@ use crate::throttle::Throttle;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
-use tempfile::{NamedTempFile, TempDir};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use users_client::{Call, Client, Credentials, Signing};
+use users_process::Scratch;
 
 /// How much of each kind the stack keeps for those who look into it. So little that all is full in
 /// the warm-up: what goes on growing after it is no history.
 const HISTORY: &str = "200";
+
+/// What the stack says, in the scratch folder.
+const LOG: &str = "local-stack.log";
 
 /// A stack that answers.
 pub(crate) struct Stack {
@@ -22,10 +26,10 @@ pub(crate) struct Stack {
     pub(crate) url: String,
     region: String,
     control: Client,
-    // Dropped, and so killed, before its data go.
+    // Dropped, and so killed, before its data go. It also ends when its standard input is closed,
+    // as at any end of this program.
     child: Child,
-    log: NamedTempFile,
-    _data: TempDir,
+    scratch: Scratch,
 }
 
 /// What the stack prints when it is ready.
@@ -38,26 +42,26 @@ struct Ready {
 
 impl Stack {
     pub(crate) async fn start(arguments: &Arguments, throttle: Throttle) -> Result<Self> {
-        let data = TempDir::with_prefix("users-load-").context("cannot create a folder")?;
+        let scratch = Scratch::new("users-load")?;
         let text = std::fs::read_to_string(&arguments.template)
             .with_context(|| format!("cannot read {}", arguments.template.display()))?;
         let mut template: Value = serde_json::from_str(&text).context("the template is no JSON")?;
         throttle.apply(&mut template);
-        let file = data.path().join("template.json");
+        let file = scratch.path().join("template.json");
         std::fs::write(&file, template.to_string()).context("cannot write the template")?;
 
-        let log = NamedTempFile::with_prefix("users-load-").context("cannot create a file")?;
+        let log = scratch.path().join(LOG);
         let mut child = Command::new(&arguments.stack)
             .arg("--template")
             .arg(&file)
             .arg("--functions")
             .arg(&arguments.functions)
             .arg("--data")
-            .arg(data.path().join("data"))
-            .args(["--port", "0", "--output", "json", "--history", HISTORY])
-            .stdin(Stdio::null())
+            .arg(scratch.path().join("data"))
+            .args(["--port", "0", "--output", "json", "--history", HISTORY, "--end-with-stdin"])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(log.reopen().context("cannot write a temporary file")?)
+            .stderr(File::create(&log).context("cannot write a temporary file")?)
             .kill_on_drop(true)
             .spawn()
             .context("cannot start the embedded stack")?;
@@ -66,11 +70,11 @@ impl Stack {
         // It prints one line when it is ready and none when it fails.
         BufReader::new(output).read_line(&mut line).await.context("cannot read from the stack")?;
         let Ok(ready) = serde_json::from_str::<Ready>(&line) else {
-            let said = std::fs::read_to_string(log.path()).unwrap_or_default();
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
             bail!("the embedded stack did not start:\n{said}");
         };
         let control = client(&ready.control, &ready.region)?;
-        Ok(Self { url: ready.url, region: ready.region, control, child, log, _data: data })
+        Ok(Self { url: ready.url, region: ready.region, control, child, scratch })
     }
 
     /// A caller with a connection of its own.
@@ -100,8 +104,7 @@ impl Stack {
 
     /// Keeps what the stack said, and tells where.
     pub(crate) fn keep_log(self) -> Result<PathBuf> {
-        let (_, path) = self.log.keep().context("cannot keep the stack's log")?;
-        Ok(path)
+        self.scratch.keep(LOG)
     }
 }
 

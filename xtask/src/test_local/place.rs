@@ -1,6 +1,6 @@
 //! Where the tests run.
 
-use super::{Arguments, DEFAULT_USERS, Embedded};
+use super::{Arguments, DEFAULT_SEQUENCES, DEFAULT_STEPS, DEFAULT_USERS, Embedded};
 use anyhow::{Result, bail};
 use std::fmt;
 
@@ -76,8 +76,14 @@ pub(super) fn choose(
 }
 
 fn has_options(embedded: &Embedded) -> bool {
-    let Embedded { release, suite, users, filter, logs } = embedded;
-    *release || !suite.is_empty() || *users != DEFAULT_USERS || filter.is_some() || *logs
+    let Embedded { release, suite, users, sequences, steps, filter, logs } = embedded;
+    *release
+        || !suite.is_empty()
+        || *users != DEFAULT_USERS
+        || *sequences != DEFAULT_SEQUENCES
+        || *steps != DEFAULT_STEPS
+        || filter.is_some()
+        || *logs
 }
 
 #[cfg(test)]
@@ -115,7 +121,7 @@ mod tests {
         let place_at = |line| place(line, given, true);
         assert_eq!(emulator(place_at("--endpoint-url http://flag")), "http://flag");
         assert_eq!(place_at("--localstack").unwrap(), Place::LocalStack);
-        for line in ["--release", "--suite api", "--users 5", "--logs", "some_test"] {
+        for line in ["--release", "--suite api", "--users 5", "--steps 9", "--logs", "a_test"] {
             assert!(matches!(place_at(line), Ok(Place::Embedded { .. })), "{line}");
         }
     }
