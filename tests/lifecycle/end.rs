@@ -2,10 +2,11 @@
 
 use crate::functions::Functions;
 use crate::process;
-use crate::stack::Launch;
+use crate::stack::{Launch, required};
 use http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 use users_tests::{id_of, sample};
 
@@ -98,4 +99,88 @@ async fn ctrl_c_while_starting_ends_everything() {
     let status = starting.ended().await;
     assert_eq!(status.code(), Some(0), "{}", starting.said());
     process::wait_until_gone(&[pid]).await;
+}
+
+#[tokio::test]
+async fn a_stack_ends_in_order_with_its_terminal_and_with_its_parent() {
+    for ends_with_its_terminal in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let ready_file = directory.path().join("ready.json");
+        let mut stack = Launch::new().ephemeral().ready_file(&ready_file).start().await;
+        let ready: Value = serde_json::from_slice(&std::fs::read(&ready_file).unwrap()).unwrap();
+        let data = std::path::PathBuf::from(ready["data"].as_str().unwrap());
+        assert!(data.is_dir());
+        let user = stack.call(Method::POST, "/users").json(&sample::registration());
+        let path = format!("/users/{}", id_of(&stack.json(user).await));
+        stack.set_faults(json!({"dynamodb": {"delayMs": 60_000}})).await;
+        let held = stack.call(Method::GET, &path);
+        let held = tokio::spawn(async move { held.send().await });
+        stack.busy_pid("users-profile-get").await;
+        let pids = stack.pids(None).await;
+        match ends_with_its_terminal {
+            true => stack.signal(Signal::HUP),
+            false => stack.orphan(),
+        }
+        assert_eq!(stack.ended().await.code(), Some(0), "{}", stack.said());
+        process::expect_gone(&pids);
+        assert!(!ready_file.exists());
+        assert!(!data.exists());
+        let _ = held.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn functions_end_with_a_killed_stack_also_in_the_middle_of_a_slow_call() {
+    let mut stack = Launch::new().start().await;
+    let user = stack.call(Method::POST, "/users").json(&sample::registration());
+    let path = format!("/users/{}", id_of(&stack.json(user).await));
+    stack.set_faults(json!({"dynamodb": {"delayMs": 60_000}})).await;
+    let mut held = Vec::new();
+    for call in [
+        stack.call(Method::GET, &path),
+        stack.call(Method::PATCH, &path).json(&json!({"displayName": "Ada"})),
+        stack.call(Method::POST, "/users").json(&sample::registration()),
+        stack.call(Method::GET, "/users"),
+        stack.call(Method::GET, &format!("{path}/audit")),
+    ] {
+        held.push(tokio::spawn(async move { call.send().await }));
+    }
+    for function in [
+        "users-profile-get",
+        "users-profile-update",
+        "users-register-create",
+        "users-list-query",
+        "users-audit-query",
+    ] {
+        stack.busy_pid(function).await;
+    }
+    let pids = stack.pids(None).await;
+    stack.signal(Signal::KILL);
+    assert_eq!(stack.ended().await.code(), None);
+    process::wait_until_gone(&pids).await;
+    for held in held {
+        assert!(held.await.unwrap().is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_stack_whose_output_nobody_reads_ends_in_order() {
+    for closes_stderr in [true, false] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(required("USERS_LOCAL_STACK"));
+        command.arg("--template").arg(required("USERS_LOCAL_TEMPLATE"));
+        command.arg("--functions").arg(required("USERS_LOCAL_FUNCTIONS"));
+        command.args(["--port", "0", "--ephemeral", "--output", "json"]).stdin(Stdio::null());
+        match closes_stderr {
+            true => command.stdout(Stdio::null()).stderr(writer),
+            false => command.stdout(writer).stderr(Stdio::piped()),
+        };
+        let child = command.spawn().unwrap();
+        let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+        let ended = tokio::time::timeout(Duration::from_secs(60), ended).await.unwrap().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(0), "{said}");
+        assert!(!said.contains("panicked") && !said.contains("error:"), "{said}");
+    }
 }

@@ -15,6 +15,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it finds what it does not expect")]
 
 mod attack;
+mod damage;
+mod descriptors;
 mod edge;
 mod end;
 mod function_faults;
@@ -28,4 +30,6 @@ mod refusals;
 mod settings;
 mod stack;
 mod telemetry;
+#[cfg(target_os = "linux")]
+mod tools;
 mod walks;

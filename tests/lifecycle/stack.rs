@@ -10,7 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use users_client::{Call, Client, Credentials, Signing};
 use users_tests::Api;
 
@@ -34,7 +34,10 @@ pub(crate) struct Launch {
     template: OsString,
     functions: OsString,
     data: Option<OsString>,
+    ephemeral: bool,
     port: u16,
+    /// What the shell is asked for before the stack starts.
+    shell: String,
     more: Vec<OsString>,
 }
 
@@ -44,7 +47,9 @@ impl Launch {
             template: required("USERS_LOCAL_TEMPLATE").into(),
             functions: required("USERS_LOCAL_FUNCTIONS").into(),
             data: None,
+            ephemeral: false,
             port: 0,
+            shell: String::new(),
             more: Vec::new(),
         }
     }
@@ -52,6 +57,11 @@ impl Launch {
     /// Keeps the data in this directory.
     pub(crate) fn data(self, directory: &Path) -> Self {
         Self { data: Some(directory.into()), ..self }
+    }
+
+    /// Keeps the data in memory.
+    pub(crate) fn ephemeral(self) -> Self {
+        Self { ephemeral: true, ..self }
     }
 
     pub(crate) fn functions(self, directory: &Path) -> Self {
@@ -72,6 +82,11 @@ impl Launch {
         self
     }
 
+    /// Limits the stack's file descriptors as a shell's `ulimit` does, with these options.
+    pub(crate) fn descriptors(self, options: &str) -> Self {
+        Self { shell: format!("ulimit {options}; "), ..self }
+    }
+
     /// Notes in this file where the stack answers, as `cargo xtask local` has it done.
     pub(crate) fn ready_file(mut self, path: &Path) -> Self {
         self.more.extend(["--ready-file".into(), path.into()]);
@@ -87,24 +102,31 @@ impl Launch {
     /// Starts the process and waits for nothing.
     pub(crate) fn spawn(self) -> Starting {
         let log = NamedTempFile::new().unwrap();
-        let mut command = Command::new(required("USERS_LOCAL_STACK"));
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{}exec \"$0\" \"$@\"", self.shell));
+        command.arg(required("USERS_LOCAL_STACK"));
         command.arg("--template").arg(self.template).arg("--functions").arg(self.functions);
-        command.args(["--port", &self.port.to_string(), "--output", "json"]);
-        // Not `--ephemeral`: a stack that is killed leaves its ephemeral data to the next one.
-        let own_data = self.data.is_none().then(|| tempfile::tempdir().unwrap());
+        command.args(["--port", &self.port.to_string(), "--output", "json", "--end-with-stdin"]);
+        // Usually not `--ephemeral`: a stack that is killed leaves its ephemeral data to the next.
+        let has_own = self.data.is_none() && !self.ephemeral;
+        let own_data = has_own.then(|| tempfile::tempdir().unwrap());
         let own_path = own_data.as_ref().map(|directory| directory.path().as_os_str().to_owned());
-        command.arg("--data").arg(self.data.or(own_path).unwrap());
+        match self.data.or(own_path) {
+            Some(path) => command.arg("--data").arg(path),
+            None => command.arg("--ephemeral"),
+        };
         // A group of its own, to which Ctrl-C can go without ending the tests.
-        let child = command
+        let mut child = command
             .args(self.more)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log.reopen().unwrap())
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        Starting { child, log, _data: own_data }
+        let held = child.stdin.take();
+        Starting { child, held, log, _data: own_data }
     }
 
     /// Starts a stack and waits until it is ready.
@@ -126,6 +148,8 @@ impl Launch {
 pub(crate) struct Starting {
     // Dropped, and so killed, before its data.
     child: Child,
+    /// The stack ends when this is closed, as when the tests are killed.
+    held: Option<ChildStdin>,
     log: NamedTempFile,
     _data: Option<TempDir>,
 }
@@ -154,6 +178,11 @@ impl Starting {
             url: text("url"),
             process: self,
         }
+    }
+
+    /// Closes the stack's standard input, as the end of its parent does.
+    pub(crate) fn orphan(&mut self) {
+        self.held = None;
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -330,9 +359,18 @@ impl Stack {
         process::signal_group(self.process.pid(), signal);
     }
 
+    /// Closes the stack's standard input, as the end of its parent does.
+    pub(crate) fn orphan(&mut self) {
+        self.process.orphan();
+    }
+
     /// Waits for the end of the stack's process.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         self.process.ended().await
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// What the stack said so far.

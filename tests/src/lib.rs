@@ -16,6 +16,7 @@
 //! | `USERS_API_CORS_ORIGIN` | the origin that the stage allows | `*` |
 //! | `USERS_API_CONTROL_URL` | the local stack's control endpoints, for the suite `stack` | none |
 //! | `USERS_API_SEED` | the seed of the random sequences, to repeat a run | random |
+//! | `USERS_API_SEQUENCES`, `USERS_API_STEPS` | how many random sequences the suite `stack` makes, and how many calls each has | `12`, `60` |
 //! | `USERS_API_WALKS` | how many walks the suite `lifecycle` makes while statuses change | `48` |
 //! | `USERS_API_VOLUME` | how many users the suite `volume` registers | `10000` |
 //!

@@ -1,6 +1,7 @@
 //! Random sequences of operations, compared step by step with a model that is a few maps.
 //!
-//! A failure names its seed; `USERS_API_SEED` repeats the run.
+//! A failure names its seed; `USERS_API_SEED` repeats the run. `USERS_API_SEQUENCES` and
+//! `USERS_API_STEPS` make it longer.
 
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
@@ -10,8 +11,9 @@ use users_tests::control::Control;
 use users_tests::walk::expect_listed;
 use users_tests::{Answer, Api, Request, id_of, sample, variable, version_of};
 
-const SEQUENCES: usize = 12;
-const STEPS: usize = 60;
+/// What is done without the variables.
+const SEQUENCES: u64 = 12;
+const STEPS: u64 = 60;
 const FIELDS: [&str; 3] = ["displayName", "givenName", "familyName"];
 
 /// What the service ought to hold.
@@ -38,24 +40,28 @@ enum Expected {
 #[tokio::test]
 async fn random_sequences_agree_with_the_model() {
     let control = Control::take_turn().await;
-    let seed = variable("USERS_API_SEED").map_or_else(
-        || fastrand::u64(..),
-        |seed| match seed.parse() {
-            Ok(seed) => seed,
-            Err(error) => panic!("USERS_API_SEED must be a whole number: {error}"),
-        },
-    );
+    let seed = number("USERS_API_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let sequences = number("USERS_API_SEQUENCES").unwrap_or(SEQUENCES);
+    let steps = number("USERS_API_STEPS").unwrap_or(STEPS);
     let mut random = Rng::with_seed(seed);
     // Shown by the test runner when the test fails.
     println!("USERS_API_SEED={seed}");
-    for _ in 0..SEQUENCES {
+    for _ in 0..sequences {
         let mut model = Model::new(Api::connect(), random.fork());
-        for _ in 0..STEPS {
+        for _ in 0..steps {
             model.step().await;
         }
         model.compare_all().await;
     }
     control.finish().await;
+}
+
+/// A variable that holds a whole number.
+fn number(name: &str) -> Option<u64> {
+    variable(name).map(|text| match text.parse() {
+        Ok(number) => number,
+        Err(error) => panic!("{name} must be a whole number: {error}"),
+    })
 }
 
 /// Whether two addresses are one; those of the model differ in ASCII case only.
