@@ -104,7 +104,12 @@ fn no_command_panics_when_its_output_cannot_be_written() {
 
 #[test]
 fn a_full_device_is_an_error_and_a_closed_pipe_is_quiet() {
-    for words in [&["synth", "--check"][..], &["doctor"], &["doctor", "--output", "json"]] {
+    for words in [
+        &["synth", "--check"][..],
+        &["check", "--list"],
+        &["doctor"],
+        &["doctor", "--output", "json"],
+    ] {
         let (status, said) = run(words, full(), None);
         assert_eq!(status, Some(1), "{words:?}");
         assert!(said.contains("No space left on device"), "{words:?}: {said}");
