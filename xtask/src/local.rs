@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// `json` prints the ready block as one line of JSON on standard output.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
+    /// End when standard input ends, which is when the program that holds its other end does.
+    #[arg(long)]
+    end_with_stdin: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -79,6 +82,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.output == Output::Json {
         command.args(["--output", "json"]);
+    }
+    if arguments.end_with_stdin {
+        command.arg("--end-with-stdin");
     }
     become_it(command)
 }

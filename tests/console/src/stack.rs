@@ -26,8 +26,10 @@ impl Stack {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut child = Command::new(cargo)
             .args(["xtask", "local", "--port", "0", "--ephemeral", "--output", "json"])
+            // So that nothing is left when this program is killed.
+            .arg("--end-with-stdin")
             .env("USERS_LOCAL_READY_FILE", directory.path().join("ready.json"))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
