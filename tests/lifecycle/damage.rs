@@ -63,7 +63,7 @@ async fn a_checkpoint_that_names_no_record_is_refused() {
     let next = (number.parse::<u128>().unwrap() + 1).to_string();
     for damaged in [
         "999999999999999999999",
-        &next,
+        next.as_str(),
         "100000000000000000000",
         "1000000000000000000000000000000000000000",
         "5",
@@ -89,7 +89,9 @@ async fn a_damaged_event_is_named_by_its_line_also_after_an_orderly_stop() {
         let mut lines: Vec<_> = text.lines().collect();
         match line {
             Some(line) => lines[49] = line,
-            None => drop(lines.remove(49)),
+            None => {
+                lines.remove(49);
+            }
         }
         format!("{}\n", lines.join("\n"))
     };
@@ -113,12 +115,12 @@ async fn a_damaged_database_is_refused_after_any_end() {
         assert!(sound.len() > 20 * 4096);
         let cut = &sound[..sound.len() - 100];
         let half = &sound[..sound.len() / 8192 * 4096];
-        let text = b"this was a database";
+        let text: &[u8] = b"this was a database";
         let mut hollow = sound.clone();
         hollow[4096..sound.len() - 4096].fill(0);
         let mut headless = sound.clone();
         headless[..100].fill(0);
-        for damaged in [cut, half, text, hollow.as_slice(), &headless] {
+        for damaged in [cut, half, text, hollow.as_slice(), headless.as_slice()] {
             let error = refusal(data.path(), &file, damaged).await;
             assert!(error.contains("is damaged"), "{error}");
             assert!(error.contains("begin anew by moving"), "{error}");

@@ -182,7 +182,7 @@ impl Starting {
 
     /// Closes the stack's standard input, as the end of its parent does.
     pub(crate) fn orphan(&mut self) {
-        self.held = None;
+        drop(self.held.take());
     }
 
     pub(crate) fn pid(&self) -> u32 {

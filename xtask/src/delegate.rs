@@ -1,7 +1,7 @@
 //! Commands that are programs of their own, because of what has to be compiled for them: `users-aws`
 //! for the SDK of AWS, `users-load` and `users-faults` for what makes load and faults, `users-bench`
-//! because few need it. Here their names are known, and what has to be built before; options, help and exit status
-//! are the program's.
+//! because few need it. Here their names are known, and what has to be built before; options, help
+//! and exit status are the program's.
 
 use crate::{build, cargo, local, project};
 use anyhow::{Context, Result};

@@ -227,7 +227,9 @@ impl Signals {
         let input_ended = end_with_stdin.then(|| {
             let (sender, receiver) = oneshot::channel();
             // Nobody listens any more when a signal came first.
-            users_process::tied::when_stdin_ends(move || drop(sender.send(())));
+            users_process::tied::when_stdin_ends(move || {
+                let _ = sender.send(());
+            });
             receiver
         });
         Ok(Self {
@@ -242,9 +244,13 @@ impl Signals {
     }
 
     async fn wait(&mut self) {
+        let input_ended = &mut self.input_ended;
         let input_ended = async {
-            match &mut self.input_ended {
-                Some(ended) => drop(ended.await),
+            match input_ended {
+                // An error would mean that nobody watches it any more.
+                Some(ended) => {
+                    let _ = ended.await;
+                }
                 None => std::future::pending().await,
             }
         };
