@@ -4,8 +4,8 @@ use std::io;
 
 /// What the stack itself has open.
 const OWN: u64 = 80;
-/// What an instance takes: its pipes and its process, its connection of the Runtime API, and for a
-/// call of AWS one of the function and one on each side of the database's proxy.
+/// What an instance takes here: its pipes and its process, its connection of the Runtime API, and
+/// those of its calls of AWS.
 const PER_INSTANCE: u64 = 10;
 
 /// Raises the limit of descriptors as far as the system allows.
@@ -36,6 +36,12 @@ pub(crate) fn instances_of_each(limit: u64, functions: usize, wanted: usize) -> 
     usize::try_from(possible).unwrap_or(usize::MAX).clamp(1, wanted.max(1))
 }
 
+/// How many connections a listener can have at once, at most `wanted`: there are others, and all of
+/// them together must leave enough for the functions.
+pub(crate) fn connections(limit: u64, wanted: usize) -> usize {
+    usize::try_from(limit / 4).unwrap_or(usize::MAX).clamp(1, wanted.max(1))
+}
+
 /// Whether something failed because there was no descriptor left.
 #[cfg(unix)]
 pub(crate) fn are_exhausted(error: &io::Error) -> bool {
@@ -50,7 +56,7 @@ pub(crate) fn are_exhausted(_error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{are_exhausted, instances_of_each};
+    use super::{are_exhausted, connections, instances_of_each};
     use rstest::rstest;
 
     #[rstest]
@@ -68,6 +74,16 @@ mod tests {
         #[case] expected: usize,
     ) {
         assert_eq!(instances_of_each(limit, functions, wanted), expected);
+    }
+
+    #[rstest]
+    #[case::plenty(20_000, 1024)]
+    #[case::a_usual_limit(1024, 256)]
+    #[case::few(256, 64)]
+    #[case::next_to_none(3, 1)]
+    #[case::no_limit(u64::MAX, 1024)]
+    fn connections_leave_descriptors_for_functions(#[case] limit: u64, #[case] expected: usize) {
+        assert_eq!(connections(limit, 1024), expected);
     }
 
     #[cfg(unix)]

@@ -9,6 +9,7 @@ mod guard;
 pub(crate) use guard::{Audience, foreign_page};
 
 use self::connection::{Connection, Signals};
+use crate::descriptors;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -105,7 +106,7 @@ const HEAD_BYTES: usize = 10_240;
 const HEADERS: usize = HEAD_BYTES / 4;
 /// What a connection may buffer.
 const BUFFER_BYTES: usize = 16 * 1024;
-/// Connections at once; others wait in the system's queue.
+/// Connections at once, where there are enough file descriptors; others wait in the system's queue.
 const CONNECTIONS: usize = 1024;
 /// A body up to this size is read whenever it comes.
 const SMALL_BODY_BYTES: usize = 64 * 1024;
@@ -126,7 +127,8 @@ pub(crate) struct Service {
 impl Service {
     /// A service for some audience.
     pub(crate) fn new(audience: Audience) -> Self {
-        Self { audience, refuse_head: None, connections: Arc::new(Semaphore::new(CONNECTIONS)) }
+        let most = descriptors::connections(descriptors::limit(), CONNECTIONS);
+        Self { audience, refuse_head: None, connections: Arc::new(Semaphore::new(most)) }
     }
 
     /// The same, with answers of its own to heads that cannot be taken.
