@@ -131,8 +131,8 @@ impl Fleet {
             .await
             .context("cannot open the Lambda Runtime API")?;
         let runtime_api = listener.local_addr().context("cannot open the Lambda Runtime API")?;
-        let limit = descriptors::limit();
-        let most = descriptors::instances_of_each(limit, plans.len(), DEFAULT_CONCURRENCY);
+        let (limit, count) = (descriptors::limit(), plans.len());
+        let most = descriptors::instances_of_each(limit, count, DEFAULT_CONCURRENCY);
         if most < DEFAULT_CONCURRENCY {
             let text = format!(
                 "WARN {limit} file descriptors are few: a function has {most} instances at most, \
@@ -145,10 +145,11 @@ impl Fleet {
             .map(|plan| {
                 let launch =
                     process::Launch::new(&plan, directory, &endpoints, runtime_api, observed)?;
+                let wanted = plan.reserved_concurrency.unwrap_or(DEFAULT_CONCURRENCY);
+                let possible = descriptors::instances_of_each(limit, count, wanted);
                 Ok(Arc::new(Function {
-                    slots: Arc::new(Semaphore::new(
-                        plan.reserved_concurrency.unwrap_or(DEFAULT_CONCURRENCY).min(most),
-                    )),
+                    // None where the template reserves none.
+                    slots: Arc::new(Semaphore::new(possible.min(wanted))),
                     observation: Observation::new(&plan, observed),
                     plan,
                     launch,
