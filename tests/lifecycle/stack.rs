@@ -369,10 +369,6 @@ impl Stack {
         self.process.ended().await
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.process.pid()
-    }
-
     /// What the stack said so far.
     pub(crate) fn said(&self) -> String {
         self.process.said()
