@@ -93,12 +93,6 @@ impl Launch {
         self
     }
 
-    /// Lets somebody else sign calls, too.
-    pub(crate) fn principal(mut self, text: &str) -> Self {
-        self.more.extend(["--principal".into(), text.into()]);
-        self
-    }
-
     /// Starts the process and waits for nothing.
     pub(crate) fn spawn(self) -> Starting {
         let log = NamedTempFile::new().unwrap();

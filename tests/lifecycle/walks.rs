@@ -26,6 +26,7 @@ async fn walks_meet_everybody_once_while_indexes_lag() {
     walk_while_statuses_change(Duration::from_millis(300)).await;
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of a long run are wanted")]
 async fn walk_while_statuses_change(lag: Duration) {
     let walks = variable("USERS_API_WALKS").map_or(WALKS, |walks| match walks.parse() {
         Ok(walks) => walks,

@@ -298,6 +298,7 @@ impl Gateway {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
 fn not_authenticated(refusal: Refusal) -> GatewayError {
     let (text, note) = (refusal.to_string(), refusal.note());
     match refusal {

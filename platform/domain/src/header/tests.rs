@@ -165,7 +165,8 @@ fn comparison() {
 fn preconditions_are_judged_in_order() {
     use Judgement::{Holds, Known, Mismatch};
     let version = Version::from_stored(3);
-    let rows: &[(&[&[u8]], &[&[u8]], Judgement, &str)] = &[
+    type Lines = &'static [&'static [u8]];
+    let rows: &[(Lines, Lines, Judgement, &str)] = &[
         (&[], &[], Holds, "none"),
         (&[b"\"3\""], &[], Holds, "the version is asked for"),
         (&[b"*"], &[], Holds, "any version is asked for"),

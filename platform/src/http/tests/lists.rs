@@ -173,9 +173,9 @@ async fn active_users_are_found_however_many_others_are_disabled() {
             users.push(registered(&world, &format!("u{index}@example.com")).await);
         }
         // The newest and the oldest of them, so that pages begin with those that do not count.
-        let off = |index: usize| {
-            index % 2 == 0 && index / 2 >= 30usize.saturating_sub(disabled)
-                || index % 2 == 1 && index / 2 < disabled.saturating_sub(30)
+        let off = |index: usize| match index.is_multiple_of(2) {
+            true => index / 2 >= 30usize.saturating_sub(disabled),
+            false => index / 2 < disabled.saturating_sub(30),
         };
         let mut expected = Vec::new();
         for (index, user) in users.iter().enumerate() {

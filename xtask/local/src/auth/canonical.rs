@@ -94,7 +94,7 @@ fn canonical_request(
     let pairs = head
         .query
         .split('&')
-        .filter(|pair| !pair.is_empty() && !(presigned && name_of(pair) == "X-Amz-Signature"));
+        .filter(|pair| !(pair.is_empty() || presigned && name_of(pair) == "X-Amz-Signature"));
     let query = match variant {
         Variant::QueryAsSent => pairs.collect::<Vec<_>>().join("&"),
         _ => {

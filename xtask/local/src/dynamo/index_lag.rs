@@ -144,6 +144,7 @@ impl Follower {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
 fn failed(error: dynoxide::DynoxideError) -> anyhow::Error {
     anyhow::anyhow!("{error}")
 }

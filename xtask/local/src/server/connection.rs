@@ -159,7 +159,7 @@ impl Connection {
     ) -> Poll<io::Result<usize>> {
         match written {
             Poll::Pending => self.wait(context).map(Err),
-            ready => ready,
+            Poll::Ready(written) => Poll::Ready(written),
         }
     }
 }

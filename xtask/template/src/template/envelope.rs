@@ -176,8 +176,9 @@ impl Resource {
     }
 
     /// Says what the local counterpart does where AWS goes its own way.
-    pub(crate) fn locally(mut self, name: &str, value: Value) -> Self {
-        self.metadata.insert("local".to_owned(), json!({name: value}));
+    pub(crate) fn locally(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.metadata
+            .insert("local".to_owned(), Map::from_iter([(name.to_owned(), value.into())]).into());
         self
     }
 
