@@ -30,80 +30,71 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tries of one call, the first included.
 const ATTEMPTS: u32 = 3;
 
-/// DynamoDB, with a connection that is open already.
-///
-/// # Errors
-///
-/// When a variable is missing. That nothing answers is no error yet.
-pub(crate) async fn dynamodb(env: Environment<'_>) -> Result<aws_sdk_dynamodb::Client, BoxError> {
-    use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+/// Makes the client of one service: the SDK has a configuration of its own for each, of the same
+/// parts.
+macro_rules! client {
+    ($(#[$attribute:meta])* $name:ident, $sdk:ident, $variable:literal) => {
+        $(#[$attribute])*
+        ///
+        /// # Errors
+        ///
+        /// When a variable is missing. That nothing answers is no error yet.
+        pub(crate) async fn $name(env: Environment<'_>) -> Result<$sdk::Client, BoxError> {
+            use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 
-    let region = region(env)?;
-    let mut config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .credentials_provider(credentials(env)?)
-        .retry_config(retry())
-        .timeout_config(timeout())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    if let Some(recorder) = telemetry::recorder(env) {
-        config = config.interceptor(recorder);
-    }
-    let endpoint = match endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB") {
-        Some(endpoint) => endpoint,
-        None => {
-            let parameters = Params::builder().region(region.as_ref()).build()?;
-            DefaultResolver::new().resolve_endpoint(&parameters).await?
+            let region = region(env)?;
+            let mut config = $sdk::Config::builder()
+                .behavior_version(BehaviorVersion::v2026_01_12())
+                .credentials_provider(credentials(env)?)
+                .retry_config(retry())
+                .timeout_config(timeout())
+                .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+            if let Some(recorder) = telemetry::recorder(env) {
+                config = config.interceptor(recorder);
+            }
+            let endpoint = match endpoint(env, $variable) {
+                Some(endpoint) => endpoint,
+                None => {
+                    let parameters = Params::builder().region(region.as_ref()).build()?;
+                    DefaultResolver::new().resolve_endpoint(&parameters).await?
+                }
+            };
+            let transport = Transport::new(env, endpoint.url())?;
+            let config = config
+                .region(region)
+                .endpoint_resolver(Resolved(endpoint.clone()))
+                .http_client(http_client(env, transport.for_sdk())?)
+                .build();
+            // While the network answers, the client is made.
+            let client = async { $sdk::Client::from_conf(config) };
+            let ((), client) = tokio::join!(transport.open(endpoint.url()), client);
+            Ok(client)
+        }
+
+        impl $sdk::config::endpoint::ResolveEndpoint for Resolved {
+            fn resolve_endpoint<'a>(
+                &'a self,
+                _: &'a $sdk::config::endpoint::Params,
+            ) -> EndpointFuture<'a> {
+                EndpointFuture::ready(Ok(self.0.clone()))
+            }
         }
     };
-    let transport = Transport::new(env, endpoint.url())?;
-    let config = config
-        .region(region)
-        .endpoint_resolver(Resolved(endpoint.clone()))
-        .http_client(http_client(env, transport.for_sdk())?)
-        .build();
-    // While the network answers, the client is made.
-    let client = async { aws_sdk_dynamodb::Client::from_conf(config) };
-    let ((), client) = tokio::join!(transport.open(endpoint.url()), client);
-    Ok(client)
 }
 
-/// EventBridge, with a connection that is open already.
-///
-/// # Errors
-///
-/// When a variable is missing. That nothing answers is no error yet.
-pub(crate) async fn eventbridge(
-    env: Environment<'_>,
-) -> Result<aws_sdk_eventbridge::Client, BoxError> {
-    use aws_sdk_eventbridge::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+client! {
+    /// DynamoDB, with a connection that is open already.
+    dynamodb, aws_sdk_dynamodb, "AWS_ENDPOINT_URL_DYNAMODB"
+}
 
-    let region = region(env)?;
-    let mut config = aws_sdk_eventbridge::Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .credentials_provider(credentials(env)?)
-        .retry_config(retry())
-        .timeout_config(timeout())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    if let Some(recorder) = telemetry::recorder(env) {
-        config = config.interceptor(recorder);
-    }
-    let endpoint = match endpoint(env, "AWS_ENDPOINT_URL_EVENTBRIDGE") {
-        Some(endpoint) => endpoint,
-        None => {
-            let parameters = Params::builder().region(region.as_ref()).build()?;
-            DefaultResolver::new().resolve_endpoint(&parameters).await?
-        }
-    };
-    let transport = Transport::new(env, endpoint.url())?;
-    let config = config
-        .region(region)
-        .endpoint_resolver(Resolved(endpoint.clone()))
-        .http_client(http_client(env, transport.for_sdk())?)
-        .build();
-    // While the network answers, the client is made.
-    let client = async { aws_sdk_eventbridge::Client::from_conf(config) };
-    let ((), client) = tokio::join!(transport.open(endpoint.url()), client);
-    Ok(client)
+client! {
+    /// EventBridge, with a connection that is open already.
+    eventbridge, aws_sdk_eventbridge, "AWS_ENDPOINT_URL_EVENTBRIDGE"
+}
+
+client! {
+    /// SQS, with a connection that is open already.
+    sqs, aws_sdk_sqs, "AWS_ENDPOINT_URL_SQS"
 }
 
 fn region(env: Environment<'_>) -> Result<Region, ConfigError> {
@@ -130,24 +121,6 @@ fn endpoint(env: Environment<'_>, variable: &'static str) -> Option<Endpoint> {
 /// gone through at every call.
 #[derive(Debug)]
 struct Resolved(Endpoint);
-
-impl aws_sdk_dynamodb::config::endpoint::ResolveEndpoint for Resolved {
-    fn resolve_endpoint<'a>(
-        &'a self,
-        _: &'a aws_sdk_dynamodb::config::endpoint::Params,
-    ) -> EndpointFuture<'a> {
-        EndpointFuture::ready(Ok(self.0.clone()))
-    }
-}
-
-impl aws_sdk_eventbridge::config::endpoint::ResolveEndpoint for Resolved {
-    fn resolve_endpoint<'a>(
-        &'a self,
-        _: &'a aws_sdk_eventbridge::config::endpoint::Params,
-    ) -> EndpointFuture<'a> {
-        EndpointFuture::ready(Ok(self.0.clone()))
-    }
-}
 
 /// The transport as it is; with the feature for them, with the bug that is wanted.
 #[cfg(not(feature = "deliberate-bugs"))]

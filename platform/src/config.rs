@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Looks a variable up. Passed in, so that tests never touch the process's environment.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// A variable is missing or cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,8 @@ impl ServiceConfig {
 pub struct RelayConfig {
     /// `EVENT_BUS_NAME`: name of the audit bus.
     pub event_bus_name: String,
+    /// `DEAD_LETTERS_URL`: URL of the queue for what can never be delivered.
+    pub dead_letters_url: String,
 }
 
 impl RelayConfig {
@@ -75,7 +77,10 @@ impl RelayConfig {
     ///
     /// Names the first variable that is missing.
     pub fn from_env(env: Environment<'_>) -> Result<Self, ConfigError> {
-        Ok(Self { event_bus_name: required(env, "EVENT_BUS_NAME")? })
+        Ok(Self {
+            event_bus_name: required(env, "EVENT_BUS_NAME")?,
+            dead_letters_url: required(env, "DEAD_LETTERS_URL")?,
+        })
     }
 }
 

@@ -5,38 +5,52 @@
 //! two entries of the same user, since it may take the second and refuse the first; and after a
 //! failure nothing more is sent.
 //!
+//! An entry that no retry can help goes to the dead letters instead, with its user and version, and
+//! the batch goes on. Such are entries that cannot be read, that are too large, and that the bus
+//! refuses for what they are. `cargo xtask redeliver` hands them in again, as records of another
+//! source.
+//!
 //! A record brings along the trace of the request that made the change, and the relay goes on with
 //! it: by a segment of its own there, and by the header that goes with the event.
 
-use crate::bugs::{self, Bug};
+mod call;
+pub(crate) mod dead_letters;
+mod report;
+
+pub use dead_letters::DeadLetters;
+
 use crate::clock::{Clock, Entropy};
 use crate::config::{RelayConfig, process_environment, system_sources};
 use crate::error::Error;
 use crate::http::wire;
 use crate::lambda;
-use crate::store::entry_from_image;
-use crate::telemetry::{self, Calls, Kind, Span, Telemetry, TraceHeader, millis_since, recorded};
+use crate::store::{cause, classify, entry_from_image};
+use crate::telemetry::{Telemetry, TraceHeader, recorded};
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
-use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use aws_lambda_events::event::streams::DynamoDbBatchItemFailure;
 use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::error::ProvideErrorMetadata;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
+use call::{Call, ENTRY_MAX_BYTES, size};
+use dead_letters::{Reason, Subject};
 use futures_util::future::BoxFuture;
 use lambda_http::lambda_runtime::{self, Context};
-use std::collections::HashSet;
+use serde::Serialize;
+use std::slice;
 use std::sync::Arc;
 use std::time::Instant;
-use tracing::level_filters::LevelFilter;
 use users_contract::RELAY;
-use users_contract::metric::{self, Outcome};
 use users_contract::schema::EVENT_SCHEMA_VERSION;
-use users_domain::{AuditEntry, CorrelationId, Timestamp, UserId};
+use users_domain::{AuditEntry, CorrelationId, Timestamp};
 
 /// What errors call the call.
 const CALL: &str = "events:PutEvents";
-/// Most entries that EventBridge takes in a call.
-const CALL_MAX_ENTRIES: usize = 10;
-/// Most bytes that EventBridge takes in a call, with some room for how it counts.
-const CALL_MAX_BYTES: usize = 240 * 1024;
+/// Codes of an entry that EventBridge documents as not to be retried, but for those about accounts
+/// and permissions, which an operator can mend.
+const NEVER_TAKEN: &[&str] = &["InvalidArgument", "MalformedDetail", "RedactionFailure"];
+/// Codes of a call that say that something in it is invalid, such as its size.
+const INVALID_CALL: &[&str] =
+    &["RequestEntityTooLarge", "SerializationException", "ValidationError", "ValidationException"];
 
 /// Serves the relay until the execution environment ends.
 ///
@@ -48,7 +62,9 @@ pub async fn serve() -> Result<(), lambda_runtime::Error> {
     let config = RelayConfig::from_env(&process_environment)?;
     let client = crate::aws::eventbridge(&process_environment).await?;
     let (clock, entropy) = system_sources();
-    let relay = &Relay::new(client, config, telemetry, Arc::new(clock), Arc::new(entropy));
+    let dead_letters = DeadLetters::new(config.dead_letters_url.clone(), process_environment);
+    let (clock, entropy) = (Arc::new(clock), Arc::new(entropy));
+    let relay = &Relay::new(client, config, dead_letters, telemetry, clock, entropy);
     lambda::run(&process_environment, async |event: Event, context: Context| {
         relay.publish(event, &context).await
     })
@@ -60,14 +76,36 @@ pub async fn serve() -> Result<(), lambda_runtime::Error> {
 pub struct Relay {
     client: Client,
     config: RelayConfig,
+    dead_letters: DeadLetters,
     telemetry: Telemetry,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
-/// An entry on its way, with the place of its record in the stream.
+/// What Lambda is answered, and `cargo xtask redeliver`.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelayResponse {
+    /// The first record that was not done, if any; Lambda repeats the batch from there.
+    pub batch_item_failures: Vec<DynamoDbBatchItemFailure>,
+    /// Records of a redelivery that still cannot be delivered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undeliverable: Vec<Undeliverable>,
+}
+
+/// A record of a redelivery that still cannot be delivered.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undeliverable {
+    /// Its sequence number.
+    pub item_identifier: String,
+    /// Why, in words that quote nothing of it.
+    pub reason: String,
+}
+
+/// An entry on its way.
 struct Outgoing {
-    sequence_number: String,
+    subject: Subject,
     entry: AuditEntry,
     detail: String,
     cause: Option<Cause>,
@@ -96,12 +134,24 @@ struct Sent {
     taken: bool,
 }
 
+/// What the bus made of an entry.
+enum Verdict {
+    Taken,
+    /// Not now: it may help to try again.
+    Later(Error),
+    Never(Reason),
+}
+
 /// What became of a batch.
 #[derive(Default)]
 struct Published {
-    /// Records whose events the bus took, before the first that it did not.
+    /// Records whose events the bus took, before the first that failed.
     count: usize,
-    /// The first record that was not published.
+    /// Records that went to the dead letters.
+    given_up: usize,
+    /// Records of a redelivery that were given up again.
+    undeliverable: Vec<Undeliverable>,
+    /// The first record that was neither published nor given up.
     failure: Option<(String, Error)>,
     /// What was sent, by call.
     sent: Vec<Vec<Sent>>,
@@ -115,169 +165,84 @@ impl Relay {
     pub fn new(
         client: Client,
         config: RelayConfig,
+        dead_letters: DeadLetters,
         telemetry: Telemetry,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { client, config, telemetry, clock, entropy }
+        Self { client, config, dead_letters, telemetry, clock, entropy }
     }
 
-    /// Publishes a batch and reports the first record that was not published, if any; Lambda
+    /// Publishes a batch and reports the first record that is to be tried again, if any; Lambda
     /// repeats the batch from there.
-    pub async fn publish(&self, event: Event, context: &Context) -> DynamoDbEventResponse {
+    pub async fn publish(&self, event: Event, context: &Context) -> RelayResponse {
         let records = event.records.len();
         let begun = Instant::now();
         // On the heap and without its type, as in `http/serve.rs`.
         let publishing: BoxFuture<'_, _> = Box::pin(self.publish_all(event.records));
         let (published, calls) = recorded(publishing).await;
         self.tell(records, &published, calls, begun, context);
-        let mut response = DynamoDbEventResponse::default();
+        let mut response = RelayResponse::default();
         if let Some((sequence_number, _)) = published.failure {
             let mut item = DynamoDbBatchItemFailure::default();
             item.item_identifier = Some(sequence_number);
             response.batch_item_failures.push(item);
         }
+        response.undeliverable = published.undeliverable;
         response
-    }
-
-    /// Writes line and metrics and sends the traces.
-    fn tell(
-        &self,
-        records: usize,
-        published: &Published,
-        mut calls: Calls,
-        begun: Instant,
-        context: &Context,
-    ) {
-        let (clock, entropy) = (self.clock.as_ref(), self.entropy.as_ref());
-        let duration_ms = millis_since(begun);
-        let cold = self.telemetry.is_cold();
-        let trace = TraceHeader::parse(context.xray_trace_id.as_deref());
-        let class = if published.failure.is_none() { Outcome::Success } else { Outcome::Failed };
-        let lag_ms = published
-            .oldest
-            .map(|oldest| clock.now().as_millis().saturating_sub(oldest.as_millis()).max(0) as f64);
-        let level = self.telemetry.level(entropy);
-        if level >= LevelFilter::DEBUG {
-            calls.log(&context.request_id, trace.root, None);
-        }
-        // One call site for each level, since a level is part of the call site.
-        macro_rules! line {
-            ($level:ident, $($extra:tt)*) => {
-                tracing::$level!(
-                    service = telemetry::SERVICE,
-                    function_name = telemetry::function_name(),
-                    function_request_id = context.request_id,
-                    cold_start = cold,
-                    xray_trace_id = trace.root,
-                    operation = RELAY.id,
-                    outcome = class.as_str(),
-                    duration_ms,
-                    records,
-                    published = published.count,
-                    lag_ms,
-                    $($extra)*
-                )
-            };
-        }
-        match &published.failure {
-            Some((sequence_number, error)) => line!(
-                warn,
-                sequence_number,
-                cause = telemetry::chain(error),
-                "the batch will be repeated from the record that failed"
-            ),
-            None if level >= LevelFilter::INFO => line!(info, "invocation"),
-            None => {}
-        }
-
-        let failed = records - published.count;
-        for (metric, value) in [
-            (metric::EVENTS_PUBLISHED, published.count as f64),
-            (metric::EVENTS_FAILED, failed as f64),
-        ] {
-            if value > 0.0 {
-                calls.measure(metric, value);
-            }
-        }
-        if let Some(lag_ms) = lag_ms {
-            calls.measure(metric::EVENT_LAG, lag_ms);
-        }
-        self.telemetry.measure(RELAY.id, class, duration_ms, cold, &calls, clock.now());
-
-        let span = Span {
-            kind: Kind::Subsegment,
-            id: "",
-            header: trace,
-            operation: RELAY.id,
-            outcome: class.as_str(),
-            status: published.failure.as_ref().map(|_| 503),
-            correlation_id: None,
-            begun,
-            calls: &calls.list,
-        };
-        if let Some(id) = &self.telemetry.span_id(trace, entropy) {
-            self.telemetry.trace(&Span { id, ..span }, clock);
-        }
-        for (number, sent) in published.sent.iter().enumerate() {
-            for Sent { cause, taken } in sent {
-                let class = if *taken { Outcome::Success } else { Outcome::Failed };
-                let span = Span {
-                    kind: Kind::Segment { name: RELAY.function },
-                    id: &cause.span_id,
-                    header: TraceHeader::parse(Some(&cause.header)),
-                    outcome: class.as_str(),
-                    status: (!taken).then_some(503),
-                    correlation_id: Some(cause.correlation_id.as_str()),
-                    calls: calls.list.get(number..=number).unwrap_or_default(),
-                    ..span
-                };
-                self.telemetry.trace(&span, clock);
-            }
-        }
     }
 
     async fn publish_all(&self, records: Vec<EventRecord>) -> Published {
         let mut published = Published::default();
         let mut call = Call::default();
         for record in records {
-            let sequence_number = record.change.sequence_number.unwrap_or_default();
-            let outgoing = match entry_from_image(record.change.new_image) {
-                Ok((entry, header)) => self.outgoing(sequence_number, entry, header),
-                Err(error) => {
-                    // What comes before it is sent all the same.
-                    self.put(&mut call, &mut published).await;
-                    published.failure.get_or_insert((sequence_number, error));
-                    return published;
-                }
+            let read = self.read(record);
+            let needs_room = match &read {
+                Ok(outgoing) => !call.has_room_for(outgoing),
+                // What comes before it is sent first, so that a repeated batch gives it up once.
+                Err(_) => true,
             };
-            let at = outgoing.entry.at;
-            published.oldest = Some(published.oldest.map_or(at, |oldest| oldest.min(at)));
-            if !call.has_room_for(&outgoing) {
+            if needs_room {
                 self.put(&mut call, &mut published).await;
-                if published.failure.is_some() {
-                    return published;
-                }
             }
-            call.add(outgoing);
+            match read {
+                _ if published.failure.is_some() => return published,
+                Ok(outgoing) => {
+                    let at = outgoing.entry.at;
+                    published.oldest = Some(published.oldest.map_or(at, |oldest| oldest.min(at)));
+                    call.add(outgoing);
+                }
+                Err((subject, reason)) => self.give_up(subject, &reason, &mut published).await,
+            }
         }
         self.put(&mut call, &mut published).await;
         published
     }
 
-    fn outgoing(
-        &self,
-        sequence_number: String,
-        entry: AuditEntry,
-        header: Option<String>,
-    ) -> Outgoing {
+    /// The entry of a record, unless it is clear that no bus takes it.
+    fn read(&self, record: EventRecord) -> Result<Outgoing, (Subject, Reason)> {
+        let (subject, image) = Subject::of(record);
+        match entry_from_image(image) {
+            Ok((entry, header)) => {
+                let outgoing = self.outgoing(subject, entry, header);
+                match size(&outgoing) {
+                    ENTRY_MAX_BYTES.. => Err((outgoing.subject, Reason::TooLarge)),
+                    _ => Ok(outgoing),
+                }
+            }
+            Err(Error::Internal(cause)) => Err((subject, Reason::Unreadable(cause.what))),
+            Err(error) => Err((subject, Reason::Unreadable(error.to_string()))),
+        }
+    }
+
+    fn outgoing(&self, subject: Subject, entry: AuditEntry, header: Option<String>) -> Outgoing {
         let cause = header.and_then(|header| {
             let trace = TraceHeader::parse(Some(&header));
             let span_id = self.telemetry.span_id(trace, self.entropy.as_ref())?;
             Some(Cause { correlation_id: entry.correlation_id.clone(), span_id, header })
         });
         let detail = wire::event_json(&entry, EVENT_SCHEMA_VERSION);
-        Outgoing { sequence_number, entry, detail, cause }
+        Outgoing { subject, entry, detail, cause }
     }
 
     /// Sends a call and empties it, and notes what became of its entries.
@@ -286,27 +251,84 @@ impl Relay {
         if outgoing.is_empty() {
             return;
         }
+        match self.send(&outgoing).await {
+            Ok(verdicts) => self.note(outgoing, verdicts, published).await,
+            Err(_) if outgoing.len() > 1 => {
+                // One of them spoils the call for the others. Nothing of it was taken.
+                published.sent.push(Vec::new());
+                for alone in outgoing {
+                    let verdicts = self.send_alone(&alone).await;
+                    self.note(vec![alone], verdicts, published).await;
+                    if published.failure.is_some() {
+                        return;
+                    }
+                }
+            }
+            Err(code) => {
+                self.note(outgoing, vec![Verdict::Never(Reason::Refused(code))], published).await;
+            }
+        }
+    }
+
+    async fn send_alone(&self, outgoing: &Outgoing) -> Vec<Verdict> {
+        let sent = self.send(slice::from_ref(outgoing)).await;
+        sent.unwrap_or_else(|code| vec![Verdict::Never(Reason::Refused(code))])
+    }
+
+    /// What the bus made of each entry, or the code by which it calls the whole call invalid.
+    async fn send(&self, outgoing: &[Outgoing]) -> Result<Vec<Verdict>, &'static str> {
         let entries = outgoing.iter().map(|outgoing| self.request_entry(outgoing)).collect();
         let result = self.client.put_events().set_entries(Some(entries)).send().await;
-        let mut sent = Vec::with_capacity(outgoing.len());
-        for (index, outgoing) in outgoing.into_iter().enumerate() {
+        match &result {
             // A 200 can hold failures: every entry of the answer counts, and so do missing ones.
-            let error = match &result {
-                Ok(output) => refused(output.entries().get(index)),
-                Err(error) => Some(crate::store::classify(CALL, error)),
-            };
-            let taken = error.is_none();
-            sent.extend(outgoing.cause.map(|cause| Sent { cause, taken }));
-            match error {
-                Some(error) => {
-                    published.failure.get_or_insert((outgoing.sequence_number, error));
+            Ok(output) => {
+                Ok((0..outgoing.len()).map(|index| verdict(output.entries().get(index))).collect())
+            }
+            Err(error) => match known(INVALID_CALL, error.code()) {
+                Some(code) => Err(code),
+                None => {
+                    Ok(outgoing.iter().map(|_| Verdict::Later(classify(CALL, error))).collect())
                 }
+            },
+        }
+    }
+
+    /// Notes what became of the entries of a call.
+    async fn note(
+        &self,
+        outgoing: Vec<Outgoing>,
+        verdicts: Vec<Verdict>,
+        published: &mut Published,
+    ) {
+        let mut sent = Vec::with_capacity(outgoing.len());
+        for (outgoing, verdict) in outgoing.into_iter().zip(verdicts) {
+            let taken = matches!(verdict, Verdict::Taken);
+            sent.extend(outgoing.cause.map(|cause| Sent { cause, taken }));
+            match verdict {
                 // What comes behind a failure is sent again with it.
-                None if published.failure.is_none() => published.count += 1,
-                None => {}
+                _ if published.failure.is_some() => {}
+                Verdict::Taken => published.count += 1,
+                Verdict::Later(error) => {
+                    published.failure = Some((outgoing.subject.sequence_number, error));
+                }
+                Verdict::Never(reason) => self.give_up(outgoing.subject, &reason, published).await,
             }
         }
         published.sent.push(sent);
+    }
+
+    /// Puts a record that can never be delivered into the dead letters. When that fails, the record
+    /// is tried again like any other.
+    async fn give_up(&self, subject: Subject, reason: &Reason, published: &mut Published) {
+        if subject.is_redelivery {
+            let (item_identifier, reason) = (subject.sequence_number, reason.to_string());
+            published.undeliverable.push(Undeliverable { item_identifier, reason });
+            return;
+        }
+        match self.dead_letters.add(&subject, reason).await {
+            Ok(()) => published.given_up += 1,
+            Err(error) => published.failure = Some((subject.sequence_number, error)),
+        }
     }
 
     fn request_entry(&self, outgoing: &Outgoing) -> PutEventsRequestEntry {
@@ -323,47 +345,24 @@ impl Relay {
     }
 }
 
-/// Why the bus did not take an entry, by its part of the answer.
-fn refused(answer: Option<&PutEventsResultEntry>) -> Option<Error> {
+/// What the bus made of an entry, by its part of the answer.
+fn verdict(answer: Option<&PutEventsResultEntry>) -> Verdict {
     let what = match answer {
         None => "no answer for the entry",
         Some(answer) if answer.event_id().is_some() && answer.error_code().is_none() => {
-            return None;
+            return Verdict::Taken;
         }
-        Some(answer) => answer.error_code().unwrap_or("no event id"),
+        Some(answer) => match known(NEVER_TAKEN, answer.error_code()) {
+            Some(code) => return Verdict::Never(Reason::Refused(code)),
+            None => answer.error_code().unwrap_or("no event id"),
+        },
     };
-    Some(Error::Unavailable(crate::store::cause(CALL, what)))
+    Verdict::Later(Error::Unavailable(cause(CALL, what)))
 }
 
-/// The entries of one call to `PutEvents`.
-#[derive(Default)]
-struct Call {
-    entries: Vec<Outgoing>,
-    users: HashSet<UserId>,
-    bytes: usize,
-}
-
-impl Call {
-    fn has_room_for(&self, outgoing: &Outgoing) -> bool {
-        self.entries.is_empty()
-            || (self.entries.len() < CALL_MAX_ENTRIES
-                && self.bytes + size(outgoing) <= CALL_MAX_BYTES
-                && (!self.users.contains(&outgoing.entry.user_id)
-                    || bugs::on(Bug::RelayMixesEntries)))
-    }
-
-    fn add(&mut self, outgoing: Outgoing) {
-        self.users.insert(outgoing.entry.user_id);
-        self.bytes += size(&outgoing);
-        self.entries.push(outgoing);
-    }
-}
-
-/// Bytes that an entry counts, as EventBridge documents it: 14 for the time, and the texts.
-fn size(outgoing: &Outgoing) -> usize {
-    14 + RELAY.event_source.len()
-        + outgoing.entry.action.detail_type().len()
-        + outgoing.detail.len()
+/// The code as it stands in the list.
+fn known(codes: &[&'static str], code: Option<&str>) -> Option<&'static str> {
+    codes.iter().copied().find(|known| Some(*known) == code)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub(crate) mod items;
 pub use audit::AuditRange;
 pub use commit::{CommitError, PutRecordError};
 pub use directory::{DirectoryPage, DirectoryQuery};
+pub(crate) use items::audit_key_ids;
 pub use items::entry_from_image;
 
 use crate::error::Error;

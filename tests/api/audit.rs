@@ -123,6 +123,18 @@ async fn a_role_is_listed_alone_when_it_is_given_or_taken() {
 }
 
 #[tokio::test]
+async fn a_user_agent_is_kept_to_512_characters() {
+    let api = Api::connect();
+    for length in [1, 511, 512, 513, 4096] {
+        let agent = "x".repeat(length);
+        let request = api.register(&sample::registration()).header("User-Agent", &agent);
+        let user = request.send().await.user();
+        let kept = &api.history(id_of(&user)).await[0]["actor"]["userAgent"];
+        assert_eq!(kept, &agent[..length.min(512)]);
+    }
+}
+
+#[tokio::test]
 async fn an_entry_says_who_did_it_from_where_and_in_which_call() {
     let api = Api::connect();
     let request = api.register(&sample::registration()).header("User-Agent", "audit-test/1.0");

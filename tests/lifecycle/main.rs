@@ -8,7 +8,7 @@
 //! | `USERS_LOCAL_STACK` | the program `local-stack` |
 //! | `USERS_LOCAL_FUNCTIONS` | the directory of the functions' binaries |
 //! | `USERS_LOCAL_TEMPLATE` | the template to run |
-//! | `USERS_XTASK` | the program behind `cargo xtask`, for the README's walk-through |
+//! | `USERS_XTASK` | the program behind `cargo xtask`, for the steps of README and runbook |
 //!
 //! Signals are the subject, so there is nothing here for systems that have none.
 #![cfg(unix)]
@@ -24,11 +24,14 @@ mod functions;
 mod kill;
 mod listeners;
 mod load;
+mod poison;
 mod process;
 mod readme;
 mod refusals;
+mod runbook;
 mod settings;
 mod stack;
+mod table;
 mod telemetry;
 #[cfg(target_os = "linux")]
 mod tools;

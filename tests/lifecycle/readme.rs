@@ -6,7 +6,7 @@
 //! order, against a stack of the test's own: the README's address is replaced with that stack's.
 //! A command without output must succeed.
 
-mod transcript;
+pub(crate) mod transcript;
 
 use crate::stack::{Launch, required};
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ async fn the_walk_through_of_the_readme_comes_out_as_written() {
     println!("{} commands of the README came out as written", steps.len());
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap().to_path_buf()
 }
@@ -74,7 +74,11 @@ async fn curl_can_sign() -> bool {
 }
 
 /// Runs all commands in one shell, and gives what each printed and its exit status.
-async fn run(steps: &[Step], directory: &Path, ready_file: &Path) -> Vec<transcript::Outcome> {
+pub(crate) async fn run(
+    steps: &[Step],
+    directory: &Path,
+    ready_file: &Path,
+) -> Vec<transcript::Outcome> {
     let script = directory.join("walk.sh");
     let marker = users_tests::sample::unique();
     std::fs::write(&script, transcript::script(steps, &marker)).unwrap();

@@ -258,10 +258,15 @@ impl Stack {
         self.json(call).await
     }
 
+    /// Tells a control endpoint something.
+    pub(crate) async fn post_control(&self, path: &str, body: &Value) {
+        let call = self.control.call(Method::POST, path).signing(Signing::None);
+        self.json(call.json(body)).await;
+    }
+
     /// Sets these faults and no other.
     pub(crate) async fn set_faults(&self, faults: Value) {
-        let call = self.control.call(Method::POST, "/faults").signing(Signing::None);
-        self.json(call.json(&faults)).await;
+        self.post_control("/faults", &faults).await;
     }
 
     pub(crate) async fn clear_faults(&self) {

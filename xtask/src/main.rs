@@ -17,6 +17,7 @@ mod doctor;
 mod local;
 mod logs;
 mod project;
+mod redeliver;
 mod running;
 mod screen;
 mod synth;
@@ -75,6 +76,8 @@ enum Command {
     Trace(trace::Arguments),
     /// Show how a deployed stage is: stack, functions, stream, alarms.
     Status(delegate::Arguments),
+    /// Send the events of the dead letters again, of the local stack or a deployed stage.
+    Redeliver(delegate::Arguments),
     /// Show what was changed behind CloudFormation's back.
     Drift(delegate::Arguments),
     /// Check tools, project and AWS account, and say what to do about what is missing.
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
         Command::Logs(arguments) => logs::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Status(arguments) => delegate::aws("status", &arguments),
+        Command::Redeliver(arguments) => redeliver::run(&arguments),
         Command::Drift(arguments) => delegate::aws("drift", &arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments).map(|()| ExitCode::SUCCESS),

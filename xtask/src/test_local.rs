@@ -175,6 +175,10 @@ pub(crate) fn embedded() -> Result<()> {
 fn run_embedded(arguments: &Embedded) -> Result<()> {
     let suites = if arguments.suite.is_empty() { Suite::ALL } else { &arguments.suite };
     let built = build(arguments.release, suites.contains(&Suite::Lifecycle))?;
+    if suites.contains(&Suite::Lifecycle) {
+        // The runbook's steps run it, and compiling it takes longer than a test has patience.
+        cargo::run(cargo::cargo().args(["build", "--package", "users-aws", "--locked"]))?;
+    }
     let scratch = Scratch::new("users-test-local")?;
     let stack = start(built.command(), arguments.logs, &scratch)?;
     eprintln!("The embedded stack answers at {}", stack.ready.url);

@@ -61,6 +61,8 @@ pub fn untrimmed(pattern: &str) -> String {
 pub const USER_ID_PATTERN: &str = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 /// What a correlation id must look like to be taken over from the request.
 pub const CORRELATION_ID_PATTERN: &str = "^[A-Za-z0-9._-]{1,64}$";
+/// Longest user agent of an audit entry, in Unicode scalar values; a longer one is cut.
+pub const USER_AGENT_MAX_CHARS: usize = 512;
 /// Longest correlation id, in bytes.
 pub const CORRELATION_ID_MAX_BYTES: usize = 64;
 /// Longest idempotency key, in bytes.

@@ -160,6 +160,11 @@ pub const EVENTS_PUBLISHED: Metric =
 /// Records that the relay must try again.
 pub const EVENTS_FAILED: Metric =
     Metric::count("EventsFailed", "records of a batch that were not published and are tried again");
+/// Entries that can never be delivered.
+pub const EVENTS_GIVEN_UP: Metric = Metric::count(
+    "EventsGivenUp",
+    "audit entries that can never be delivered, which the relay put into the dead letters",
+);
 /// How far the bus is behind the table.
 pub const EVENT_LAG: Metric = Metric {
     name: "EventLag",
@@ -187,6 +192,7 @@ pub const METRICS: &[Metric] = &[
     ROLES_REMOVED,
     EVENTS_PUBLISHED,
     EVENTS_FAILED,
+    EVENTS_GIVEN_UP,
     EVENT_LAG,
 ];
 

@@ -269,6 +269,9 @@ pub struct Relay {
     pub sort_key_prefix: &'static str,
     /// The `source` of the events.
     pub event_source: &'static str,
+    /// The `eventSource` of records that an operator hands it again. What cannot be delivered of
+    /// those is reported in the response and gets no second dead letter.
+    pub redelivery_source: &'static str,
 }
 
 /// The one relay.
@@ -277,6 +280,7 @@ pub const RELAY: Relay = Relay {
     function: "users-audit-publish",
     sort_key_prefix: "AUDIT#",
     event_source: "users.service",
+    redelivery_source: "users:redelivery",
 };
 
 const JSON: &[&str] = &["application/json"];

@@ -424,7 +424,7 @@ fn audit_entry() -> Value {
                     "arn": {"type": "string"},
                     "accountId": {"type": "string"},
                     "sourceIp": {"type": "string"},
-                    "userAgent": {"type": "string"}
+                    "userAgent": {"type": "string", "maxLength": limits::USER_AGENT_MAX_CHARS}
                 }
             },
             "changes": {

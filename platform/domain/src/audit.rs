@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use users_contract::limits;
+
 use crate::{CorrelationId, EventId, Reason, Timestamp, UserId, Version};
 
 /// What was done to a user.
@@ -76,18 +78,46 @@ pub struct Actor {
     /// The address that the call came from.
     pub source_ip: Option<String>,
     /// What the caller says it runs.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<UserAgent>,
+}
+
+/// What a caller says it runs, which may be anything of any length, so it is cut. Its `Debug` form
+/// leaves it out.
+#[derive(Clone, Eq, PartialEq)]
+pub struct UserAgent(String);
+
+impl UserAgent {
+    /// Keeps the first 512 characters. What is stored goes through here too: entries from before
+    /// there was a limit may have hundreds of thousands.
+    #[must_use]
+    pub fn cut(mut text: String) -> Self {
+        if let Some((end, _)) = text.char_indices().nth(limits::USER_AGENT_MAX_CHARS) {
+            text.truncate(end);
+        }
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UserAgent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("UserAgent(***)")
+    }
 }
 
 impl fmt::Debug for Actor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let redact = |value: &Option<String>| value.as_ref().map(|_| "***");
         formatter
             .debug_struct("Actor")
             .field("arn", &self.arn)
             .field("account_id", &self.account_id)
-            .field("source_ip", &redact(&self.source_ip))
-            .field("user_agent", &redact(&self.user_agent))
+            .field("source_ip", &self.source_ip.as_ref().map(|_| "***"))
+            .field("user_agent", &self.user_agent)
             .finish()
     }
 }
@@ -161,8 +191,31 @@ pub struct AuditEntry {
 
 #[cfg(test)]
 mod tests {
-    use super::Action;
+    use super::{Action, UserAgent};
     use users_contract::schema;
+
+    #[test]
+    fn a_user_agent_is_cut_to_512_characters() {
+        let cut = |text: &str| UserAgent::cut(text.to_owned()).as_str().to_owned();
+        for short in ["", "curl/8.0", "\u{e9}", &"x".repeat(512), &"\u{1d11e}".repeat(512)] {
+            assert_eq!(cut(short), short);
+        }
+        for (unit, units) in [
+            ("x", 513),
+            ("x", 300_000),
+            ("\u{e9}", 513),
+            ("\u{20ac}", 100_000),
+            ("\u{1d11e}", 513),
+            // Two scalar values that are one letter on the screen: an odd cut leaves half of it.
+            ("e\u{301}", 300),
+        ] {
+            let long = unit.repeat(units);
+            let kept = cut(&long);
+            assert_eq!(kept.chars().count(), 512, "{unit} x{units}");
+            assert!(long.starts_with(&kept), "{unit} x{units}");
+            assert_eq!(cut(&kept), kept, "{unit} x{units}");
+        }
+    }
 
     #[test]
     fn actions_are_those_of_the_contract() {

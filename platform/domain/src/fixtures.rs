@@ -10,7 +10,7 @@ use ulid::Ulid;
 use crate::request::{AttributesPatch, RegisterUser, UserPatch};
 use crate::{
     Actor, AttributeKey, AttributeValue, Context, CorrelationId, Email, Locale, Name, PhoneNumber,
-    Place, Role, Timestamp, User, UserId, Violation, register,
+    Place, Role, Timestamp, User, UserAgent, UserId, Violation, register,
 };
 
 /// In every personal value of [`full_request`].
@@ -33,7 +33,7 @@ pub(crate) fn context_at(millis: i64) -> Context {
             arn: "arn:aws:iam::123456789012:user/ada".to_owned(),
             account_id: "123456789012".to_owned(),
             source_ip: Some(format!("ip-{MARKER}")),
-            user_agent: Some(format!("agent-{MARKER}")),
+            user_agent: Some(UserAgent::cut(format!("agent-{MARKER}"))),
         },
     }
 }

@@ -30,7 +30,7 @@ mod debug_tests;
 #[cfg(test)]
 mod fixtures;
 
-pub use audit::{Action, Actor, AuditEntry, Change, ChangeValue};
+pub use audit::{Action, Actor, AuditEntry, Change, ChangeValue, UserAgent};
 pub use body::{Document, decode_body};
 pub use email::{Email, EmailKey};
 pub use header::{

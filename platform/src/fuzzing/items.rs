@@ -5,12 +5,14 @@ use super::Verdict;
 use crate::error::Error;
 use crate::http::{Response, wire};
 use crate::idempotency::RecordId;
+use crate::relay::dead_letters::{Reason, Subject};
 use crate::store::Shards;
 use crate::store::items::{
     AuditItem, RecordItem, UserItem, entry_from_image, read_item, write_item,
 };
 use aws_lambda_events::event::dynamodb::Event;
 use serde_json::Value;
+use users_contract::limits;
 use users_contract::schema::EVENT_SCHEMA_VERSION;
 use users_domain::{AuditEntry, CorrelationId, IdempotencyKey, User};
 
@@ -21,11 +23,13 @@ pub fn stream_record(data: &[u8]) -> Verdict {
     };
     let mut accepted = !event.records.is_empty();
     for record in event.records {
-        match entry_from_image(record.change.new_image) {
+        let (subject, image) = Subject::of(record);
+        match entry_from_image(image) {
             Ok((entry, trace_header)) => check_entry(&entry, trace_header.as_deref()),
             Err(error) => {
                 accepted = false;
                 check_error(&error);
+                check_letter(&subject.letter(&Reason::TooLarge).body());
             }
         }
     }
@@ -50,7 +54,18 @@ fn check_entry(entry: &AuditEntry, trace_header: Option<&str>) {
         .expect("the detail of an event is JSON");
     assert_eq!(detail["eventId"], entry.event_id.to_string());
     assert_eq!(detail["version"], entry.version.get());
+    let agent = detail["actor"]["userAgent"].as_str().unwrap_or_default();
+    assert!(agent.chars().count() <= limits::USER_AGENT_MAX_CHARS);
     assert_eq!(detail["changes"].as_array().map(Vec::len), Some(entry.changes.len()));
+}
+
+/// SQS takes it, and it can be read again.
+fn check_letter(body: &str) {
+    assert!(body.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "a character SQS may refuse");
+    let letter: Value = serde_json::from_str(body).expect("a letter is JSON");
+    assert!(letter["reason"].is_string() && letter["key"].is_object());
+    let user_id = letter["userId"].as_str();
+    assert!(user_id.is_none_or(|id| letter["key"]["pk"] == format!("USER#{id}")));
 }
 
 /// The input is an item of the users table, as JSON with types.

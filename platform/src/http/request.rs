@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use ulid::Ulid;
 use users_contract::header;
-use users_domain::{Actor, CorrelationId, Timestamp};
+use users_domain::{Actor, CorrelationId, Timestamp, UserAgent};
 
 /// The parameters that make up the signature of a presigned call.
 const SIGNATURE_PARAMETERS: &[&str] = &[
@@ -91,7 +91,7 @@ impl Request {
                 account_id: context.identity.account_id.or(context.account_id).unwrap_or_default(),
                 source_ip: context.identity.source_ip,
                 // A header is no field and refuses no call, but no text that is kept has controls.
-                user_agent: context.identity.user_agent.map(without_controls),
+                user_agent: context.identity.user_agent.map(without_controls).map(UserAgent::cut),
             },
             trace_header: None,
             path,

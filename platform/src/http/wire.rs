@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
-use users_domain::{AuditEntry, Change, ChangeValue, User};
+use users_domain::{AuditEntry, Change, ChangeValue, User, UserAgent};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -118,7 +118,7 @@ impl<'a> EntryBody<'a> {
                 arn: &entry.actor.arn,
                 account_id: &entry.actor.account_id,
                 source_ip: entry.actor.source_ip.as_deref(),
-                user_agent: entry.actor.user_agent.as_deref(),
+                user_agent: entry.actor.user_agent.as_ref().map(UserAgent::as_str),
             },
             changes: entry.changes.iter().map(change).collect(),
             reason: entry.reason.as_ref().map(|reason| reason.as_str()),

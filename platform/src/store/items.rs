@@ -21,7 +21,7 @@ use users_contract::RELAY;
 use users_domain::{
     Action, Actor, AttributeKey, AttributeValue as UserAttribute, AuditEntry, Change, ChangeValue,
     CorrelationId, Email, EmailKey, EventId, Locale, Name, PhoneNumber, Reason, Role, Status,
-    Timestamp, User, UserId, Version,
+    Timestamp, User, UserAgent, UserId, Version,
 };
 
 /// An index of the users table, sorted by `userId` within each partition.
@@ -57,6 +57,16 @@ pub(crate) fn role_sk(role: &Role) -> String {
 
 pub(crate) fn audit_sk(event_id: EventId) -> String {
     format!("{}{event_id}", RELAY.sort_key_prefix)
+}
+
+/// User and event of an audit entry's key, as far as they can be read.
+pub(crate) fn audit_key_ids(
+    pk: Option<&str>,
+    sk: Option<&str>,
+) -> (Option<UserId>, Option<EventId>) {
+    let user_id = pk.and_then(|pk| UserId::parse(pk.strip_prefix("USER#")?));
+    let event_id = sk.and_then(|sk| EventId::parse(sk.strip_prefix(RELAY.sort_key_prefix)?));
+    (user_id, event_id)
 }
 
 pub(crate) fn email_guard_pk(email: &EmailKey) -> String {
@@ -339,7 +349,7 @@ impl AuditItem {
                 arn: entry.actor.arn.clone(),
                 account_id: entry.actor.account_id.clone(),
                 source_ip: entry.actor.source_ip.clone(),
-                user_agent: entry.actor.user_agent.clone(),
+                user_agent: entry.actor.user_agent.as_ref().map(|it| it.as_str().to_owned()),
             },
             changes: entry
                 .changes
@@ -368,7 +378,7 @@ impl AuditItem {
                 arn: self.actor.arn,
                 account_id: self.actor.account_id,
                 source_ip: self.actor.source_ip,
-                user_agent: self.actor.user_agent,
+                user_agent: self.actor.user_agent.map(UserAgent::cut),
             },
             changes: self
                 .changes

@@ -3,32 +3,32 @@
 use std::fmt::Write;
 
 /// What marks the blocks that are run.
-pub(super) const INFO_STRING: &str = "console test";
+pub(crate) const INFO_STRING: &str = "console test";
 const PROMPT: &str = "$ ";
 const ANYTHING: char = '…';
 
 /// One command.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// Its line in the document, from 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     /// The command, on one line or several.
-    pub(super) command: String,
+    pub(crate) command: String,
     /// What it prints, without the last line feed.
-    pub(super) expected: String,
+    pub(crate) expected: String,
 }
 
 /// What came of a command.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// What it printed on both streams.
-    pub(super) printed: String,
+    pub(crate) printed: String,
     /// Its exit status.
-    pub(super) status: String,
+    pub(crate) status: String,
 }
 
 /// The commands of all marked blocks.
-pub(super) fn steps(markdown: &str) -> Result<Vec<Step>, String> {
+pub(crate) fn steps(markdown: &str) -> Result<Vec<Step>, String> {
     let fence = format!("```{INFO_STRING}");
     let mut steps: Vec<Step> = Vec::new();
     let mut lines = (1..).zip(markdown.lines());
@@ -72,7 +72,7 @@ pub(super) fn steps(markdown: &str) -> Result<Vec<Step>, String> {
 
 /// A script for bash that runs all commands in the shell itself, so that variables last, with
 /// lines between them that the marker tells from all else.
-pub(super) fn script(steps: &[Step], marker: &str) -> String {
+pub(crate) fn script(steps: &[Step], marker: &str) -> String {
     let mut script = String::from(
         "cargo() {\n  if [ \"$1\" = xtask ]; then shift; \"$USERS_XTASK\" \"$@\"\n  else echo \
          \"the walk runs nothing of cargo but xtask: $*\"; return 1; fi\n}\n",
@@ -87,7 +87,7 @@ pub(super) fn script(steps: &[Step], marker: &str) -> String {
 }
 
 /// Takes the output of a script apart.
-pub(super) fn outcomes(output: &str, marker: &str) -> Vec<Outcome> {
+pub(crate) fn outcomes(output: &str, marker: &str) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let mut printed = String::new();
     for line in output.lines() {
@@ -107,7 +107,7 @@ pub(super) fn outcomes(output: &str, marker: &str) -> Vec<Outcome> {
 
 impl Step {
     /// Whether the command came out as written.
-    pub(super) fn judge(&self, outcome: &Outcome) -> Result<(), String> {
+    pub(crate) fn judge(&self, outcome: &Outcome) -> Result<(), String> {
         let Outcome { printed, status } = outcome;
         if !matches(&self.expected, printed) {
             return Err(format!("should print\n{}\nbut printed\n{printed}", self.expected));

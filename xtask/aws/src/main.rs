@@ -21,6 +21,7 @@ mod outputs;
 mod plan;
 #[cfg(test)]
 mod recorded;
+mod redeliver;
 mod resolve;
 mod rollback;
 mod session;
@@ -60,6 +61,8 @@ enum Command {
     Logs(logs::Arguments),
     /// Tell whether a stage is deployed and well.
     Status(status::Arguments),
+    /// Hand the audit entries of the dead letters to the relay again.
+    Redeliver(redeliver::Arguments),
     /// Tell where resources differ from the template that was deployed.
     Drift(drift::Arguments),
     /// Check credentials, Region, permissions and clock; `cargo xtask doctor` does the rest.
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
                 Command::Rollback(arguments) => rollback::run(arguments).await,
                 Command::Logs(arguments) => logs::run(arguments).await,
                 Command::Status(arguments) => status::run(arguments).await,
+                Command::Redeliver(arguments) => redeliver::run(arguments).await,
                 Command::Drift(arguments) => drift::run(arguments).await,
                 Command::DoctorAccount(arguments) => doctor::run(arguments).await,
                 Command::Resolve(arguments) => resolve::run(arguments).await,

@@ -251,7 +251,11 @@ fn read(request: &http::Request<SdkBody>) -> (String, Value, bool) {
         return (operation, form.into(), false);
     }
     let target = request.uri().path_and_query().unwrap();
-    (format!("{} {target}", request.method()), Value::Null, false)
+    let input = match path.ends_with("/invocations") {
+        true => serde_json::from_slice(body).unwrap(),
+        false => Value::Null,
+    };
+    (format!("{} {target}", request.method()), input, false)
 }
 
 fn form(text: &str) -> Map<String, Value> {

@@ -228,6 +228,7 @@ pub(crate) fn command(launch: &Launch, runtime_api: &str) -> Command {
             ("AWS_ENDPOINT_URL", &launch.endpoint.url),
             ("USERS_TABLE", USERS),
             ("IDEMPOTENCY_TABLE", IDEMPOTENCY),
+            ("DEAD_LETTERS_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/letters"),
             ("EVENT_BUS_NAME", "bus"),
             ("CORS_ALLOW_ORIGIN", "*"),
         ])

@@ -25,8 +25,8 @@ use tokio::net::TcpListener;
 
 /// Most entries of one call.
 const ENTRIES: usize = 10;
-/// Largest size of all entries of one call together, in bytes.
-const ENTRY_BYTES: usize = 256 * 1024;
+/// Size that all entries of one call together must stay below, in bytes.
+const ENTRY_BYTES: usize = 1024 * 1024;
 /// Largest request, in bytes: entries with their escapes.
 const REQUEST_BYTES: usize = 4 * 1024 * 1024;
 /// The file in the data directory.
@@ -129,7 +129,7 @@ impl EventLog {
             let text = format!("Entries must have between 1 and {ENTRIES} members");
             return refusal(StatusCode::BAD_REQUEST, "ValidationException", &text);
         }
-        if entries.iter().map(entry_bytes).sum::<usize>() > ENTRY_BYTES {
+        if entries.iter().map(entry_bytes).sum::<usize>() >= ENTRY_BYTES {
             let text = "Total size of the entries in the request is over the limit.";
             return refusal(StatusCode::BAD_REQUEST, "ValidationException", text);
         }

@@ -1,13 +1,15 @@
 //! Control endpoints under `/_local/`: what tests and people look into, the console, and the faults.
 
+mod invoke;
 mod query;
 
 use self::query::{BadParameter, Query};
+use crate::auth::{Verifier, signed_call};
 use crate::bus::EventLog;
 use crate::calls;
 use crate::dynamo::{Dynamo, ItemQuery, plain};
 use crate::faults::{FaultSettings, Faults, Placement};
-use crate::lambda::Fleet;
+use crate::lambda::{Fleet, PAYLOAD_BYTES};
 use crate::observe::{LogSelection, Observed, Page};
 use crate::page;
 use crate::server::{Answer, Bodies, Stop, forbidden, foreign_page, json as json_answer};
@@ -35,12 +37,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 const ENDPOINTS: &str = "control endpoints: GET console/, health, activity?seen=N&wait=SECONDS, \
     requests, logs, events, calls/{correlation id}, traces, dead-letters, functions, tables, \
-    tables/{LogicalId}/items, streams, faults, faults/kinds, faults/report, faults/placed/{id}; \
-    POST faults, faults/placed, streams";
+    tables/{LogicalId}/items, streams, aws, faults, faults/kinds, faults/report, \
+    faults/placed/{id}; POST faults, faults/placed, streams, and Invoke of Lambda below lambda/";
 
 /// Everything there is to look into.
 #[derive(Debug)]
 pub(crate) struct Control {
+    /// What a tool for AWS needs to work on this stack: Region, endpoints, key, outputs.
+    pub(crate) aws: Value,
+    /// Judges calls of Lambda.
+    pub(crate) lambda: Verifier,
     pub(crate) dynamo: Dynamo,
     /// Names of tables by logical id.
     pub(crate) tables: BTreeMap<String, String>,
@@ -88,6 +94,13 @@ impl Control {
         {
             return protected(answer);
         }
+        if let Some(function) = invoke::function(&parts.method, parts.uri.path()) {
+            let request = Request::from_parts(parts, body);
+            return protected(match signed_call(&self.lambda, request, PAYLOAD_BYTES).await {
+                Ok((_, event)) => invoke::run(&self.fleet, &function, event).await,
+                Err(answer) => answer,
+            });
+        }
         protected(match self.answer(Request::from_parts(parts, body)).await {
             Ok(body) => json_answer(StatusCode::OK, &body),
             Err(Failure::Bad(text)) => refusal(StatusCode::BAD_REQUEST, &text),
@@ -119,7 +132,8 @@ impl Control {
                 let Self { observed, events, dynamo, tables, .. } = self;
                 calls::find(&id, observed, events, dynamo, tables).await?
             }
-            (&Method::GET, ["dead-letters"]) => json!({"items": self.dead_letters.all()?}),
+            (&Method::GET, ["dead-letters"]) => json!({"items": self.dead_letters.all()}),
+            (&Method::GET, ["aws"]) => self.aws.clone(),
             (&Method::GET, ["traces"]) => json!({"items": self.observed.traces.all()}),
             (&Method::GET, ["functions"]) => json!({"items": self.fleet.describe()}),
             (&Method::GET, ["tables"]) => {

@@ -38,7 +38,7 @@ const DEFAULT_CONCURRENCY: usize = 10;
 /// How long an instance may take until it asks for its first invocation.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 /// Largest invocation and largest response, in bytes, as on AWS.
-const PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
+pub(crate) const PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 /// How often an invocation is given to another instance when one ended before taking it.
 const DELIVERY_ATTEMPTS: usize = 3;
 

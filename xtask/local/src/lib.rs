@@ -1,8 +1,8 @@
 //! An embedded cloud: runs a generated CloudFormation template with the real function binaries.
 //!
 //! Each resource of the template gets a local counterpart: API Gateway (`gateway`), Lambda
-//! (`lambda`), DynamoDB and its streams (`dynamo`, `stream`), EventBridge (`bus`) and the X-Ray
-//! daemon (`xray`). What happens is kept for a while (`observe`) and shown by control endpoints and
+//! (`lambda`), DynamoDB and its streams (`dynamo`, `stream`), EventBridge (`bus`), SQS (`queue`) and
+//! the X-Ray daemon (`xray`). What happens is kept for a while (`observe`) and shown by control endpoints and
 //! a page (`control`, `page`). What has none is listed, never silently dropped, and a resource type
 //! that is not known at all is an error. Nothing in here knows the service's routes or rules; they
 //! come from the template.
@@ -21,6 +21,7 @@ mod lambda;
 mod names;
 mod observe;
 mod page;
+mod queue;
 mod server;
 mod stack;
 mod stream;

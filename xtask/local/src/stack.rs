@@ -10,6 +10,7 @@ use crate::faults::Faults;
 use crate::gateway::Gateway;
 use crate::lambda::{Endpoints, Fleet};
 use crate::observe::Observed;
+use crate::queue;
 use crate::server::{Audience, Bodies, Service, Stop};
 use crate::stream::{DeadLetters, Mapping};
 use crate::template::{self, LeftOut, Surroundings};
@@ -17,6 +18,7 @@ use crate::xray;
 use anyhow::Context;
 use http::Request;
 use hyper::body::Incoming;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -31,6 +33,8 @@ use tokio::task::{JoinHandle, JoinSet};
 const STACK_NAME: &str = "local";
 /// The database's file in the data directory.
 const DATABASE: &str = "dynamodb.sqlite";
+/// Who works on the stack by the SDK of AWS and is no function of it.
+const OPERATOR: &str = "operator";
 /// How many free ports are tried until one is free on all addresses.
 const PORT_ATTEMPTS: usize = 20;
 /// How long the ends of things are waited for.
@@ -151,10 +155,15 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let eventbridge =
         bus::start(Arc::clone(&events), verifier("events"), Arc::clone(&faults), back_stop.clone())
             .await?;
+    let dead_letters = Arc::new(DeadLetters::open(&data, &plan.queues, &observed)?);
+    let letters = Arc::clone(&dead_letters);
+    let sqs =
+        queue::start(letters, verifier("sqs"), Arc::clone(&faults), back_stop.clone()).await?;
     let endpoints = Endpoints {
         region: plan.region.clone(),
         dynamodb: dynamo.address,
         eventbridge,
+        sqs,
         xray,
         keys: keys.clone(),
     };
@@ -178,11 +187,10 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         &console,
         &observed,
     )?;
-    let dead_letters = Arc::new(DeadLetters::open(&data, &observed)?);
     let (mut mappings, mut streams) = (Vec::new(), Vec::new());
     for mapping in plan.mappings {
         if let Some(target) = &mapping.on_failure
-            && !plan.queues.contains(target)
+            && !plan.queues.values().any(|queue| queue == target)
         {
             anyhow::bail!(
                 "{} sends what fails to {target}, which is no queue of the template",
@@ -205,7 +213,23 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         mappings.push(tokio::spawn(mapping.run(front_stop.clone())));
     }
     let tables = plan.tables.into_iter().map(|table| (table.logical_id, table.name)).collect();
+    let secret = keys
+        .issue(OPERATOR)
+        .map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))?;
+    let aws = json!({
+        "accessKeyId": OPERATOR,
+        "secretAccessKey": secret,
+        "region": plan.region,
+        "endpoints": {
+            "dynamodb": format!("http://{}", dynamo.address),
+            "lambda": format!("http://{address}{}lambda", control::PREFIX),
+            "sqs": format!("http://{sqs}"),
+        },
+        "outputs": plan.outputs,
+    });
     let control = Control {
+        aws,
+        lambda: verifier("lambda"),
         dynamo,
         tables,
         fleet: Arc::clone(&fleet),

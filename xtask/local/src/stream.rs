@@ -276,13 +276,14 @@ impl Mapping {
     fn give_up(&self, records: &[Record], condition: &str) -> anyhow::Result<()> {
         self.console
             .line("stream", &format!("ERROR {} records given up on: {condition}", records.len()));
-        if self.plan.on_failure.is_none() {
-            return Ok(());
-        }
+        let Some(queue) = &self.plan.on_failure else { return Ok(()) };
         let numbers = |record: Option<&Record>| record.map(|record| record.sequence_number.clone());
+        let times = |record: Option<&Record>| {
+            let time = record.and_then(|record| Timestamp::from_second(record.created).ok());
+            time.map(rfc3339)
+        };
         // As on AWS, a letter says where the records are in the stream, not what they hold.
-        self.dead_letters.add(&json!({
-            "destination": self.plan.on_failure,
+        let letter = json!({
             "requestContext": {
                 "requestId": uuid(),
                 "functionArn": self.plan.function_arn,
@@ -293,10 +294,13 @@ impl Mapping {
                 "shardId": "shardId-local",
                 "startSequenceNumber": numbers(records.first()),
                 "endSequenceNumber": numbers(records.last()),
+                "approximateArrivalOfFirstRecord": times(records.first()),
+                "approximateArrivalOfLastRecord": times(records.last()),
                 "batchSize": records.len(),
                 "streamArn": self.plan.stream_arn,
             }
-        }))
+        });
+        self.dead_letters.send(queue, &letter.to_string()).map(drop)
     }
 
     /// The records after the checkpoint.

@@ -37,6 +37,7 @@ pub(crate) struct Template {
     pub(crate) parameters: Map<String, Value>,
     pub(crate) conditions: Map<String, Value>,
     pub(crate) mappings: Map<String, Value>,
+    pub(crate) outputs: Map<String, Value>,
     pub(crate) resources: BTreeMap<String, Resource>,
 }
 
@@ -76,6 +77,7 @@ impl Template {
             parameters: section("Parameters")?,
             conditions: section("Conditions")?,
             mappings: section("Mappings")?,
+            outputs: section("Outputs")?,
             resources: BTreeMap::new(),
         };
         for name in template.surroundings.parameters.keys() {

@@ -7,14 +7,14 @@ use crate::http::handler::{
     AssignRole, GetUser, ListUsers, QueryAudit, RegisterUser, RemoveRole, SetStatus, UpdateUser,
 };
 use crate::http::{App, Handler, Request, Response};
-use crate::relay::tests::{relay_over, stream_of};
+use crate::relay::tests::{relay_with, stream_of};
 use crate::telemetry::{collected, reporting_panics_of_this_thread};
 use crate::testing::{Answered, Call, Fault, World, scripted};
 use futures_util::FutureExt;
 use lambda_http::lambda_runtime::Context;
 use serde_json::{Value, json};
 use std::panic::AssertUnwindSafe;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 use users_contract::{OPERATIONS, OperationName, RELAY};
 
@@ -160,26 +160,43 @@ async fn the_relay_tells_none_whether_events_are_taken_refused_or_unreadable() {
         {"ErrorCode": "InternalFailure", "ErrorMessage": "mark-bus mark-mail@example.com"}
     ]});
     let broken = json!({"__type": "ValidationException", "message": "mark-bus"}).to_string();
+    let letters = Arc::new(Mutex::new(Vec::new()));
+    let relay = |status, answer: String| {
+        let letters = Arc::clone(&letters);
+        let queue = scripted(move |body| {
+            letters.lock().expect("no panic").push(body.to_owned());
+            (200, json!({"MessageId": "1"}).to_string())
+        });
+        relay_with(scripted(move |_| (status, answer.clone())), queue, &world.told)
+    };
+    let event = stream_of(&world);
+    let records = event.records.len();
     for (status, answer) in [(200, taken.clone()), (200, refused.to_string()), (400, broken)] {
-        let relay = relay_over(scripted(move |_| (status, answer.clone())), &world.told);
+        let relay = relay(status, answer);
         relay.publish(stream_of(&world), &context).await;
     }
     // A record that says nothing that we could have written: a list in place of a text.
-    let mut event = stream_of(&world);
+    let mut event = event;
     let mut image = event.records[0].change.new_image.clone().into_inner();
     let wrong = serde_dynamo::AttributeValue::Ss(vec!["mark-mail@example.com".to_owned()]);
     image.insert("at".to_owned(), wrong);
     event.records[0].change.new_image = image.into();
-    let relay = relay_over(scripted(move |_| (200, taken.clone())), &world.told);
-    assert_eq!(relay.publish(event, &context).await.batch_item_failures.len(), 1);
+    let relay = relay(200, taken);
+    assert!(relay.publish(event, &context).await.batch_item_failures.is_empty());
 
     let lines = lines(&collected);
-    assert_eq!(lines.len(), 4, "{lines:#?}");
-    assert_eq!(lines.iter().filter(|line| line["cause"].is_string()).count(), 3);
+    let letters = letters.lock().expect("no panic").clone();
+    // All records of the call that was invalid, and the one that cannot be read.
+    assert_eq!(letters.len(), records + 1);
+    assert_eq!(lines.iter().filter(|line| line["reason"].is_string()).count(), letters.len());
+    assert_eq!(lines.len() - letters.len(), 4, "{lines:#?}");
+    // Only what may be taken later makes a batch fail.
+    assert_eq!(lines.iter().filter(|line| line["cause"].is_string()).count(), 1);
     let (metrics, documents) = (world.told.metrics(), world.told.documents());
     assert!(metrics.iter().any(|line| line["Operation"] == RELAY.id));
     assert!(documents.iter().any(|document| document["name"] == RELAY.function));
     expect_unmarked("the log", &json!(lines));
+    expect_unmarked("the dead letters", &json!(letters));
     expect_unmarked("the metrics", &json!(metrics));
     expect_unmarked("the traces", &json!(documents));
 }

@@ -150,6 +150,7 @@ impl Fault {
                 "PutEvents" => &[CALL, BUS],
                 "TransactWriteItems" => &[CALL, DATABASE, TRANSACTION],
                 "PutItem" | "UpdateItem" | "DeleteItem" => &[CALL, DATABASE, SINGLE_WRITE],
+                "SendMessage" => &[CALL],
                 _ => &[CALL, DATABASE],
             },
         };

@@ -33,6 +33,7 @@ pub(crate) struct Endpoints {
     pub(crate) region: String,
     pub(crate) dynamodb: SocketAddr,
     pub(crate) eventbridge: SocketAddr,
+    pub(crate) sqs: SocketAddr,
     pub(crate) xray: SocketAddr,
     /// Where the endpoints look up who may call them.
     pub(crate) keys: Keyring,
@@ -253,6 +254,7 @@ fn environment(plan: &FunctionPlan, endpoints: &Endpoints) -> BTreeMap<String, S
     set("AWS_SESSION_TOKEN", "local".to_owned());
     set("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{}", endpoints.dynamodb));
     set("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{}", endpoints.eventbridge));
+    set("AWS_ENDPOINT_URL_SQS", format!("http://{}", endpoints.sqs));
     set("AWS_LAMBDA_FUNCTION_NAME", plan.name.clone());
     set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", plan.memory_mb.to_string());
     set("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned());
@@ -292,6 +294,7 @@ mod tests {
             region: "eu-west-1".to_owned(),
             dynamodb: address,
             eventbridge: address,
+            sqs: address,
             xray: address,
             keys: Keyring::default(),
         };

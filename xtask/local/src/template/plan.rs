@@ -17,11 +17,13 @@ pub(crate) struct Plan {
     pub(crate) tables: Vec<TablePlan>,
     pub(crate) functions: Vec<FunctionPlan>,
     pub(crate) buses: Vec<BusPlan>,
-    /// ARNs of the SQS queues, which are only destinations of records that a stream mapping gave up
-    /// on.
-    pub(crate) queues: Vec<String>,
+    /// ARNs of the SQS queues by their URLs. They are for what a stream mapping or a function gave
+    /// up on.
+    pub(crate) queues: BTreeMap<String, String>,
     pub(crate) mappings: Vec<MappingPlan>,
     pub(crate) api: ApiPlan,
+    /// The template's outputs, by name.
+    pub(crate) outputs: BTreeMap<String, String>,
     pub(crate) left_out: Vec<LeftOut>,
 }
 
@@ -117,12 +119,18 @@ impl Plan {
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let queues = plan_all("AWS::SQS::Queue")
-            .map(|id| template.attribute(id, "Arn"))
-            .collect::<anyhow::Result<Vec<_>>>()?;
+            .map(|id| Ok((template.physical_id(id)?, template.attribute(id, "Arn")?)))
+            .collect::<anyhow::Result<_>>()?;
         let mappings = plan_all("AWS::Lambda::EventSourceMapping")
             .map(|id| mapping(template, id, &tables, &functions))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let api = ApiPlan::of(template)?;
+        let output = |(name, output): (&String, &Value)| {
+            let value = template
+                .resolve(&output["Value"])
+                .with_context(|| format!("in the output {name}"))?;
+            Ok((name.clone(), text_of(&value)))
+        };
         Ok(Self {
             region: template.surroundings.region.clone(),
             account: template.surroundings.account.clone(),
@@ -132,6 +140,7 @@ impl Plan {
             queues,
             mappings,
             api,
+            outputs: template.outputs.iter().map(output).collect::<anyhow::Result<_>>()?,
             left_out,
         })
     }

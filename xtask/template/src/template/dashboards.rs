@@ -196,7 +196,11 @@ fn happened() -> Vec<Value> {
         sums("Roles", &[("assigned", metric::ROLES_ASSIGNED), ("removed", metric::ROLES_REMOVED)]),
         sums(
             "Events of the relay",
-            &[("published", metric::EVENTS_PUBLISHED), ("to try again", metric::EVENTS_FAILED)],
+            &[
+                ("published", metric::EVENTS_PUBLISHED),
+                ("to try again", metric::EVENTS_FAILED),
+                ("given up", metric::EVENTS_GIVEN_UP),
+            ],
         ),
         graph(
             "From change to event (ms)",

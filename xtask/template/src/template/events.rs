@@ -51,7 +51,7 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
     } else {
         &[("CKV_AWS_27", "Encrypted with the key of SQS; the check knows only keys of KMS")]
     };
-    // A dead letter only points into the stream; the entry itself is in the table, which stays.
+    // A dead letter only says which entry it is; the entry itself is in the table, which stays.
     template.add(AUDIT_DEAD_LETTERS, Resource::new(&queue).expendable().skip(skipped));
     template.add(AUDIT_DEAD_LETTERS_POLICY, Resource::new(&tls_only()));
     template.add(AUDIT_STREAM, Resource::new(&mapping(stage)));

@@ -11,7 +11,8 @@ use super::envelope::{
     Parameter, Resource, Template, attribute, reference, substitute, text, text_map,
 };
 use super::names::{
-    API, ARTIFACT_BUCKET, AUDIT_BUS, FunctionIds, IDEMPOTENCY_TABLE, USERS_TABLE, in_stack,
+    API, ARTIFACT_BUCKET, AUDIT_BUS, AUDIT_DEAD_LETTERS, FunctionIds, IDEMPOTENCY_TABLE,
+    USERS_TABLE, in_stack,
 };
 use super::{callers, iam, keys, logs, rollout, tags};
 use crate::stages::Stage;
@@ -51,7 +52,10 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
             description: "Carry audit entries from the users table's stream to the audit bus.",
             environment: {
                 let mut environment = telemetry_environment(stage);
-                environment.extend(text_map([("EVENT_BUS_NAME", reference(AUDIT_BUS))]));
+                environment.extend(text_map([
+                    ("DEAD_LETTERS_URL", reference(AUDIT_DEAD_LETTERS)),
+                    ("EVENT_BUS_NAME", reference(AUDIT_BUS)),
+                ]));
                 environment
             },
             statements: iam::relay_statements(),

@@ -75,7 +75,8 @@ pub(super) fn table_statement(access: &Access) -> Value {
     })
 }
 
-/// What the relay may do: read the stream, put events on the bus, and give up into the queue.
+/// What the relay may do: read the stream, put events on the bus, and give up into the queue, by
+/// itself or through the mapping that invokes it.
 pub(super) fn relay_statements() -> Vec<Value> {
     vec![
         json!({

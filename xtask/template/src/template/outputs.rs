@@ -9,8 +9,8 @@ use users_contract::{OPERATIONS, RELAY};
 
 use super::envelope::{Output, Template, attribute, reference, substitute, text};
 use super::names::{
-    ALARM_TOPIC, API, API_DOMAIN, API_STAGE, ARTIFACT_BUCKET, AUDIT_BUS, FunctionIds,
-    IDEMPOTENCY_TABLE, USERS_TABLE,
+    ALARM_TOPIC, API, API_DOMAIN, API_STAGE, ARTIFACT_BUCKET, AUDIT_BUS, AUDIT_DEAD_LETTERS,
+    FunctionIds, IDEMPOTENCY_TABLE, USERS_TABLE,
 };
 use crate::stages::Stage;
 
@@ -33,6 +33,8 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
     add_output(template, "IdempotencyTableName", "Name of the idempotency table", idempotency);
     add_output(template, "AuditBusName", "Name of the audit bus", reference(AUDIT_BUS));
     add_output(template, "AuditBusArn", "ARN of the audit bus", attribute(AUDIT_BUS, "Arn"));
+    let queue = reference(AUDIT_DEAD_LETTERS);
+    add_output(template, "AuditDeadLettersUrl", "URL of the queue of undelivered events", queue);
     if stage.alarms.enabled {
         let topic = reference(ALARM_TOPIC);
         add_output(template, "AlarmTopicArn", "ARN of the topic that tells of alarms", topic);

@@ -113,6 +113,7 @@ fn outputs_name_what_others_need() {
         "ApiId",
         "ApiUrl",
         "AuditBusArn",
+        "AuditDeadLettersUrl",
         "AuditBusName",
         "IdempotencyTableName",
         "UsersTableName",

@@ -192,6 +192,7 @@ fn a_function_is_told_only_what_it_uses() {
     assert_eq!(
         of(RELAY.function),
         json!({
+            "DEAD_LETTERS_URL": {"Ref": "AuditDeadLetters"},
             "EVENT_BUS_NAME": {"Ref": "AuditBus"},
             "LOG_LEVEL": "info",
             "METRICS_STACK": {"Ref": "AWS::StackName"},
