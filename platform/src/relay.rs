@@ -212,7 +212,10 @@ impl Relay {
                     published.oldest = Some(published.oldest.map_or(at, |oldest| oldest.min(at)));
                     call.add(outgoing);
                 }
-                Err((subject, reason)) => self.give_up(subject, &reason, &mut published).await,
+                Err(undeliverable) => {
+                    let (subject, reason) = *undeliverable;
+                    self.give_up(subject, &reason, &mut published).await;
+                }
             }
         }
         self.put(&mut call, &mut published).await;
@@ -220,18 +223,18 @@ impl Relay {
     }
 
     /// The entry of a record, unless it is clear that no bus takes it.
-    fn read(&self, record: EventRecord) -> Result<Outgoing, (Subject, Reason)> {
+    fn read(&self, record: EventRecord) -> Result<Outgoing, Box<(Subject, Reason)>> {
         let (subject, image) = Subject::of(record);
         match entry_from_image(image) {
             Ok((entry, header)) => {
                 let outgoing = self.outgoing(subject, entry, header);
                 match size(&outgoing) {
-                    ENTRY_MAX_BYTES.. => Err((outgoing.subject, Reason::TooLarge)),
+                    ENTRY_MAX_BYTES.. => Err(Box::new((outgoing.subject, Reason::TooLarge))),
                     _ => Ok(outgoing),
                 }
             }
-            Err(Error::Internal(cause)) => Err((subject, Reason::Unreadable(cause.what))),
-            Err(error) => Err((subject, Reason::Unreadable(error.to_string()))),
+            Err(Error::Internal(cause)) => Err(Box::new((subject, Reason::Unreadable(cause.what)))),
+            Err(error) => Err(Box::new((subject, Reason::Unreadable(error.to_string())))),
         }
     }
 

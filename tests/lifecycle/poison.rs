@@ -27,7 +27,7 @@ const DAMAGES: [Damage; 6] = [
     ("missing field `changes`", |item| drop(item.as_object_mut().unwrap().remove("changes"))),
     // Each of these characters takes six in JSON.
     ("larger than EventBridge takes", |item| {
-        item["reason"] = json!({"S": "\u{1}".repeat(180_000)})
+        item["reason"] = json!({"S": "\u{1}".repeat(180_000)});
     }),
 ];
 

@@ -32,7 +32,7 @@ pub(crate) fn run(given: &delegate::Arguments) -> Result<ExitCode> {
     let arguments = Arguments::parse_from(words.chain(given.words().iter().cloned()));
     let running = arguments.address.running()?;
     let place = screen::block_on(running.get("/aws", &[]))?;
-    let mut command = delegate::command("users-aws", &[]);
+    let mut command = delegate::command("users-aws", &[])?;
     command.args(["redeliver", "--stage", "local"]);
     // It holds a secret, and arguments can be seen by everybody.
     command.env("USERS_LOCAL_AWS", place.to_string());
