@@ -180,7 +180,7 @@ impl Relay {
         let begun = Instant::now();
         // On the heap and without its type, as in `http/serve.rs`.
         let publishing: BoxFuture<'_, _> = Box::pin(self.publish_all(event.records));
-        let (published, calls) = recorded(publishing).await;
+        let (published, calls) = recorded(context.xray_trace_id.as_deref(), publishing).await;
         self.tell(records, &published, calls, begun, context);
         let mut response = RelayResponse::default();
         if let Some((sequence_number, _)) = published.failure {

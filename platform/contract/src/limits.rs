@@ -22,17 +22,30 @@ pub const ROLE_PATTERN: &str = "^[a-z][a-z0-9:_.-]{0,63}$";
 pub const PHONE_NUMBER_PATTERN: &str = r"^\+[1-9][0-9]{1,14}$";
 /// Longest locale, in characters after trimming.
 pub const LOCALE_MAX_CHARS: usize = 128;
+/// Unicode `White_Space` without its control characters, for a class of a pattern. (`\s` is another
+/// set: in JSON Schema it has U+FEFF, which is not white space.)
+macro_rules! white_space {
+    () => {
+        r" \u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"
+    };
+}
+
 /// What an email address looks like, as far as a pattern can say it shortly: one `@`, and neither
 /// white space nor a control character.
 pub const EMAIL_PATTERN: &str = concat!(
-    r"^[^\s@\u0000-\u001F\u007F-\u009F]{1,64}",
-    r"@[^\s@\u0000-\u001F\u007F-\u009F]{3,252}$"
+    "^[^@",
+    white_space!(),
+    r"\u0000-\u001F\u007F-\u009F]{1,64}@[^@",
+    white_space!(),
+    r"\u0000-\u001F\u007F-\u009F]{3,252}$"
 );
 /// Text without a control character (Unicode category Cc).
 pub const TEXT_PATTERN: &str = r"^[^\u0000-\u001F\u007F-\u009F]*$";
 /// The same, with something else than white space. (`\S` alone would let one control character in.)
 pub const NON_BLANK_TEXT_PATTERN: &str = concat!(
-    r"^[^\u0000-\u001F\u007F-\u009F]*[^\s\u0000-\u001F\u007F-\u009F]",
+    r"^[^\u0000-\u001F\u007F-\u009F]*[^",
+    white_space!(),
+    r"\u0000-\u001F\u007F-\u009F]",
     r"[^\u0000-\u001F\u007F-\u009F]*$"
 );
 /// What a language tag looks like (RFC 5646): the tags that are built from parts, those for private
@@ -47,8 +60,8 @@ pub const LOCALE_PATTERN: &str = concat!(
     r"|en-GB-oed|sgn-(BE-FR|BE-NL|CH-DE)",
     r"|i-(ami|bnn|default|enochian|hak|klingon|lux|mingo|navajo|pwn|tao|tay|tsu))$"
 );
-/// White space (Unicode `White_Space`) that is no control character.
-const WHITE_SPACE: &str = r"[ \u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]*";
+/// Any white space but control characters.
+const WHITE_SPACE: &str = concat!("[", white_space!(), "]*");
 
 /// The pattern for a text that is trimmed before it must match `pattern`, which has both anchors.
 #[must_use]

@@ -101,7 +101,7 @@ pub async fn respond<H: Handler>(
     // On the heap and without its type: the futures of the SDK nest so deeply that the compiler
     // would give up on the layout of the whole.
     let handled: BoxFuture<'_, _> = Box::pin(H::handle(app, &request, deadline));
-    let (result, calls) = recorded(handled).await;
+    let (result, calls) = recorded(context.xray_trace_id.as_deref(), handled).await;
     let mut invocation = Invocation {
         operation: Operation::of(H::OPERATION).id,
         function_request_id: &context.request_id,

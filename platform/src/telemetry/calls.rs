@@ -6,8 +6,8 @@
 
 use super::{SERVICE, function_name};
 use aws_sdk_dynamodb::config::interceptors::{
-    BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
-    FinalizerInterceptorContextRef,
+    BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextMut,
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
@@ -118,16 +118,20 @@ impl Calls {
 
 tokio::task_local! {
     static CALLS: RefCell<Calls>;
+    /// The tracing header of the invocation.
+    static TRACE: Option<String>;
 }
 
-/// Runs a future and records what it asks of AWS.
-pub(crate) async fn recorded<F: Future>(future: F) -> (F::Output, Calls) {
-    CALLS
-        .scope(RefCell::default(), async move {
-            let output = future.await;
-            (output, CALLS.with(RefCell::take))
-        })
-        .await
+/// The header by which a call of AWS belongs to a trace.
+const TRACE_HEADER: &str = "x-amzn-trace-id";
+
+/// Runs a future and records what it asks of AWS; its calls carry the tracing header on.
+pub(crate) async fn recorded<F: Future>(trace: Option<&str>, future: F) -> (F::Output, Calls) {
+    let recorded = CALLS.scope(RefCell::default(), async move {
+        let output = future.await;
+        (output, CALLS.with(RefCell::take))
+    });
+    TRACE.scope(trace.map(str::to_owned), recorded).await
 }
 
 /// Adds to a metric of the invocation whose task this is.
@@ -199,6 +203,20 @@ impl Intercept for Recorder {
         });
         if let Some(place) = place {
             bag.interceptor_state().store_put(Place(place));
+        }
+        Ok(())
+    }
+
+    /// The SDK takes the header from the environment, where [`crate::lambda`] does not put it.
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Ok(Some(trace)) = TRACE.try_with(Clone::clone) {
+            // A header that cannot be sent costs the trace its link, and nothing else.
+            let _ = context.request_mut().headers_mut().try_insert(TRACE_HEADER, trace);
         }
         Ok(())
     }
