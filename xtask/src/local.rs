@@ -151,6 +151,10 @@ pub(crate) fn build(stage: &str, release: bool, more: &[&str]) -> Result<Built> 
     Ok(Built { program, functions, template })
 }
 
+/// Replaces a file as a whole: another command may be reading it.
 fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    let unfinished = path.with_extension(std::process::id().to_string());
+    std::fs::write(&unfinished, text)
+        .and_then(|()| std::fs::rename(&unfinished, path))
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -125,18 +125,22 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     say(&ready_block(&stack, kept));
     let line = ready_line(&stack);
+    // Before the line that says so: its reader may look for the file at once.
+    let ready_file = arguments.ready_file.as_deref();
+    if let Some(path) = ready_file {
+        local_stack::write_atomically(path, line.as_bytes())?;
+    }
     if arguments.output == Output::Json {
         let written = print(&line);
         if let Err(error) = written {
+            if let Some(path) = ready_file {
+                forget(path, &line);
+            }
             stack.shutdown().await;
             // Who wanted to know has gone.
             let is_quiet = error.kind() == ErrorKind::BrokenPipe;
             return if is_quiet { Ok(()) } else { Err(error).context(UNWRITABLE) };
         }
-    }
-    let ready_file = arguments.ready_file.as_deref();
-    if let Some(path) = ready_file {
-        local_stack::write_atomically(path, line.as_bytes())?;
     }
     signals.wait().await;
     say("stopping");
