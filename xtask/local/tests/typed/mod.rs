@@ -114,15 +114,9 @@ const NAMES: &[&str] = &[
     "Keep-Alive",
 ];
 
-const METHODS: &[Method] = &[
-    Method::GET,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::HEAD,
-    Method::OPTIONS,
-];
+/// Without `HEAD`, whose refusals have no words to judge by.
+const METHODS: &[Method] =
+    &[Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 #[derive(Clone, Debug)]
 struct Typed {
