@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use users_client::{Client, Credentials, Signing};
 use users_process::Scratch;
 
@@ -33,6 +33,9 @@ pub(crate) struct Stack {
     variables: Vec<(String, String)>,
     directory: Scratch,
     child: Child,
+    /// Held open apart from the child: waiting for a child closes its standard input, and the stack
+    /// would stop by itself instead of being killed.
+    stdin: Option<ChildStdin>,
     port: u16,
     url: String,
     control: Client,
@@ -46,7 +49,8 @@ impl Stack {
         let mut variables = variables.to_vec();
         let offset = directory.path().join("clock-offset").display().to_string();
         variables.push(("CLOCK_OFFSET_FILE".to_owned(), offset));
-        let (child, ready) = launch(programs, &variables, directory.path(), 0).await?;
+        let (mut child, ready) = launch(programs, &variables, directory.path(), 0).await?;
+        let stdin = child.stdin.take();
         let text = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
         let url = text("url");
         let control = Client::new(&text("control"), "unsigned", credentials())
@@ -54,7 +58,7 @@ impl Stack {
         let uri: http::Uri = url.parse().context("the stack's address is none")?;
         let port = uri.port_u16().context("the stack's address has no port")?;
         let programs = programs.clone();
-        Ok(Self { programs, variables, directory, child, port, url, control })
+        Ok(Self { programs, variables, directory, child, stdin, port, url, control })
     }
 
     /// A client of the API.
@@ -112,7 +116,8 @@ impl Stack {
         loop {
             let directory = self.directory.path();
             match launch(&self.programs, &self.variables, directory, self.port).await {
-                Ok((child, _)) => {
+                Ok((mut child, _)) => {
+                    self.stdin = child.stdin.take();
                     self.child = child;
                     return Ok(());
                 }
