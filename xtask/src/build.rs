@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use users_project::bundles::{self, Bundle, Manifest};
 use users_template::Architecture;
+use users_template::bundles::{self, Bundle, Manifest};
 
 /// Bytes that one archive may have.
 ///
@@ -104,10 +104,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn architectures(arguments: &Arguments) -> Result<BTreeSet<Arch>> {
     Ok(match (arguments.arch, &arguments.stage) {
         (Some(arch), _) => [arch].into(),
-        (None, Some(stage)) => [users_project::stage(None, stage)?.architecture.into()].into(),
-        (None, None) => {
-            users_project::stages(None)?.values().map(|stage| stage.architecture.into()).collect()
+        (None, Some(stage)) => {
+            [users_template::files::stage(None, stage)?.architecture.into()].into()
         }
+        (None, None) => users_template::files::stages(None)?
+            .values()
+            .map(|stage| stage.architecture.into())
+            .collect(),
     })
 }
 

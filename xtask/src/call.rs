@@ -8,7 +8,7 @@ use http::Method;
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 use users_client::{Header, Response, Target, TypedError};
-use users_log_line::{escaped, escaped_json};
+use users_support::log_line::{escaped, escaped_json};
 
 /// Arguments of `call`.
 #[derive(Debug, clap::Args)]

@@ -3,9 +3,9 @@
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
-use users_process::tied;
+use users_support::tied;
 
-pub(crate) use users_project::cargo;
+pub(crate) use users_support::project::cargo;
 
 /// Runs a command, saying so, and fails when it does. It ends, with all that it started, when this
 /// program ends.

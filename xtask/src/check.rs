@@ -58,12 +58,12 @@ fn checked(arguments: &Arguments) -> Result<Vec<Checked>> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
         let stage = arguments.stage.as_deref();
-        let stage = stage.map(|name| users_project::stage(None, name)).transpose()?;
+        let stage = stage.map(|name| users_template::files::stage(None, name)).transpose()?;
         return Ok(vec![check(path.display().to_string(), &text, stage.as_ref())?]);
     }
     let stages = match &arguments.stage {
-        Some(name) => vec![users_project::stage(None, name)?],
-        None => users_project::stages(None)?.into_values().collect(),
+        Some(name) => vec![users_template::files::stage(None, name)?],
+        None => users_template::files::stages(None)?.into_values().collect(),
     };
     stages
         .iter()

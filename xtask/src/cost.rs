@@ -59,7 +59,7 @@ struct Bill {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let root = users_project::root();
+    let root = users_support::project::root();
     let prices = root.join("xtask").join("prices.toml");
     let text = std::fs::read_to_string(&prices)
         .with_context(|| format!("cannot read {}", prices.display()))?;

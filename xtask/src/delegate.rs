@@ -56,7 +56,7 @@ pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<Exit
     command.arg(name).args(&arguments.arguments);
     if let Some(stage) = stage_to_build(&arguments.arguments) {
         let file = value_of(&arguments.arguments, "--stages");
-        let stage = users_project::stage(file.as_deref().map(Path::new), &stage)?;
+        let stage = users_template::files::stage(file.as_deref().map(Path::new), &stage)?;
         let architecture = build::Arch::from(stage.architecture);
         build::build(architecture)?;
         let bundles = project::target()?.join("bundles").join(architecture.as_str());

@@ -54,7 +54,7 @@ enum Output {
 pub(crate) fn ready_file() -> PathBuf {
     match std::env::var_os("USERS_LOCAL_READY_FILE").filter(|path| !path.is_empty()) {
         Some(path) => PathBuf::from(path),
-        None => users_project::root().join(".local").join("ready.json"),
+        None => users_support::project::root().join(".local").join("ready.json"),
     }
 }
 
@@ -71,9 +71,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.ephemeral {
         command.arg("--ephemeral");
     } else {
-        let default = || users_project::root().join(".local").join("data");
+        let default = || users_support::project::root().join(".local").join("data");
         let data = arguments.data.clone().unwrap_or_else(default);
-        partitions::check(&data, &users_project::stage(None, &arguments.stage)?)?;
+        partitions::check(&data, &users_template::files::stage(None, &arguments.stage)?)?;
         command.arg("--data").arg(data);
     }
     command.args(["--index-lag", &arguments.index_lag.to_string()]);
@@ -127,7 +127,7 @@ impl Built {
 /// Builds functions, embedded cloud and template; with `more` packages in the same go, so that
 /// what they share is compiled once.
 pub(crate) fn build(stage: &str, release: bool, more: &[&str]) -> Result<Built> {
-    let stage = users_project::stage(None, stage)?;
+    let stage = users_template::files::stage(None, stage)?;
     let profile = if release { "release" } else { "debug" };
     eprintln!("Building the functions and the local stack ({profile}) ...");
     let mut command = cargo::cargo();

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use users_log_line::Row;
+use users_support::log_line::Row;
 
 /// Lines asked for at once.
 const PAGE: usize = 1000;
@@ -144,8 +144,8 @@ const WIDTH: usize = 21;
 pub(crate) fn text(record: &Value) -> String {
     let of = |name: &str| record[name].as_str().unwrap_or_default();
     let (level, body) = match of("source") {
-        "api" => users_log_line::of_access(of("message")),
-        _ => users_log_line::of_function(of("message")),
+        "api" => users_support::log_line::of_access(of("message")),
+        _ => users_support::log_line::of_function(of("message")),
     };
     Row { time: of("at"), level: &level, label: of("source"), body: &body }.render(WIDTH)
 }

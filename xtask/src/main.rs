@@ -4,7 +4,7 @@
 //! 0 success, 1 failure, 2 a command line that cannot be understood; `call` has more.
 
 #[macro_use]
-extern crate users_process;
+extern crate users_support;
 
 mod bench;
 mod build;
@@ -87,7 +87,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    users_process::tied::guard_if_asked();
+    users_support::tied::guard_if_asked();
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Local(arguments) => local::run(&arguments).map(|()| ExitCode::SUCCESS),

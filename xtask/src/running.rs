@@ -64,7 +64,7 @@ impl Running {
                 "the local stack at {} answers {}: {}",
                 self.address,
                 response.status,
-                users_log_line::escaped(body["error"].as_str().unwrap_or("is it one?"))
+                users_support::log_line::escaped(body["error"].as_str().unwrap_or("is it one?"))
             );
         }
         Ok(body)

@@ -28,7 +28,7 @@ pub(crate) fn line(text: &str) -> Result<ControlFlow<()>> {
 /// JSON in one line that a terminal shows as it is.
 pub(crate) fn json(value: &serde_json::Value) -> Result<String> {
     let text = serde_json::to_string(value).context("cannot write JSON")?;
-    Ok(users_log_line::escaped_json(&text).into_owned())
+    Ok(users_support::log_line::escaped_json(&text).into_owned())
 }
 
 /// Runs something that asks a stack.

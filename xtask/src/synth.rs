@@ -11,8 +11,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let stages = users_project::stages(None)?;
-    let directory = users_project::root().join("templates");
+    let stages = users_template::files::stages(None)?;
+    let directory = users_support::project::root().join("templates");
     if arguments.check {
         let stale = users_template::check_outputs(&directory, &stages)?;
         if !stale.is_empty() {

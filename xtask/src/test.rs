@@ -14,8 +14,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     cargo::run(cargo::cargo().args(["fmt", "--all", "--check"]))?;
     let stale = users_template::check_outputs(
-        &users_project::root().join("templates"),
-        &users_project::stages(None)?,
+        &users_support::project::root().join("templates"),
+        &users_template::files::stages(None)?,
     )?;
     if !stale.is_empty() {
         bail!("out of date in templates/: {}; run `cargo xtask synth`", stale.join(", "));

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
-use users_process::Scratch;
+use users_support::Scratch;
 
 /// Arguments of `test-local`.
 #[derive(Debug, clap::Args)]

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
-use users_project::bundles::{self, Manifest};
 use users_template::Stage;
+use users_template::bundles::{self, Manifest};
 
 /// One archive.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub(crate) fn read(directory: Option<&Path>, stage: &Stage) -> Result<Vec<Archiv
 #[cfg(test)]
 mod tests {
     use super::read;
-    use users_project::bundles::{Bundle, Manifest, path};
+    use users_template::bundles::{Bundle, Manifest, path};
     use users_template::{Architecture, Stage};
 
     fn directory(architecture: Architecture, functions: &[&str]) -> tempfile::TempDir {

@@ -82,7 +82,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let stage = arguments
         .stage
         .as_deref()
-        .map(|name| users_project::stage(arguments.stages.as_deref(), name))
+        .map(|name| users_template::files::stage(arguments.stages.as_deref(), name))
         .transpose()?;
     let region = account::wanted_region(arguments.region.as_deref(), stage.as_ref())?;
     let config = account::load(region).await;

@@ -35,8 +35,11 @@ struct Resolved<'a> {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let stage =
-        arguments.stage.as_deref().map(|name| users_project::stage(None, name)).transpose()?;
+    let stage = arguments
+        .stage
+        .as_deref()
+        .map(|name| users_template::files::stage(None, name))
+        .transpose()?;
     let wanted = account::wanted_region(arguments.region.as_deref(), stage.as_ref())?;
     let config = account::load(wanted).await;
     let region = config.region().map(AsRef::as_ref);

@@ -40,7 +40,7 @@ impl Session {
     /// When the stage is unknown, something is missing, or the account or Region is another than
     /// the stage is pinned to. Nothing was changed then.
     pub(crate) async fn open(arguments: &StageArguments) -> Result<Self> {
-        let stage = users_project::stage(arguments.stages.as_deref(), &arguments.stage)?;
+        let stage = users_template::files::stage(arguments.stages.as_deref(), &arguments.stage)?;
         let region = account::wanted_region(arguments.region.as_deref(), Some(&stage))?;
         Self::of(stage, account::load(region).await).await
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use users_project::bundles::Manifest;
+use users_template::bundles::Manifest;
 
 /// Unpacked programs.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@
 //! asked; 1 a failure or over a budget; 2 a command line that cannot be understood.
 
 #[macro_use]
-extern crate users_process;
+extern crate users_support;
 
 mod budgets;
 mod bundles;
@@ -109,7 +109,7 @@ enum Output {
 }
 
 fn main() -> ExitCode {
-    users_process::tied::guard_if_asked();
+    users_support::tied::guard_if_asked();
     let arguments = Arguments::parse();
     if let Some(bytes) = arguments.keep_bytes {
         // It ends with the Runtime API.
@@ -188,7 +188,7 @@ async fn measured(
         let users = [1_000, 100_000, 1_000_000];
         let users = &users[..if arguments.large { 3 } else { 2 }];
         report.pages = pages::measure(lab, template, users).await?;
-        let (root, target) = (users_project::root(), target()?);
+        let (root, target) = (users_support::project::root(), target()?);
         report.reads_per_second = Some(stack::reads_per_second(&root, &target, stage).await?);
         report.command_ms = stack::command_times(&root, &target)?;
     }
@@ -211,7 +211,7 @@ async fn remember(lab: &mut Lab, arguments: &Arguments) -> Result<ExitCode> {
 /// instructions of another differ.
 async fn hold(lab: &mut Lab, arguments: &Arguments) -> Result<ExitCode> {
     ensure!(std::env::consts::ARCH == "x86_64", "the budgets are those of x86_64");
-    let path = users_project::root().join("xtask").join("bench").join("budgets.toml");
+    let path = users_support::project::root().join("xtask").join("bench").join("budgets.toml");
     let known = Budgets::read(&path);
     let mut archive_bytes = lab.programs.sizes();
     archive_bytes.retain(|name, _| users_template::functions().any(|function| function == name));
@@ -255,7 +255,7 @@ fn saved(path: &Path) -> Result<Report> {
 
 /// The stage that is deployed for users, whose template has the tables.
 fn stage() -> Result<Stage> {
-    users_project::stages(None)?.into_values().next().context("stages.toml has no stage")
+    users_template::files::stages(None)?.into_values().next().context("stages.toml has no stage")
 }
 
 /// The target directory: this program is in `<target>/<profile>/users-bench`.

@@ -95,8 +95,8 @@ pub(crate) fn command_times(root: &Path, target: &Path) -> Result<BTreeMap<Strin
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
-    let mut command = users_project::cargo();
-    let status = users_process::tied::status(command.args(arguments).current_dir(root))
+    let mut command = users_support::project::cargo();
+    let status = users_support::tied::status(command.args(arguments).current_dir(root))
         .context("cannot run cargo")?;
     ensure!(status.success(), "cargo {} failed", arguments.join(" "));
     Ok(())

@@ -5,7 +5,7 @@ use base64::Engine;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
-use users_project::bundles::{self, Manifest};
+use users_template::bundles::{self, Manifest};
 
 /// What is done to one archive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,8 +62,8 @@ fn with_comment(mut archive: Vec<u8>, comment: &[u8]) -> Result<Vec<u8>> {
 mod tests {
     use super::{Change, changed, with_comment};
     use std::fs;
-    use users_project::bundles::{self, Bundle, Manifest};
     use users_template::Architecture;
+    use users_template::bundles::{self, Bundle, Manifest};
 
     /// An archive of no files.
     fn empty_archive() -> Vec<u8> {

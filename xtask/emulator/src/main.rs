@@ -5,7 +5,7 @@
 //! to standard error. Exit status: 0 passed, 1 failed, 3 when the emulator is at fault.
 
 #[macro_use]
-extern crate users_process;
+extern crate users_support;
 
 mod bundles;
 mod deployer;

@@ -32,7 +32,7 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
 
 /// The cargo that called us, in the project's root; ended when it is dropped.
 fn cargo() -> Command {
-    let mut command = Command::from(users_project::cargo());
+    let mut command = Command::from(users_support::project::cargo());
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }
@@ -40,7 +40,7 @@ fn cargo() -> Command {
 /// A program that was built; ended when it is dropped.
 pub(crate) fn program(file: &Path) -> Command {
     let mut command = Command::new(file);
-    command.current_dir(users_project::root()).stdin(Stdio::null()).kill_on_drop(true);
+    command.current_dir(users_support::project::root()).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 

@@ -20,7 +20,7 @@ use users_contract::{OPERATIONS, RELAY};
 use users_emulator::aws::Aws;
 use users_emulator::verify::{left, verify};
 use users_emulator::{Emulator, recognise, stack};
-use users_project::bundles::Manifest;
+use users_template::bundles::Manifest;
 
 /// The function whose code is changed, and the beginning of the logical ids that belong to it.
 const CHANGED: (&str, &str) = ("users-profile-get", "UsersProfileGet");

@@ -5,7 +5,7 @@
 //! standard error.
 
 #[macro_use]
-extern crate users_process;
+extern crate users_support;
 
 mod bugs;
 mod caller;

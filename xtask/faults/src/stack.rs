@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use users_client::{Client, Credentials, Signing};
-use users_process::Scratch;
+use users_support::Scratch;
 
 /// How long a stack may take to start, to end, and to come to rest.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -7,7 +7,7 @@
 //! in a run of sixteen minutes or more, on memory that goes on growing after the warm-up.
 
 #[macro_use]
-extern crate users_process;
+extern crate users_support;
 
 mod memory;
 mod mix;

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use users_client::{Call, Client, Credentials, Signing};
-use users_process::Scratch;
+use users_support::Scratch;
 
 /// How much of each kind the stack keeps for those who look into it. So little that all is full in
 /// the warm-up: what goes on growing after it is no history.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
-use users_log_line::{LogLine, escaped};
+use users_support::log_line::{LogLine, escaped};
 
 /// Colours for names of functions, by turns (ANSI codes).
 const COLOURS: &[u8] = &[36, 33, 32, 35, 34, 31, 96, 93, 92];

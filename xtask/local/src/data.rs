@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tempfile::NamedTempFile;
-use users_process::Scratch;
+use users_support::Scratch;
 
 /// Name of the file whose lock says that a directory is in use.
 const LOCK: &str = "lock";

@@ -231,7 +231,7 @@ impl Signals {
         let input_ended = end_with_stdin.then(|| {
             let (sender, receiver) = oneshot::channel();
             // Nobody listens any more when a signal came first.
-            users_process::tied::when_stdin_ends(move || {
+            users_support::tied::when_stdin_ends(move || {
                 let _ = sender.send(());
             });
             receiver

@@ -86,7 +86,7 @@ struct Places {
 
 impl Places {
     fn find(target: &Path) -> Result<Self> {
-        let root = users_project::root();
+        let root = users_support::project::root();
         let cargo_home = cargo_home()?;
         let sources = cargo_home.join("registry").join("src");
         // There is none before anything was downloaded, and then nothing to compile either.
@@ -139,7 +139,7 @@ fn cargo_home() -> Result<PathBuf> {
 /// The compiler of this project.
 pub(crate) fn rustc() -> Command {
     let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    command.current_dir(users_project::root());
+    command.current_dir(users_support::project::root());
     command
 }
 

@@ -3,7 +3,7 @@
 use super::{Arch, BUDGET_BYTES, Manifest, functions_in, over_budget, pack, table};
 use std::collections::BTreeSet;
 use std::path::Path;
-use users_project::bundles::MANIFEST;
+use users_template::bundles::MANIFEST;
 
 /// A directory as cargo-lambda leaves it.
 fn programs(directory: &Path) {

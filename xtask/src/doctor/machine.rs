@@ -58,7 +58,7 @@ fn of_tool(tool: Tool) -> Check {
 /// The version that `rust-toolchain.toml` names. Another one may do for everything but `build`,
 /// whose archives are only the same bytes for the same compiler.
 fn rust() -> Check {
-    let wanted = match wanted_rust(&users_project::root()) {
+    let wanted = match wanted_rust(&users_support::project::root()) {
         Ok(wanted) => wanted,
         Err(error) => {
             let fix = "git restore rust-toolchain.toml";
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_wanted_version_is_that_of_the_project() {
-        let wanted = wanted_rust(&users_project::root()).unwrap();
+        let wanted = wanted_rust(&users_support::project::root()).unwrap();
         assert!(wanted.starts_with(env!("CARGO_PKG_RUST_VERSION")), "{wanted}");
     }
 

@@ -7,8 +7,8 @@ use users_template::Stage;
 pub(super) fn stages(wanted: Option<&str>) -> (Vec<Stage>, Vec<Check>) {
     let name = "stages.toml";
     let read = match wanted {
-        Some(wanted) => users_project::stage(None, wanted).map(|stage| vec![stage]),
-        None => users_project::stages(None).map(|stages| stages.into_values().collect()),
+        Some(wanted) => users_template::files::stage(None, wanted).map(|stage| vec![stage]),
+        None => users_template::files::stages(None).map(|stages| stages.into_values().collect()),
     };
     match read {
         Ok(stages) => {
@@ -28,8 +28,9 @@ pub(super) fn stages(wanted: Option<&str>) -> (Vec<Stage>, Vec<Check>) {
 /// which the check of the stages says.
 pub(super) fn templates() -> Option<Check> {
     let name = "templates/";
-    let stages = users_project::stages(None).ok()?;
-    let stale = users_template::check_outputs(&users_project::root().join("templates"), &stages);
+    let stages = users_template::files::stages(None).ok()?;
+    let stale =
+        users_template::check_outputs(&users_support::project::root().join("templates"), &stages);
     Some(match stale {
         Ok(stale) if stale.is_empty() => Check::ok(name, "up to date"),
         Ok(stale) => {

@@ -40,7 +40,7 @@ pub(super) fn run(place: &[&str], options: &Emulator) -> Result<ExitCode> {
     if options.keep {
         command.arg("--keep");
     }
-    let status = users_process::tied::status(&command).context("cannot run cargo")?;
+    let status = users_support::tied::status(&command).context("cannot run cargo")?;
     Ok(match status.code().and_then(|code| u8::try_from(code).ok()) {
         Some(code) => ExitCode::from(code),
         None => ExitCode::FAILURE,

@@ -3,7 +3,7 @@
 use crate::logs;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
-use users_log_line::escaped;
+use users_support::log_line::escaped;
 
 const HEADING: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();

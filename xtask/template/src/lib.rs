@@ -5,6 +5,8 @@
 //! gives the same bytes. The generated files are committed under `templates/`;
 //! [`check_outputs`] says which of them are stale.
 
+pub mod bundles;
+pub mod files;
 mod openapi;
 mod render;
 pub mod rules;

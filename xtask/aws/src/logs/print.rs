@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
-use users_log_line::Row;
+use users_support::log_line::Row;
 
 /// Prints events on standard output.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ fn json(Event { group, event }: &Event) -> Result<String> {
         message: event.message(),
     };
     let line = serde_json::to_string(&event).context("cannot write JSON")?;
-    Ok(users_log_line::escaped_json(&line).into_owned())
+    Ok(users_support::log_line::escaped_json(&line).into_owned())
 }
 
 /// `time LEVEL label message name=value ...`
@@ -76,8 +76,8 @@ fn text(event: &Event, width: usize) -> String {
     let time = event.event.timestamp.and_then(|time| Timestamp::from_millisecond(time).ok());
     let time = time.map(|time| format!("{time:.3}")).unwrap_or_default();
     let (level, body) = match event.group.kind {
-        Kind::Function => users_log_line::of_function(event.text()),
-        Kind::Access => users_log_line::of_access(event.text()),
+        Kind::Function => users_support::log_line::of_function(event.text()),
+        Kind::Access => users_support::log_line::of_access(event.text()),
         Kind::Execution => ("ERROR".to_owned(), event.text().to_owned()),
     };
     Row { time: &time, level: &level, label: event.group.label, body: &body }.render(width)

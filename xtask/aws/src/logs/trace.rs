@@ -5,7 +5,7 @@ use super::read::{Event, Failure, Reader, Source, Window};
 use super::select::{Group, Kind, any, any_word};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use users_log_line::LogLine;
+use users_support::log_line::LogLine;
 
 /// Terms of one pattern, which may have 1024 characters; a term has less than 100.
 const TERMS: usize = 10;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use users_log_line::escaped;
+use users_support::log_line::escaped;
 
 const PREFIX: &str = "2018-06-01/runtime";
 /// Long enough for a killed process to be gone.

@@ -1,11 +1,11 @@
 //! The list of archives beside the archives: written by `cargo xtask build`, read by whatever
 //! deploys, changes or measures them.
 
+use crate::Architecture;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use users_template::Architecture;
 
 /// Name of the list, in the directory of the archives.
 pub const MANIFEST: &str = "manifest.json";
@@ -74,7 +74,7 @@ pub fn path(directory: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::{Bundle, Manifest, path};
-    use users_template::Architecture;
+    use crate::Architecture;
 
     #[test]
     fn a_list_is_read_as_it_was_written() {

@@ -13,7 +13,7 @@ fn printer(words: &[&str]) -> Command {
     let path: PathBuf = target.join("examples/printer");
     assert!(
         path.is_file(),
-        "{} is missing: cargo build -p users-process --examples",
+        "{} is missing: cargo build -p users-support --examples",
         path.display()
     );
     let mut command = Command::new(path);

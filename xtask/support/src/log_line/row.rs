@@ -1,6 +1,6 @@
 //! A log line as one line in a terminal: when, how bad, whose, and what.
 
-use crate::{LogLine, escaped};
+use super::{LogLine, escaped};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 

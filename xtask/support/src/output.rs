@@ -1,5 +1,5 @@
 //! Printing that never panics. The macros have the names of the standard library's, so that a
-//! program takes them for all of its files at once: `#[macro_use] extern crate users_process;`.
+//! program takes them for all of its files at once: `#[macro_use] extern crate users_support;`.
 //!
 //! When the reader of a pipe has gone, the program ends without a word, as one does that a SIGPIPE
 //! ends. Anything else that cannot be written is an error.

@@ -2,10 +2,10 @@
 //! `printer both`. A second word makes the lines end without a newline.
 
 #[macro_use]
-extern crate users_process;
+extern crate users_support;
 
 fn main() {
-    users_process::tied::guard_if_asked();
+    users_support::tied::guard_if_asked();
     let mut words = std::env::args().skip(1);
     let stream = words.next().unwrap_or_default();
     let has_newlines = words.next().is_none();
