@@ -4,6 +4,7 @@ use crate::stack::{Launch, Stack};
 use http::Method;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::net::TcpStream;
 use std::sync::Arc;
 use users_tests::{id_of, sample};
 
@@ -89,4 +90,35 @@ async fn a_low_hard_limit_makes_calls_wait_or_be_told_to_come_again_and_never_fa
     assert!(statuses[&200] > 0, "{statuses:?}");
     assert!(said.contains("256 file descriptors are few"), "{said}");
     assert!(said.contains("`ulimit -n` raises the limit"), "{said}");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_refused_with_503_until_others_end() {
+    let stack = Launch::new().descriptors("-n 256").start().await;
+    let address = stack.url().trim_start_matches("http://").split('/').next().unwrap().to_owned();
+    let mut idle = Vec::new();
+    let refused = loop {
+        idle.push(TcpStream::connect(&address).unwrap());
+        let answer = stack.call(Method::GET, "/users").send().await.unwrap();
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(idle.len() < 256, "no connection was refused");
+    };
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.json().unwrap()["code"], "service-unavailable");
+    assert!(refused.header("retry-after").is_some());
+    for _ in 0..20 {
+        let answer = stack.call(Method::GET, "/users").send().await.unwrap();
+        assert_eq!(answer.status, 503);
+    }
+    let said = stack.said();
+    assert_eq!(said.matches("further calls are answered 503").count(), 1, "{said}");
+    drop(idle);
+    loop {
+        // The end of the connections may take a moment to be noticed.
+        if stack.call(Method::GET, "/users").send().await.unwrap().status == 200 {
+            return;
+        }
+    }
 }

@@ -1,12 +1,20 @@
 //! File descriptors: every connection, and every pipe of a function, takes one.
 
+use crate::console::Console;
 use std::io;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// What the stack itself has open.
 const OWN: u64 = 80;
 /// What an instance takes here: its pipes and its process, its connection of the Runtime API, and
 /// those of its calls of AWS.
 const PER_INSTANCE: u64 = 10;
+
+/// Connections of callers at once, where there are enough descriptors.
+const CONNECTIONS: usize = 1024;
+/// How often a shortage is reported.
+const WARNING_PAUSE: Duration = Duration::from_secs(10);
 
 /// Raises the limit of descriptors as far as the system allows.
 #[cfg(unix)]
@@ -36,10 +44,36 @@ pub(crate) fn instances_of_each(limit: u64, functions: usize, wanted: usize) -> 
     usize::try_from(possible).unwrap_or(usize::MAX).clamp(1, wanted.max(1))
 }
 
-/// How many connections a listener can have at once, at most `wanted`: there are others, and all of
-/// them together must leave enough for the functions.
-pub(crate) fn connections(limit: u64, wanted: usize) -> usize {
-    usize::try_from(limit / 4).unwrap_or(usize::MAX).clamp(1, wanted.max(1))
+/// How many connections a listener can have at once.
+pub(crate) fn connections() -> usize {
+    connections_within(limit())
+}
+
+/// There are several listeners, and together they must leave enough for the functions.
+fn connections_within(limit: u64) -> usize {
+    usize::try_from(limit / 4).unwrap_or(usize::MAX).clamp(1, CONNECTIONS)
+}
+
+/// Reports that there are too many connections, once in a while: many calls can meet that.
+#[derive(Debug, Default)]
+pub(crate) struct Shortage(Mutex<Option<Instant>>);
+
+impl Shortage {
+    pub(crate) fn warn(&self, console: &Console) {
+        let mut latest = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if latest.is_some_and(|at| at.elapsed() < WARNING_PAUSE) {
+            return;
+        }
+        *latest = Some(Instant::now());
+        let (limit, most) = (limit(), connections());
+        console.line(
+            "gateway",
+            &format!(
+                "WARN over {most} connections: further calls are answered 503 ({limit} file \
+                 descriptors; `ulimit -n` raises the limit)"
+            ),
+        );
+    }
 }
 
 /// Whether something failed because there was no descriptor left.
@@ -56,7 +90,7 @@ pub(crate) fn are_exhausted(_error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{are_exhausted, connections, instances_of_each};
+    use super::{are_exhausted, connections_within, instances_of_each};
     use rstest::rstest;
 
     #[rstest]
@@ -83,7 +117,7 @@ mod tests {
     #[case::next_to_none(3, 1)]
     #[case::no_limit(u64::MAX, 1024)]
     fn connections_leave_descriptors_for_functions(#[case] limit: u64, #[case] expected: usize) {
-        assert_eq!(connections(limit, 1024), expected);
+        assert_eq!(connections_within(limit), expected);
     }
 
     #[cfg(unix)]

@@ -20,6 +20,7 @@ use self::routes::Routes;
 use self::throttle::Throttles;
 use crate::auth::{Principals, Refusal, SignedHead, Verifier};
 use crate::console::Console;
+use crate::descriptors::Shortage;
 use crate::lambda::{Fleet, Function, InvokeError};
 use crate::observe::Observed;
 use crate::server::{Answer, Bodies, BodyError, HangUp, Reply, forbidden};
@@ -54,6 +55,7 @@ pub(crate) struct Gateway {
     verifier: Verifier,
     bodies: Bodies,
     console: Console,
+    shortage: Shortage,
     observation: Observation,
 }
 
@@ -120,6 +122,7 @@ impl Gateway {
             principals,
             bodies: Bodies::default(),
             console: console.clone(),
+            shortage: Shortage::default(),
             observation,
         })
     }
@@ -156,6 +159,10 @@ impl Gateway {
         let error = match status {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
                 GatewayError::new("HEADERS_TOO_LARGE", "Request Header Fields Too Large")
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                self.shortage.warn(&self.console);
+                GatewayError::new("INTEGRATION_FAILURE", "Service Unavailable")
             }
             _ => GatewayError::new("BAD_REQUEST_PARAMETERS", "The request is not valid HTTP"),
         };

@@ -106,8 +106,10 @@ const HEAD_BYTES: usize = 10_240;
 const HEADERS: usize = HEAD_BYTES / 4;
 /// What a connection may buffer.
 const BUFFER_BYTES: usize = 16 * 1024;
-/// Connections at once, where there are enough file descriptors; others wait in the system's queue.
-const CONNECTIONS: usize = 1024;
+/// Connections that can be refused at once; further ones wait in the system's queue.
+const REFUSALS: usize = 8;
+/// How long a connection that is refused may take to send a head.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(2);
 /// A body up to this size is read whenever it comes.
 const SMALL_BODY_BYTES: usize = 64 * 1024;
 /// Larger bodies that are read at once.
@@ -121,17 +123,32 @@ pub(crate) type RefuseHead = Arc<dyn Fn(&[u8], StatusCode, SocketAddr) -> Answer
 pub(crate) struct Service {
     audience: Audience,
     refuse_head: Option<RefuseHead>,
+    /// Room for connections. Where there is none, calls are refused with 503 if the service can say
+    /// so; else connections wait in the system's queue.
     connections: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
+}
+
+/// The place of a connection among those that there may be.
+struct Room {
+    permit: OwnedSemaphorePermit,
+    /// It is one too many: its first request is refused.
+    is_full: bool,
 }
 
 impl Service {
     /// A service for some audience.
     pub(crate) fn new(audience: Audience) -> Self {
-        let most = descriptors::connections(descriptors::limit(), CONNECTIONS);
-        Self { audience, refuse_head: None, connections: Arc::new(Semaphore::new(most)) }
+        Self {
+            audience,
+            refuse_head: None,
+            connections: Arc::new(Semaphore::new(descriptors::connections())),
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
+        }
     }
 
-    /// The same, with answers of its own to heads that cannot be taken.
+    /// The same, with answers of its own to heads that cannot be taken, and to requests of too many
+    /// connections.
     pub(crate) fn refusing_heads(self, refuse_head: RefuseHead) -> Self {
         Self { refuse_head: Some(refuse_head), ..self }
     }
@@ -145,7 +162,7 @@ impl Service {
     {
         let mut connections = JoinSet::new();
         loop {
-            let (stream, peer, turn) = tokio::select! {
+            let (stream, peer, room) = tokio::select! {
                 () = stop.wait() => break,
                 Some(_) = connections.join_next() => continue,
                 accepted = self.accept(&listener) => match accepted {
@@ -164,13 +181,31 @@ impl Service {
             let (refuse_head, stop) = (self.refuse_head.clone(), stop.clone());
             connections.spawn(async move {
                 let signals = Arc::new(Signals::default());
+                let refuse = refuse_head.clone();
                 let stream = Connection::new(stream, peer, Arc::clone(&signals), refuse_head);
-                let shared = Arc::clone(&signals);
-                let answered = move |request| {
-                    answer_one(request, peer, audience, handler.clone(), Arc::clone(&shared))
-                };
-                carry(stream, answered, &signals, stop).await;
-                drop(turn);
+                match refuse.filter(|_| room.is_full) {
+                    Some(refuse) => {
+                        let refused =
+                            async |request: Request<Incoming>| Ok(full(&request, peer, &refuse));
+                        let carried = carry(stream, refused, &signals, stop);
+                        // Who sends nothing keeps others from their refusal.
+                        let _ = tokio::time::timeout(REFUSAL_LIMIT, carried).await;
+                    }
+                    None => {
+                        let shared = Arc::clone(&signals);
+                        let answered = move |request| {
+                            answer_one(
+                                request,
+                                peer,
+                                audience,
+                                handler.clone(),
+                                Arc::clone(&shared),
+                            )
+                        };
+                        carry(stream, answered, &signals, stop).await;
+                    }
+                }
+                drop(room.permit);
             });
         }
         drop(listener);
@@ -179,14 +214,30 @@ impl Service {
     }
 
     /// The next connection, once there is room for it.
-    async fn accept(
-        &self,
-        listener: &TcpListener,
-    ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-        let turn = Arc::clone(&self.connections).acquire_owned().await.map_err(io::Error::other)?;
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr, Room)> {
+        // Accepting comes last, because a connection would be lost in a wait that is given up.
+        let Some(_) = self.refuse_head else {
+            let permit = Arc::clone(&self.connections).acquire_owned().await;
+            let permit = permit.map_err(io::Error::other)?;
+            let (stream, peer) = listener.accept().await?;
+            return Ok((stream, peer, Room { permit, is_full: false }));
+        };
+        let refusal = Arc::clone(&self.refusals).acquire_owned().await.map_err(io::Error::other)?;
         let (stream, peer) = listener.accept().await?;
-        Ok((stream, peer, turn))
+        let room = match Arc::clone(&self.connections).try_acquire_owned() {
+            Ok(permit) => Room { permit, is_full: false },
+            Err(_) => Room { permit: refusal, is_full: true },
+        };
+        Ok((stream, peer, room))
     }
+}
+
+/// Refuses a request because there are too many connections, and ends its connection.
+fn full(request: &Request<Incoming>, peer: SocketAddr, refuse: &RefuseHead) -> Answer {
+    let head = format!("{} {}", request.method(), request.uri());
+    let mut answer = refuse(head.as_bytes(), StatusCode::SERVICE_UNAVAILABLE, peer);
+    answer.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
+    answer
 }
 
 /// Answers the requests of a connection until it ends.
