@@ -1,11 +1,16 @@
 //! Bugs in what is asked of AWS, made between the SDK and the network, so that the code of the
-//! store stays as it is. Nothing checks signatures where such functions run.
+//! store stays as it is. What they change is signed anew.
 
 use super::{Bug, on};
+use crate::config::{optional, process_environment};
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
+use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -129,19 +134,61 @@ impl Buggy {
 
 /// The same request with another body.
 fn with_body(request: &HttpRequest, body: &Value) -> HttpRequest {
-    let text = body.to_string();
-    // A request with a body in memory can be cloned.
-    let mut request = request.try_clone().unwrap_or_else(|| HttpRequest::new(SdkBody::empty()));
-    request.headers_mut().insert("content-length", text.len().to_string());
-    *request.body_mut() = SdkBody::from(text);
-    request
+    let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
+    signed(request, target, body)
 }
 
 /// A call of its own, like one member of a transaction.
 fn single(request: &HttpRequest, operation: &'static str, body: &Value) -> HttpRequest {
-    let mut request = with_body(request, body);
-    request.headers_mut().insert("x-amz-target", format!("DynamoDB_20120810.{operation}"));
+    signed(request, format!("DynamoDB_20120810.{operation}"), body)
+}
+
+/// The request with another target and body, signed with the keys of the function.
+fn signed(request: &HttpRequest, target: String, body: &Value) -> HttpRequest {
+    let text = body.to_string();
+    // A request with a body in memory can be cloned.
+    let mut request = request.try_clone().unwrap_or_else(|| HttpRequest::new(SdkBody::empty()));
+    let headers = request.headers_mut();
+    for name in ["authorization", "x-amz-date", "x-amz-security-token"] {
+        headers.remove(name);
+    }
+    headers.insert("x-amz-target", target);
+    headers.insert("content-length", text.len().to_string());
+    // Unsigned, it is refused, and the run that wanted the bug says so.
+    for (name, value) in signature(&request, text.as_bytes()).unwrap_or_default() {
+        request.headers_mut().insert(name, value);
+    }
+    *request.body_mut() = SdkBody::from(text);
     request
+}
+
+fn signature(request: &HttpRequest, body: &[u8]) -> Option<Vec<(String, String)>> {
+    let variable = |name| optional(&process_environment, name);
+    let identity: Identity = Credentials::new(
+        variable("AWS_ACCESS_KEY_ID")?,
+        variable("AWS_SECRET_ACCESS_KEY")?,
+        variable("AWS_SESSION_TOKEN"),
+        None,
+        "environment",
+    )
+    .into();
+    let region = variable("AWS_REGION")?;
+    #[expect(clippy::disallowed_methods, reason = "signatures have the real time")]
+    let now = std::time::SystemTime::now();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(&region)
+        .name("dynamodb")
+        .time(now)
+        .settings(SigningSettings::default())
+        .build()
+        .ok()?;
+    let headers = request.headers().iter();
+    let body = SignableBody::Bytes(body);
+    let request = SignableRequest::new(request.method(), request.uri(), headers, body).ok()?;
+    let (instructions, _) = sign(request, &parameters.into()).ok()?.into_parts();
+    let headers = instructions.headers();
+    Some(headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 async fn read(mut response: HttpResponse) -> (HttpResponse, Value) {
