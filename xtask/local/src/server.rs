@@ -365,12 +365,17 @@ pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Bytes
     answer
 }
 
-/// The answer to who may not call here. The connection ends with it, and what else is sent on it is
-/// not looked at.
+/// The answer to a caller that may not call here. It ends the connection, so the rest of the
+/// connection's bytes are ignored. A browser hides it from pages of other origins as a whole.
 pub(crate) fn forbidden(text: &str) -> Answer {
     let mut answer = json(StatusCode::FORBIDDEN, &json!({"message": "Forbidden", "hint": text}));
-    let close = http::HeaderValue::from_static("close");
-    answer.headers_mut().insert(header::CONNECTION, close);
+    for (name, value) in [
+        (header::CONNECTION, "close"),
+        (http::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        answer.headers_mut().insert(name, http::HeaderValue::from_static(value));
+    }
     answer
 }
 
