@@ -72,6 +72,10 @@ const NO_DENIAL: &str = "it refuses what a policy does not allow with words of i
 
 const MINISTACK_TESTS: &[LeftOut] = &[
     LeftOut {
+        test: "authentication::a_clock_may_be_wrong_by_less_than_5_minutes",
+        reason: NO_PATH,
+    },
+    LeftOut {
         test: "authentication::a_call_that_was_altered_after_it_was_signed_is_refused",
         reason: NO_PATH,
     },
@@ -108,14 +112,26 @@ const MINISTACK_TESTS: &[LeftOut] = &[
         test: "authentication::an_unsigned_call_is_refused_by_every_operation",
         reason: NO_PATH,
     },
+    LeftOut {
+        test: "authentication::what_could_be_read_in_two_ways_is_no_signature",
+        reason: NO_PATH,
+    },
     LeftOut { test: "headers::an_answer_of_the_gateway_itself_has_an_id_too", reason: NO_METHODS },
     LeftOut {
         test: "json::what_is_not_json_is_refused",
         reason: "it hands a body that is not UTF-8 to the function with replacement characters",
     },
     LeftOut {
+        test: "media_types::a_type_and_a_coding_are_ignored_where_no_body_is_taken",
+        reason: "it knows no default template of a mock integration, so that refuses the type",
+    },
+    LeftOut {
         test: "register::a_body_that_lacks_the_address_is_refused_by_the_gateway_in_its_own_words",
         reason: "it makes no request validator, so the function refuses the body instead",
+    },
+    LeftOut {
+        test: "remove_role::percent_encoding_is_taken_off_once",
+        reason: "it decodes a path before it decodes the parameters in it",
     },
     LeftOut {
         test: "routes::a_known_path_with_another_method_says_which_it_takes",
@@ -126,6 +142,10 @@ const MINISTACK_TESTS: &[LeftOut] = &[
         reason: NO_METHODS,
     },
     LeftOut { test: "routes::a_wrong_method_comes_before_body_and_media_type", reason: NO_METHODS },
+    LeftOut {
+        test: "routes::an_empty_segment_is_an_unknown_path",
+        reason: "it drops empty segments of a path",
+    },
     LeftOut {
         test: "routes::an_unsigned_call_of_an_unknown_path_is_not_authenticated",
         reason: NO_PATH,
