@@ -8,7 +8,7 @@
 //! | `USERS_LOCAL_STACK` | the program `local-stack` |
 //! | `USERS_LOCAL_FUNCTIONS` | the directory of the functions' binaries |
 //! | `USERS_LOCAL_TEMPLATE` | the template to run |
-//! | `USERS_XTASK` | the program behind `cargo xtask`, for the steps of README and runbook |
+//! | `USERS_XTASK` | the program behind `cargo xtask`, for the commands in README, walkthrough and runbook |
 //!
 //! Signals are the subject, so there is nothing here for systems that have none.
 #![cfg(unix)]

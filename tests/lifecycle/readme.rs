@@ -1,10 +1,10 @@
-//! The README's walk-through, word by word.
+//! The commands of the README and of the walkthrough, run as printed.
 //!
-//! Every fenced block of the README whose info string is `console test` is part of the walk: a line
-//! that begins with `$ ` is a command, which goes on in the next line after a `\` at its end; what
-//! follows is what it prints, in which `…` stands for anything. All commands run in one shell, in
-//! order, against a stack of the test's own: the README's address is replaced with that stack's.
-//! A command without output must succeed.
+//! Every fenced block with the info string `console test` is run. A line that begins with `$ ` is a
+//! command, which continues on the next line after a `\` at its end. The other lines are the
+//! expected output, in which `…` stands for any text. All commands of a document run in one shell,
+//! in order, against a stack of the test's own, whose address replaces the documented one. A command
+//! without output must succeed.
 
 pub(crate) mod transcript;
 
@@ -15,51 +15,59 @@ use std::time::Duration;
 use tokio::process::Command;
 use transcript::Step;
 
-/// Where the README says that the stack answers.
-const README_ADDRESS: &str = "127.0.0.1:4510";
+/// The documents, in the order in which their commands run at the same stack.
+const DOCUMENTS: [&str; 2] = ["README.md", "docs/walkthrough.md"];
+/// The stack's address in the documents.
+const DOCUMENTED_ADDRESS: &str = "127.0.0.1:4510";
 const PATIENCE: Duration = Duration::from_secs(180);
 
 #[tokio::test]
-async fn the_walk_through_of_the_readme_comes_out_as_written() {
-    let path = root().join("README.md");
-    let readme = match std::fs::read_to_string(&path) {
-        Ok(readme) => readme,
-        Err(error) => panic!("cannot read {}: {error}", path.display()),
-    };
-    let steps = match transcript::steps(&readme) {
-        Ok(steps) => steps,
-        Err(problem) => panic!("README.md: {problem}"),
-    };
-    assert!(!steps.is_empty(), "README.md has no block ```{}", transcript::INFO_STRING);
-
+async fn the_commands_of_the_readme_and_the_walkthrough_print_what_is_written() {
     let directory = tempfile::tempdir().unwrap();
     let ready_file = directory.path().join("ready.json");
     let stack = Launch::new().ready_file(&ready_file).start().await;
     let address = stack.url().split('/').nth(2).unwrap().to_owned();
     let can_sign = curl_can_sign().await;
-    let steps: Vec<Step> = steps
-        .into_iter()
-        .filter(|step| {
-            let left_out = step.command.contains("curl ") && !can_sign;
-            if left_out {
-                println!("left out, curl is missing or cannot sign: {}", step.command);
+    for document in DOCUMENTS {
+        let steps: Vec<Step> = documented(document)
+            .into_iter()
+            .filter(|step| {
+                let left_out = step.command.contains("curl ") && !can_sign;
+                if left_out {
+                    println!("left out, curl is missing or cannot sign: {}", step.command);
+                }
+                !left_out
+            })
+            .map(|step| Step {
+                command: step.command.replace(DOCUMENTED_ADDRESS, &address),
+                expected: step.expected.replace(DOCUMENTED_ADDRESS, &address),
+                ..step
+            })
+            .collect();
+        let outcomes = run(&steps, directory.path(), &ready_file).await;
+        assert_eq!(outcomes.len(), steps.len(), "the shell ended early; it printed {outcomes:#?}");
+        for (step, outcome) in steps.iter().zip(&outcomes) {
+            if let Err(problem) = step.judge(outcome) {
+                panic!("{document}:{}: $ {}\n{problem}", step.line, step.command);
             }
-            !left_out
-        })
-        .map(|step| Step {
-            command: step.command.replace(README_ADDRESS, &address),
-            expected: step.expected.replace(README_ADDRESS, &address),
-            ..step
-        })
-        .collect();
-    let outcomes = run(&steps, directory.path(), &ready_file).await;
-    assert_eq!(outcomes.len(), steps.len(), "the shell ended early; it printed {outcomes:#?}");
-    for (step, outcome) in steps.iter().zip(&outcomes) {
-        if let Err(problem) = step.judge(outcome) {
-            panic!("README.md:{}: $ {}\n{problem}", step.line, step.command);
         }
+        println!("{} commands of {document} printed what is written", steps.len());
     }
-    println!("{} commands of the README came out as written", steps.len());
+}
+
+/// The commands of a document, of which there must be some.
+fn documented(document: &str) -> Vec<Step> {
+    let path = root().join(document);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => panic!("cannot read {}: {error}", path.display()),
+    };
+    let steps = match transcript::steps(&text) {
+        Ok(steps) => steps,
+        Err(problem) => panic!("{document}: {problem}"),
+    };
+    assert!(!steps.is_empty(), "{document} has no block ```{}", transcript::INFO_STRING);
+    steps
 }
 
 pub(crate) fn root() -> PathBuf {

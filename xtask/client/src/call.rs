@@ -1,4 +1,4 @@
-//! One call, put together step by step.
+//! The builder of one call.
 
 use crate::sign::{self, Scope};
 use crate::typed::UNRESERVED;
@@ -15,8 +15,7 @@ use users_contract::header;
 
 type Tamper = Arc<dyn Fn(&mut Request<Bytes>) + Send + Sync>;
 
-/// A call that was not sent yet. It can be cloned and sent any number of times; every sending is
-/// signed anew.
+/// A call. It can be cloned and sent any number of times; each attempt gets a new signature.
 #[derive(Clone)]
 pub struct Call {
     client: Client,
@@ -32,7 +31,7 @@ pub struct Call {
     tamper: Option<Tamper>,
 }
 
-/// Shows neither query, headers nor body: all can hold personal data.
+/// Omits query, headers and body: all can hold personal data.
 impl fmt::Debug for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -67,7 +66,7 @@ impl Call {
         &self.method
     }
 
-    /// The path below the base URL, as it was given.
+    /// The path relative to the base URL, as it was given.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -81,7 +80,7 @@ impl Call {
             .map(|(_, value)| value.as_slice())
     }
 
-    /// Adds a query parameter; both texts are percent-encoded here.
+    /// Adds a query parameter, and percent-encodes its name and value.
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
         let encode = |text| utf8_percent_encode(text, UNRESERVED);
@@ -89,14 +88,14 @@ impl Call {
         self
     }
 
-    /// Adds a piece of the query as it is.
+    /// Adds a part of the query without encoding it.
     #[must_use]
     pub fn raw_query(mut self, piece: &str) -> Self {
         self.query.push(piece.to_owned());
         self
     }
 
-    /// Adds a header; one of the same name stays.
+    /// Adds a header, without replacing one of the same name.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
@@ -109,7 +108,7 @@ impl Call {
         self.header(header::IDEMPOTENCY_KEY, key)
     }
 
-    /// Sets the body, and no content type.
+    /// Sets the body without a content type.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
@@ -122,14 +121,14 @@ impl Call {
         self.header("content-type", "application/json").body(body.to_string())
     }
 
-    /// Chooses how the call is signed; in the `Authorization` header unless told.
+    /// Sets the kind of signature; by default it is in the `Authorization` header.
     #[must_use]
     pub fn signing(mut self, signing: Signing) -> Self {
         self.signing = signing;
         self
     }
 
-    /// Signs as someone else.
+    /// Signs with other credentials.
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.client.credentials = credentials;
@@ -143,21 +142,21 @@ impl Call {
         self
     }
 
-    /// Signs for another service than `execute-api`.
+    /// Signs for a service other than `execute-api`.
     #[must_use]
     pub fn service(mut self, service: &str) -> Self {
         service.clone_into(&mut self.service);
         self
     }
 
-    /// Signs as of another time than now.
+    /// Signs with a time other than now.
     #[must_use]
     pub fn time(mut self, time: SystemTime) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// Changes the request after it was signed, and before it is sent.
+    /// Changes the request after it was signed and before it is sent.
     #[must_use]
     pub fn tamper(mut self, change: impl Fn(&mut Request<Bytes>) + Send + Sync + 'static) -> Self {
         self.tamper = Some(Arc::new(change));
@@ -204,10 +203,10 @@ impl Call {
         Ok(request)
     }
 
-    /// Sends the call once and waits for the answer.
+    /// Sends the call once and waits for the response.
     ///
     /// # Errors
-    /// When no complete answer came. An answer with an error status is no error here.
+    /// When no complete response arrived. A response with an error status is not an error here.
     pub async fn send(&self) -> Result<Response, ClientError> {
         let request = self.to_request()?;
         let limit = self.client.timeout;
@@ -217,7 +216,7 @@ impl Call {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a signature is judged against the real clock")]
+#[expect(clippy::disallowed_methods, reason = "servers check signatures against the real clock")]
 fn now() -> SystemTime {
     SystemTime::now()
 }
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn path_query_and_headers_arrive_as_they_were_given() {
+    fn path_query_and_headers_are_sent_as_given() {
         let request = client()
             .call(Method::GET, "/users/a%3Ab")
             .query("email", "ü+x@y z")
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsigned_call_carries_no_signature() {
+    fn an_unsigned_call_has_no_signature() {
         let request =
             client().call(Method::GET, "/users").signing(Signing::None).to_request().unwrap();
         assert!(!request.headers().contains_key("authorization"));
@@ -260,12 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn tampering_comes_after_signing() {
+    fn a_call_is_altered_after_it_was_signed() {
         let call = client().call(Method::POST, "/users").time(std::time::UNIX_EPOCH);
-        let honest = call.clone().to_request().unwrap();
+        let original = call.clone().to_request().unwrap();
         let tampered = call.tamper(|request| *request.body_mut() = "x".into());
         let tampered = tampered.to_request().unwrap();
-        assert_eq!(honest.headers()["authorization"], tampered.headers()["authorization"]);
+        assert_eq!(original.headers()["authorization"], tampered.headers()["authorization"]);
         assert_eq!(tampered.body().as_ref(), b"x");
     }
 }

@@ -1,13 +1,12 @@
-//! What can go wrong before an answer is there. An answer with an error status is an answer.
+//! Failures without a response. A response with an error status is not a failure here.
 
 use std::time::Duration;
 
-/// Why a call brought no answer. The text names the method and the path's template at most, never
-/// what was sent.
+/// Why a call got no response. The text never quotes the request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The base URL cannot be used.
+    /// The base URL is invalid.
     #[error("the base URL {rule}")]
     BaseUrl {
         /// The rule that it breaks.
@@ -22,16 +21,16 @@ pub enum ClientError {
     /// The signature cannot be made.
     #[error("the request cannot be signed")]
     Signing(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// No connection, or one that was lost before the answer was complete.
-    #[error("the connection was refused or lost before the answer was complete")]
+    /// The connection was refused, or lost before the response was complete.
+    #[error("the connection was refused or lost before the response was complete")]
     Connection(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// No answer in time.
-    #[error("no answer came within {} s", .0.as_secs())]
+    /// No response arrived in time.
+    #[error("no response arrived within {} s", .0.as_secs())]
     Timeout(Duration),
 }
 
 impl ClientError {
-    /// Whether the call may have reached the server, so that nobody knows whether it took effect.
+    /// Whether the call may have reached the server, so that its effect is unknown.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         match self {

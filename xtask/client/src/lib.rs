@@ -1,11 +1,11 @@
-//! A client of the REST API: signs calls with SigV4, sends them, hands back what came.
+//! A client of the REST API: signs calls with SigV4, sends them and returns the responses.
 //!
-//! It serves the black-box tests and `cargo xtask call`. Because the tests must also send what a
-//! well-behaved client never would, each call can be left unsigned, signed with a wrong secret,
-//! region, service or time, presigned in its query, and altered after it was signed.
+//! The black-box tests and `cargo xtask call` use it. The tests must also send invalid calls, so a
+//! call can be left unsigned, signed with a wrong secret, region, service or time, presigned in its
+//! query, and altered after it was signed.
 //!
-//! [`Call::send`] sends once. [`Call::send_retrying`] repeats the call as real clients do, always
-//! with the same idempotency key. [`Target`] and [`Header`] read what a person types.
+//! [`Call::send`] sends once. [`Call::send_retrying`] retries as real clients do, always with the
+//! same idempotency key. [`Target`] and [`Header`] parse what a person types.
 
 mod call;
 mod error;
@@ -27,11 +27,11 @@ use http::{Method, Uri};
 use std::time::Duration;
 use transport::Transport;
 
-/// Longest wait for one answer, past the 29 seconds that API Gateway gives an integration.
+/// The timeout of one response, above the 29 seconds that API Gateway allows an integration.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(35);
 
-/// Where the API is and who calls it. Cloning is cheap; clones share their connections, which
-/// belong to the tokio runtime that first used them.
+/// The API's address and the caller's credentials. Cloning is cheap; clones share their
+/// connections, which belong to the tokio runtime that first used them.
 #[derive(Clone, Debug)]
 pub struct Client {
     origin: String,
@@ -78,19 +78,19 @@ impl Client {
         })
     }
 
-    /// The same API called by someone else, over the same connections.
+    /// The same API with other credentials, over the same connections.
     #[must_use]
     pub fn with_credentials(&self, credentials: Credentials) -> Self {
         Self { credentials, ..self.clone() }
     }
 
-    /// The same API with another longest wait for one answer.
+    /// The same API with another timeout of one response.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.clone() }
     }
 
-    /// The path of the API's root as a caller sees it: the API stage, such as `/prod`, or nothing.
+    /// The path of the API's root as a caller sees it: the API stage, such as `/prod`, or empty.
     #[must_use]
     pub fn base_path(&self) -> &str {
         &self.base_path
@@ -102,7 +102,7 @@ impl Client {
         &self.region
     }
 
-    /// Begins a call of `path`, which stands below the base URL, begins with `/` and is already
+    /// Begins a call of `path`, which is relative to the base URL, begins with `/` and is already
     /// percent-encoded.
     #[must_use]
     pub fn call(&self, method: Method, path: &str) -> Call {
@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_keeps_its_stage_and_loses_a_last_slash() {
+    fn a_base_url_keeps_its_stage_without_a_trailing_slash() {
         assert_eq!(client("http://localhost:4510/prod/").unwrap().base_path(), "/prod");
         assert_eq!(client("http://localhost:4510").unwrap().base_path(), "");
     }
 
     #[test]
-    fn a_base_url_that_is_no_base_url_is_refused() {
+    fn an_invalid_base_url_is_refused() {
         for url in
             ["", "localhost", "/prod", "ftp://host/prod", "http://host/?a=b", "http://u:p@h/"]
         {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_debug_text_holds_no_secret() {
+    fn the_debug_text_has_no_secret() {
         let client = Client::new(
             "http://localhost",
             "us-east-1",

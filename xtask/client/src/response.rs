@@ -1,11 +1,11 @@
-//! An answer, with its whole body.
+//! A response with its whole body.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use std::fmt;
 
-/// An answer of the API.
+/// A response of the API.
 #[derive(Clone)]
 pub struct Response {
     /// The status code.
@@ -25,7 +25,7 @@ impl Response {
         serde_json::from_slice(&self.body)
     }
 
-    /// The one value of a header; `None` when it is absent, repeated or not visible ASCII.
+    /// The value of a header; `None` if it is absent, repeated or not visible ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
@@ -35,7 +35,7 @@ impl Response {
         }
     }
 
-    /// The `code` of a problem document, when the body is one.
+    /// The `code` of a problem document; `None` if the body is something else.
     #[must_use]
     pub fn problem_code(&self) -> Option<String> {
         let is_problem = self.header("content-type")?.starts_with("application/problem+json");
@@ -44,7 +44,7 @@ impl Response {
     }
 }
 
-/// Shows no header and no byte of the body: both can hold personal data.
+/// Omits headers and body: both can hold personal data.
 impl fmt::Debug for Response {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

@@ -1,20 +1,20 @@
-//! Repeats a call as real clients do.
+//! Retries, as real clients make them.
 
 use crate::{Call, ClientError, Response};
 use http::Method;
 use std::time::{Duration, Instant};
 use users_contract::{ErrorCode, header};
 
-/// When and how often a call is repeated.
+/// When and how often a call is retried.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RetryPolicy {
-    /// Most sendings, the first included.
+    /// The maximum number of attempts, including the first.
     pub attempts: u32,
-    /// Longest pause before the second sending; it doubles from one sending to the next.
+    /// The maximum pause before the second attempt; it doubles with each attempt.
     pub first_pause: Duration,
-    /// Longest pause at all, also where `Retry-After` asks for more.
+    /// The maximum of every pause, even if `Retry-After` asks for more.
     pub longest_pause: Duration,
-    /// Whether 409 `concurrent-modification` is repeated as well. It is safe, but only the caller
+    /// Whether 409 `concurrent-modification` is retried too. That is safe, but only the caller
     /// knows whether the change is still wanted.
     pub repeat_conflicts: bool,
 }
@@ -30,30 +30,30 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What a call came to, and how many sendings it took.
+/// The result of a call, and the number of attempts.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The last answer.
+    /// The last response.
     pub response: Response,
-    /// How often the call was sent.
+    /// The number of attempts.
     pub sent: u32,
 }
 
-/// One sending of a call that may be repeated.
+/// One attempt of a call that may be retried.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
-    /// What it brought.
+    /// Its result.
     pub result: &'a Result<Response, ClientError>,
-    /// How long that took.
+    /// Its duration.
     pub elapsed: Duration,
 }
 
 impl Call {
-    /// Sends the call until an answer settles it, with random pauses that grow.
+    /// Sends the call until a response settles it, with growing random pauses.
     ///
-    /// Repeated are 429 and 409 `request-in-progress` always, and a lost connection or a 5xx when
-    /// doing the call twice is the same as doing it once: it has an idempotency key, or its method
-    /// is idempotent. The last answer is handed back when the attempts are used up.
+    /// 429 and 409 `request-in-progress` are always retried. A lost connection or a 5xx is retried
+    /// if the call is idempotent, by its method or by an idempotency key. When the attempts are
+    /// used up, the last response is returned.
     ///
     /// # Errors
     /// As [`Call::send`], for the last attempt.
@@ -61,7 +61,7 @@ impl Call {
         self.send_observed(policy, |_| ()).await
     }
 
-    /// As [`Call::send_retrying`], and tells of each sending.
+    /// As [`Call::send_retrying`], and reports each attempt.
     ///
     /// # Errors
     /// As [`Call::send`], for the last attempt.
@@ -109,7 +109,7 @@ impl Call {
 }
 
 impl RetryPolicy {
-    /// A random pause up to the step's longest one, but not less than `Retry-After` asks for.
+    /// A random pause up to the attempt's maximum, but at least as long as `Retry-After` asks for.
     fn pause(&self, sent: u32, response: Option<&Response>) -> Duration {
         let doubled = self.first_pause.saturating_mul(1 << sent.saturating_sub(1).min(16));
         let random = doubled.min(self.longest_pause).mul_f64(fastrand::f64());
@@ -132,7 +132,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    /// Serves the given status codes and problem codes, one per request, and notes the key of each.
+    /// Serves the given status codes and problem codes, one per request, and records the keys.
     async fn server(answers: &[(u16, &'static str)]) -> (String, Arc<Mutex<Vec<String>>>) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_with_a_key_is_repeated_with_the_same_key_until_it_is_settled() {
+    async fn a_call_with_a_key_is_retried_with_the_same_key_until_it_is_settled() {
         let answers =
             [(503, "service-unavailable"), (409, "request-in-progress"), (429, "x"), (201, "")];
         let (url, keys) = server(&answers).await;
@@ -185,14 +185,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_post_without_a_key_is_not_repeated_after_a_5xx() {
+    async fn a_post_without_a_key_is_not_retried_after_a_5xx() {
         let (url, _) = server(&[(503, "service-unavailable"), (201, "")]).await;
         let outcome = call(&url, Method::POST).send_retrying(policy()).await.unwrap();
         assert_eq!((outcome.response.status.as_u16(), outcome.sent), (503, 1));
     }
 
     #[tokio::test]
-    async fn a_conflict_is_repeated_only_on_demand() {
+    async fn a_conflict_is_retried_only_on_demand() {
         let answers = [(409, "concurrent-modification"), (200, "")];
         let (url, _) = server(&answers).await;
         let outcome = call(&url, Method::PUT).send_retrying(policy()).await.unwrap();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_answer_is_handed_back_when_the_attempts_are_used_up() {
+    async fn the_last_response_is_returned_when_the_attempts_are_used_up() {
         let (url, _) = server(&[(500, ""), (500, ""), (200, "")]).await;
         let policy = RetryPolicy { attempts: 2, ..policy() };
         let outcome = call(&url, Method::GET).send_retrying(policy).await.unwrap();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_listening_is_a_lost_connection() {
+    async fn a_refused_connection_counts_as_lost() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);

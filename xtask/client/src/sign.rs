@@ -1,5 +1,5 @@
-//! SigV4 for API Gateway: service `execute-api`, the path encoded a second time, no session token
-//! unless the credentials have one.
+//! SigV4 for API Gateway: service `execute-api`, the path encoded a second time, a session token
+//! only if the credentials have one.
 
 use crate::ClientError;
 use aws_credential_types::Credentials;
@@ -13,23 +13,23 @@ use bytes::Bytes;
 use http::Request;
 use std::time::{Duration, SystemTime};
 
-/// How a call proves who makes it.
+/// The kind of a call's signature.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Signing {
-    /// Not at all.
+    /// No signature.
     None,
     /// In the `Authorization` header.
     Header,
-    /// In the `Authorization` header, and the hash of the body in `X-Amz-Content-Sha256`.
+    /// In the `Authorization` header, with the hash of the body in `X-Amz-Content-Sha256`.
     HeaderWithBodyHash,
-    /// In the query, valid for so long.
+    /// In the query (presigned).
     Query {
-        /// How long the signed address can be used, in whole seconds.
+        /// The validity of the signed URL, in whole seconds.
         expires_in: Duration,
     },
 }
 
-/// Everything a signature depends on besides the request.
+/// The inputs of a signature besides the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
     pub(crate) credentials: Credentials,
@@ -38,8 +38,8 @@ pub(crate) struct Scope {
     pub(crate) time: SystemTime,
 }
 
-/// Signs a request in place. A header whose value is not UTF-8 stays unsigned, which SigV4 allows
-/// for all but `host` and `x-amz-*`.
+/// Signs a request in place. Headers whose values are not UTF-8 stay unsigned, which SigV4 allows
+/// for all except `host` and `x-amz-*`.
 pub(crate) fn apply(
     request: &mut Request<Bytes>,
     signing: Signing,
@@ -57,12 +57,12 @@ pub(crate) fn apply(
             settings.expires_in = Some(expires_in);
         }
     }
-    // The signer puts them into headers, and panics when it cannot.
+    // The signer puts them into headers, and panics if they are invalid there.
     let credentials = &scope.credentials;
     let token = credentials.session_token().unwrap_or_default();
     let in_headers = [credentials.access_key_id(), token, &scope.region, &scope.service];
     if in_headers.iter().any(|text| text.chars().any(char::is_control)) {
-        let rule = "access key, session token, Region and service have no control characters";
+        let rule = "access key, session token, Region and service must not have control characters";
         return Err(ClientError::Signing(rule.into()));
     }
     let identity: Identity = credentials.clone().into();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_vector_get_vanilla_is_met() {
+    fn the_published_vector_get_vanilla_is_reproduced() {
         let mut request = request("https://example.amazonaws.com/");
         apply(&mut request, Signing::Header, &scope()).unwrap();
         assert_eq!(
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_vector_with_a_sorted_query_is_met() {
+    fn the_published_vector_with_a_sorted_query_is_reproduced() {
         let mut request = request("https://example.amazonaws.com/?Param2=value2&Param1=value1");
         apply(&mut request, Signing::Header, &scope()).unwrap();
         assert!(
@@ -162,7 +162,7 @@ mod tests {
         let mut request = request("https://example.amazonaws.com/a%3Ab");
         apply(&mut request, Signing::Header, &scope()).unwrap();
 
-        // What SigV4 asks for, with the twice encoded path written out.
+        // The signature by SigV4's definition, with the twice encoded path written out.
         let hash = |text: &str| {
             Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         };
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_presigned_query_carries_all_parts_and_no_authorization() {
+    fn a_presigned_query_has_all_parts_and_no_authorization() {
         let mut request = request("https://example.amazonaws.com/users?limit=1");
         let signing = Signing::Query { expires_in: Duration::from_secs(60) };
         apply(&mut request, signing, &scope()).unwrap();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_token_is_sent_when_there_is_one() {
+    fn a_session_token_of_the_credentials_is_sent() {
         let mut request = request("https://example.amazonaws.com/");
         let credentials = Credentials::from_keys("id", "secret", Some("token".to_owned()));
         apply(&mut request, Signing::Header, &Scope { credentials, ..scope() }).unwrap();
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_in_a_header_is_refused() {
+    fn control_characters_in_credentials_or_scope_are_refused() {
         let keys = |id, token: Option<&str>| {
             Credentials::from_keys(id, "secret", token.map(str::to_owned))
         };
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_of_the_body_is_sent_when_asked_for() {
+    fn the_hash_of_the_body_is_sent_on_demand() {
         let mut request = request("https://example.amazonaws.com/");
         apply(&mut request, Signing::HeaderWithBodyHash, &scope()).unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Sends one HTTP request and reads the whole answer.
+//! Sends one HTTP request and reads the whole response.
 
 use crate::{ClientError, Response};
 use bytes::Bytes;
@@ -9,8 +9,8 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use std::fmt;
 
-/// A pool of connections. Plain HTTP has a type of its own so that a machine without root
-/// certificates can still call the local stack.
+/// A pool of connections. Plain HTTP has a variant of its own, so that a machine without root
+/// certificates can call the local stack.
 #[derive(Clone)]
 pub(crate) enum Transport {
     Plain(Client<HttpConnector, Full<Bytes>>),
@@ -45,12 +45,12 @@ impl Transport {
 
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response, ClientError> {
         let request = request.map(Full::new);
-        let answer = match self {
+        let response = match self {
             Self::Plain(client) => client.request(request).await,
             Self::Tls(client) => client.request(request).await,
         };
-        let answer = answer.map_err(|error| ClientError::Connection(Box::new(error)))?;
-        let (parts, body) = answer.into_parts();
+        let response = response.map_err(|error| ClientError::Connection(Box::new(error)))?;
+        let (parts, body) = response.into_parts();
         let body =
             body.collect().await.map_err(|error| ClientError::Connection(Box::new(error)))?;
         Ok(Response { status: parts.status, headers: parts.headers, body: body.to_bytes() })

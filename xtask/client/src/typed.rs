@@ -1,11 +1,11 @@
-//! The parts of a call as a person types them: completed where the intention is clear, else refused
-//! before anything is sent, with words that say what to type instead.
+//! Parses the parts of a call that a person types. Clear intentions are completed; everything else
+//! is refused before anything is sent, with a message that says how to write it.
 
 use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::str::FromStr;
 
-/// What a segment of a path holds as it is (RFC 3986 `pchar`), and the slashes between segments.
+/// The characters to encode in a path: all except RFC 3986 `pchar` and the slash.
 const PATH: &AsciiSet = &UNRESERVED
     .remove(b'/')
     .remove(b'!')
@@ -22,7 +22,7 @@ const PATH: &AsciiSet = &UNRESERVED
     .remove(b':')
     .remove(b'@');
 
-/// What RFC 3986 leaves as it is everywhere; in a query, SigV4 wants everything else encoded.
+/// The characters to encode in a query: SigV4 requires all except RFC 3986 `unreserved`.
 pub(crate) const UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -37,11 +37,11 @@ const OF_SIGNATURE_IN_QUERY: &[&str] = &[
     "x-amz-signedheaders",
 ];
 
-/// Headers that are made when a call is signed.
+/// Headers that signing adds.
 const OF_SIGNATURE: &[&str] =
     &["authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];
 
-/// Headers that say how a message travels over one connection, and so are the transport's.
+/// Headers about one connection, which the transport sets.
 const OF_CONNECTION: &[&str] = &[
     "connection",
     "content-length",
@@ -57,52 +57,52 @@ const OF_CONNECTION: &[&str] = &[
     "upgrade",
 ];
 
-/// Why typed text cannot be a part of a call.
+/// Why text cannot be part of a call.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TypedError {
-    /// A path that is none.
+    /// A path without a leading slash.
     #[error("the path must begin with `/`, like /users")]
     NoSlash,
-    /// A character that a URL cannot hold and that is hardly meant.
+    /// A character that a URL cannot hold and that is probably a mistake.
     #[error("the {part} has {name}; if it is meant, write {instead}")]
     Character {
         /// `path` or `query`.
         part: &'static str,
         /// The character in words.
         name: String,
-        /// How it is written.
+        /// Its percent-encoding.
         instead: String,
     },
     /// Percent-encoding that is incomplete.
-    #[error("the {part} has a `%` without two hexadecimal digits behind it; write %25 for a `%`")]
+    #[error("the {part} has a `%` without two hexadecimal digits after it; write %25 for a `%`")]
     Percent {
         /// `path` or `query`.
         part: &'static str,
     },
-    /// Bytes that no service takes for text, and that the SDK's signer cannot sign.
-    #[error("the query has percent-encoded bytes that are not UTF-8; write the bytes of the text")]
+    /// Bytes that are not UTF-8, which the SDK's signer cannot sign.
+    #[error("the query has percent-encoded bytes that are not UTF-8; encode the text as UTF-8")]
     NotUtf8,
     /// A parameter that a signature would add.
-    #[error("the query parameter {0} belongs to a signature, and this call is signed by itself")]
+    #[error("the query parameter {0} belongs to a signature, which signing adds")]
     SignatureParameter(String),
     /// A header without a colon.
     #[error("a header is `NAME: VALUE`, like `If-Match: \"3\"`")]
     NoColon,
-    /// A header that begins with its colon.
+    /// A header without a name.
     #[error("the header has no name before its colon; it is `NAME: VALUE`")]
     NoName,
     /// A name that HTTP does not allow.
     #[error("the header name `{0}` is not possible; names have ASCII letters, digits and hyphens")]
     Name(String),
     /// A header of the transport.
-    #[error("the header {0} belongs to the connection, and is set as the call needs it")]
+    #[error("the header {0} belongs to the connection, which sets it")]
     Connection(String),
     /// A header of the signature.
-    #[error("the header {0} belongs to the signature, and is made when the call is signed")]
+    #[error("the header {0} belongs to the signature, and signing adds it")]
     Signature(String),
     /// A value that cannot be signed and sent.
-    #[error("the value of {header} has {name}; a header that is signed holds visible ASCII only")]
+    #[error("the value of {header} has {name}; a signed header holds only visible ASCII")]
     Value {
         /// The header.
         header: String,
@@ -111,10 +111,10 @@ pub enum TypedError {
     },
 }
 
-/// The path of a call below the API stage, with its query, percent-encoded.
+/// The path of a call relative to the API stage, and its query, percent-encoded.
 ///
-/// Percent-encoding that is there is kept, and added where a URL needs it: letters beyond ASCII
-/// become UTF-8, and a `+` in the query becomes `%2B`, since who types an address means a plus.
+/// Existing percent-encoding is kept, and missing encoding is added: letters beyond ASCII become
+/// UTF-8, and a `+` in the query becomes `%2B`, because in an email address it means a plus.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Target {
     /// The path.
@@ -157,7 +157,7 @@ fn pair(text: &str) -> Result<String, TypedError> {
 }
 
 fn encode(text: &str, part: &'static str, set: &'static AsciiSet) -> Result<String, TypedError> {
-    // Kept are the percent signs only; the digits behind them are never encoded.
+    // Only the percent sign needs to be kept; the digits after it are never encoded.
     let mut encoded = String::with_capacity(text.len());
     for (at, character) in text.char_indices() {
         let escape = utf8_percent_encode(&text[at..at + character.len_utf8()], set);
@@ -201,7 +201,8 @@ impl Header {
     /// A header of this name.
     ///
     /// # Errors
-    /// When its name is not a caller's to set, or its value cannot be signed.
+    /// When the transport or the signature sets a header of this name, or the value cannot be
+    /// signed.
     pub fn new(name: &str, value: &str) -> Result<Self, TypedError> {
         if name.is_empty() {
             return Err(TypedError::NoName);
@@ -277,7 +278,7 @@ mod tests {
     #[case::empty_pairs("/users?&&limit=1&", "/users?limit=1")]
     #[case::a_parameter_without_a_value("/users?limit&=x", "/users?limit&=x")]
     #[case::dots_and_slashes("//users/../users/", "//users/../users/")]
-    fn a_target_is_what_was_meant(#[case] typed: &str, #[case] sent: &str) {
+    fn a_target_is_completed(#[case] typed: &str, #[case] sent: &str) {
         let target: Target = typed.parse().unwrap();
         let query = target.query.join("&");
         assert_eq!([target.path, query].join("?").trim_end_matches('?'), sent);
@@ -310,7 +311,7 @@ mod tests {
     #[case::half_a_character("/users?a%E2%82=1", "the query has percent-encoded bytes")]
     #[case::a_presigned_query("/users?X-Amz-Signature=1", "X-Amz-Signature belongs to a signature")]
     #[case::another_spelling("/users?limit=1&x-amz%2Ddate", "x-amz-date belongs to a signature")]
-    fn a_target_is_refused_in_words(#[case] typed: &str, #[case] expected: &str) {
+    fn an_invalid_target_is_refused_with_advice(#[case] typed: &str, #[case] expected: &str) {
         let error = typed.parse::<Target>().unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
@@ -322,7 +323,7 @@ mod tests {
     #[case("X-Empty:", "x-empty", "")]
     #[case("X-Amz-Note: it's", "x-amz-note", "it's")]
     #[case("User-Agent: a:b", "user-agent", "a:b")]
-    fn a_header_is_what_was_meant(#[case] typed: &str, #[case] name: &str, #[case] value: &str) {
+    fn a_header_is_split_and_trimmed(#[case] typed: &str, #[case] name: &str, #[case] value: &str) {
         let header: Header = typed.parse().unwrap();
         assert_eq!((header.name.as_str(), header.value.to_str().unwrap()), (name, value));
     }
@@ -351,13 +352,13 @@ mod tests {
     #[case::date("X-Amz-Date: 20261122T100000Z", "X-Amz-Date belongs to the signature")]
     #[case::token("x-amz-security-token: x", "x-amz-security-token belongs to the signature")]
     #[case::hash("X-Amz-Content-SHA256: x", "X-Amz-Content-SHA256 belongs to the signature")]
-    fn a_header_is_refused_in_words(#[case] typed: &str, #[case] expected: &str) {
+    fn an_invalid_header_is_refused_with_advice(#[case] typed: &str, #[case] expected: &str) {
         let error = typed.parse::<Header>().unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 
     #[test]
-    fn a_name_of_any_length_is_judged() {
+    fn a_name_of_any_length_is_checked() {
         let long = format!("{}: 1", "x".repeat(100_000));
         assert!(matches!(long.parse::<Header>(), Err(TypedError::Name(_))));
     }

@@ -1,5 +1,5 @@
-//! Prints many lines, as the tests of this crate want it: `printer output`, `printer error`,
-//! `printer both`. A second word makes the lines end without a newline.
+//! Prints many lines for the tests of this crate: `printer output`, `printer error`,
+//! `printer both`. A second argument prints them without newlines.
 
 #[macro_use]
 extern crate users_support;

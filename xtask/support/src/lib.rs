@@ -1,7 +1,7 @@
-//! What every program below `xtask` needs: a process that ends with the one that started it
-//! ([`tied`]), folders that are removed ([`Scratch`]), output that survives a reader that goes away
-//! ([`println!`] and its siblings), readable log lines ([`log_line`]), and the project's folder and
-//! cargo ([`project`]).
+//! Shared parts of the programs below `xtask`: child processes that end with their parent
+//! ([`tied`]), folders that are removed ([`Scratch`]), output that never panics ([`println!`] and
+//! its siblings), readable log lines ([`log_line`]), and the project's root and cargo
+//! ([`project`]).
 
 pub mod log_line;
 pub mod output;

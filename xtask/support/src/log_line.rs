@@ -1,5 +1,5 @@
-//! Log lines in JSON, read for people: what the functions write, what Lambda writes about them, and
-//! metrics. The local stack and `cargo xtask logs` show them the same way.
+//! Makes JSON log lines readable: those of the functions, those of Lambda, and metrics. The local
+//! stack and `cargo xtask logs` show them in the same way.
 
 mod escape;
 mod row;
@@ -10,31 +10,30 @@ pub use row::{Row, of_access, of_function};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Members that are shown in front, and not as `name=value` again.
+/// Members that are shown first, and not repeated as `name=value`.
 const TIME_KEYS: &[&str] = &["timestamp", "time", "@timestamp"];
 const LEVEL_KEYS: &[&str] = &["level", "severity"];
 const MESSAGE_KEYS: &[&str] = &["message", "msg"];
 
-/// What a line of metrics (CloudWatch's embedded metric format) is labelled with, in place of a
-/// level.
+/// The label of a line of metrics (CloudWatch's embedded metric format), in place of a level.
 const METRICS: &str = "METRICS";
 
 /// A log line that is a JSON object. It is displayed as `message name=value ...`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct LogLine {
-    /// When it was written, as the line says.
+    /// The time at which it was written, according to the line.
     pub time: Option<String>,
-    /// `INFO`, `ERROR` and so on; `METRICS` for a line that only holds metrics.
+    /// `INFO`, `ERROR` and so on; `METRICS` for a line that holds only metrics.
     pub level: Option<String>,
-    /// What happened.
+    /// The message.
     pub message: Option<String>,
-    /// Everything else by name: first what stood in an inner object (`fields` of `tracing`, `record`
-    /// of Lambda), then what stood beside it. Members without a value are left out.
+    /// All other members by name: first those of an inner object (`fields` of `tracing`, `record`
+    /// of Lambda), then those beside it. `null` members are left out.
     pub fields: Vec<(String, String)>,
 }
 
 impl LogLine {
-    /// Reads a line, unless it is something else than a JSON object.
+    /// Reads a line; `None` if it is not a JSON object.
     #[must_use]
     pub fn read(line: &str) -> Option<Self> {
         let Ok(Value::Object(mut members)) = serde_json::from_str(line) else { return None };
@@ -82,8 +81,8 @@ impl fmt::Display for LogLine {
     }
 }
 
-/// Members that have a value, in the order of their names: that of the text depends on how
-/// `serde_json` was built.
+/// Members that are not `null`, sorted by name, because the order of `serde_json`'s map depends on
+/// its features.
 fn sorted(members: Map<String, Value>) -> Vec<(String, String)> {
     let mut fields: Vec<_> =
         members.into_iter().filter_map(|(name, value)| Some((name, plain(value)?))).collect();
@@ -124,7 +123,7 @@ mod tests {
         "-|-|fields=1 record=2 type=t"
     )]
     #[case::nothing("{}", "-|-|")]
-    fn a_json_object_is_taken_apart(#[case] line: &str, #[case] expected: &str) {
+    fn a_json_object_is_split_into_its_parts(#[case] line: &str, #[case] expected: &str) {
         let line = LogLine::read(line).unwrap();
         let time = line.time.as_deref().unwrap_or("-");
         let level = line.level.as_deref().unwrap_or("-");
@@ -135,7 +134,7 @@ mod tests {
     #[case("hello")]
     #[case("[1]")]
     #[case("{\"a\":")]
-    fn anything_else_is_no_log_line(#[case] line: &str) {
+    fn other_text_is_not_a_log_line(#[case] line: &str) {
         assert_eq!(LogLine::read(line), None);
     }
 

@@ -1,16 +1,16 @@
-//! Printing that never panics. The macros have the names of the standard library's, so that a
-//! program takes them for all of its files at once: `#[macro_use] extern crate users_support;`.
+//! Printing that never panics. The macros have the names of the standard library's, so that
+//! `#[macro_use] extern crate users_support;` replaces them in all files of a program.
 //!
-//! When the reader of a pipe has gone, the program ends without a word, as one does that a SIGPIPE
-//! ends. Anything else that cannot be written is an error.
+//! If the reader of a pipe is gone, the program ends silently, as SIGPIPE would end it. Any other
+//! failed write is an error.
 
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Result, Write};
 
-/// The exit status that a shell gives a command that SIGPIPE ended.
+/// The exit status that a shell reports for a command that SIGPIPE ended.
 const PIPE_CLOSED: i32 = 141;
 
-/// What to print to.
+/// A standard stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stream {
     /// Standard output, for results.
@@ -19,19 +19,19 @@ pub enum Stream {
     Error,
 }
 
-/// Prints text, and ends the program when that is not possible.
+/// Prints text. Ends the program if that fails.
 pub fn print(stream: Stream, text: Arguments<'_>) {
     expect_written(stream, write(stream, text));
 }
 
-/// Ends the program when a write to a stream failed.
+/// Ends the program if a write to a stream failed.
 pub fn expect_written(stream: Stream, result: Result<()>) {
     let Err(error) = result else { return };
     if error.kind() == ErrorKind::BrokenPipe {
         std::process::exit(PIPE_CLOSED);
     }
     if stream == Stream::Output {
-        // Nothing is left to try when this fails, too.
+        // If this fails too, there is nowhere to report it.
         let text = format_args!("error: cannot write to standard output: {error}\n");
         let _ = write(Stream::Error, text);
     }
@@ -42,7 +42,7 @@ fn write(stream: Stream, text: Arguments<'_>) -> Result<()> {
     match stream {
         Stream::Output => {
             let mut output = std::io::stdout().lock();
-            // At once: what is still in the buffer at the end of the program would be lost unseen.
+            // The buffer could not report a failure at the end of the program, so flush now.
             output.write_fmt(text).and_then(|()| output.flush())
         }
         Stream::Error => std::io::stderr().lock().write_fmt(text),

@@ -1,14 +1,15 @@
-//! Where the project is, and how to run its cargo.
+//! The project's root, and its cargo.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Variables that cargo sets for what it runs. Left in place they would make the next cargo rebuild
-/// what depends on them.
+/// Prefixes of the variables that cargo sets for the programs it runs. If they were inherited, the
+/// next cargo would rebuild the crates that depend on them.
 const OF_CARGO: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CFG_", "CARGO_BIN_", "CARGO_CRATE_"];
 
-/// The root of the project: from cargo when it runs the program, else from where this was compiled.
+/// The root of the project: as cargo gives it if it runs the program, else as it was at compile
+/// time.
 #[must_use]
 pub fn root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR")
@@ -16,12 +17,12 @@ pub fn root() -> PathBuf {
     root_above(&package).map(Path::to_path_buf).unwrap_or(package)
 }
 
-/// The root is the folder with `xtask` in it, at whatever depth below it a package lies.
+/// The nearest folder above a package that contains `xtask`.
 fn root_above(package: &Path) -> Option<&Path> {
     package.ancestors().skip(1).find(|folder| folder.join("xtask").is_dir())
 }
 
-/// A cargo command: the cargo that called the program, in the project's root.
+/// A cargo command in the project's root, with the cargo that called this program.
 #[must_use]
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

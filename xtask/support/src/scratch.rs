@@ -1,15 +1,15 @@
-//! Folders that go away with the process that made them.
+//! Folders that are removed with the process that created them.
 
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// The file whose lock says that the folder's process lives. The operating system gives it up when
-/// the process ends.
+/// The file whose lock shows that the folder's process is alive. The operating system releases the
+/// lock when the process ends.
 const LOCK: &str = "scratch.lock";
 
-/// A folder that is removed when this is dropped, or, after a kill, by the next one of its kind.
+/// A folder that is removed on drop or, after a kill, by the next folder of its kind.
 #[derive(Debug)]
 pub struct Scratch {
     directory: TempDir,
@@ -17,15 +17,16 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes a folder of a kind, and removes those of the same kind whose processes are gone.
+    /// Creates a folder of a kind, and removes those of the same kind whose processes are gone.
     ///
     /// # Errors
-    /// When it cannot be made; the text says where.
+    /// When it cannot be created; the message names the place.
     pub fn new(kind: &str) -> Result<Self> {
         Self::new_in(&std::env::temp_dir(), kind)
     }
 
-    /// The same in memory where the system has such a place, so that nothing goes to a disk.
+    /// Creates a folder in memory if the system supports that, so that nothing is written to a
+    /// disk.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -44,10 +45,10 @@ impl Scratch {
         let directory = tempfile::Builder::new()
             .prefix(&format!("{kind}-{}-", std::process::id()))
             .tempdir_in(base)
-            .with_context(|| format!("cannot make a folder in {}", base.display()))?;
+            .with_context(|| format!("cannot create a folder in {}", base.display()))?;
         let path = directory.path().join(LOCK);
         let lock =
-            File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+            File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
         lock.try_lock().with_context(|| format!("cannot lock {}", path.display()))?;
         Ok(Self { directory, _lock: lock })
     }
@@ -58,24 +59,25 @@ impl Scratch {
         self.directory.path()
     }
 
-    /// Moves a file of the folder to where it stays, and gives its new path.
+    /// Copies a file of the folder to a place where it is kept, and returns the new path.
     ///
     /// # Errors
-    /// When it cannot be written there.
+    /// When the copy cannot be written.
     pub fn keep(&self, name: &str) -> Result<PathBuf> {
         let (_, kept) = tempfile::Builder::new()
             .prefix("users-kept-")
             .suffix(&format!("-{name}"))
             .tempfile()
             .and_then(|file| file.keep().map_err(Into::into))
-            .context("cannot make a file")?;
+            .context("cannot create a file")?;
         fs::copy(self.path().join(name), &kept)
             .with_context(|| format!("cannot write {}", kept.display()))?;
         Ok(kept)
     }
 }
 
-/// Removes the folders of processes that are gone. What cannot be removed stays for the next time.
+/// Removes the folders of dead processes. A folder that cannot be removed is left for the next
+/// time.
 fn remove_abandoned(base: &Path, kind: &str) {
     let Ok(entries) = fs::read_dir(base) else { return };
     for entry in entries.flatten() {
@@ -87,21 +89,21 @@ fn remove_abandoned(base: &Path, kind: &str) {
     }
 }
 
-/// The process that a folder of a kind belongs to, by its name.
+/// The id of the process that owns a folder of a kind, from the folder's name.
 fn owner(name: &str, kind: &str) -> Option<i32> {
     let (id, _) = name.strip_prefix(kind)?.strip_prefix('-')?.split_once('-')?;
     id.parse().ok()
 }
 
-/// Whether nobody uses a folder: its process is gone, and nobody of another namespace of processes,
-/// in which the id is somebody else's, holds its lock.
+/// Whether nobody uses a folder: its process is gone, and no process of another PID namespace holds
+/// its lock.
 fn is_abandoned(folder: &Path, owner: i32) -> bool {
     if is_alive(owner) {
         return false;
     }
     match File::options().write(true).open(folder.join(LOCK)) {
         Ok(lock) => lock.try_lock().is_ok(),
-        // Its process was killed before it made one.
+        // Its process was killed before it created the lock.
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }
@@ -110,13 +112,13 @@ fn is_abandoned(folder: &Path, owner: i32) -> bool {
 fn is_alive(id: i32) -> bool {
     use rustix::process::{Pid, test_kill_process};
     let Some(id) = Pid::from_raw(id) else { return false };
-    // A process of somebody else cannot be signalled, but is there.
+    // Another user's process cannot be signalled but exists.
     !matches!(test_kill_process(id), Err(rustix::io::Errno::SRCH))
 }
 
 #[cfg(not(unix))]
 fn is_alive(_id: i32) -> bool {
-    // The lock alone says it.
+    // The lock alone decides.
     false
 }
 
@@ -127,7 +129,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_name_of_a_folder_says_whose_it_is() {
+    fn a_folders_name_has_the_id_of_its_process() {
         assert_eq!(owner("users-load-17-aB3", "users-load"), Some(17));
         for other in ["users-load-x-aB3", "users-load-17", "users-load", "else-17-a", "users-load-"]
         {
@@ -135,7 +137,7 @@ mod tests {
         }
     }
 
-    /// A process that has ended, by its id.
+    /// The id of a process that has ended.
     fn ended() -> u32 {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_abandoned_is_removed() {
+    fn only_abandoned_folders_are_removed() {
         let base = tempfile::tempdir().unwrap();
         let make = |name: &str, has_lock: bool| {
             let folder = base.path().join(name);

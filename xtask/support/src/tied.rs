@@ -1,27 +1,27 @@
-//! Processes that end with the one that started them, however that one ends.
+//! Child processes that end with their parent, however the parent ends.
 //!
-//! Whoever starts a process holds the other end of its standard input. The operating system closes
-//! it when the holder ends, by SIGKILL as well. The local stack watches its standard input itself
-//! ([`when_stdin_ends`]). For programs that do not, such as cargo, there is a guard in between: this
-//! program once more, which ends the command and everything that it started in its process group.
+//! The parent holds the other end of the child's standard input. The operating system closes it
+//! when the parent ends, even by SIGKILL. The local stack watches its standard input itself
+//! ([`when_stdin_ends`]). Cargo and others do not, so a guard stands in between: a second instance
+//! of this program, which ends the command's whole process group.
 
 use std::io;
 use std::process::{Command, ExitStatus, Stdio};
 
-/// The first argument of a program that is to guard the command that follows.
+/// The first argument of a guard, followed by the command to guard.
 const GUARD: &str = "__guard";
 
-/// Calls a function when standard input ends, which is when the process that holds it ends.
+/// Calls a function when standard input ends, that is, when the parent ends.
 pub fn when_stdin_ends(then: impl FnOnce() + Send + 'static) {
     std::thread::spawn(move || {
-        // An input that cannot be read has nobody at its other end either.
+        // A read error also means that nobody holds the other end.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         then();
     });
 }
 
-/// Guards a command instead, when the program was started for that by [`status`]. It belongs at the
-/// beginning of `main`.
+/// Turns this program into a guard if [`status`] started it as one. Call it at the beginning of
+/// `main`.
 pub fn guard_if_asked() {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == GUARD)
@@ -33,7 +33,7 @@ pub fn guard_if_asked() {
     }
 }
 
-/// Runs a command to its end. It has no standard input, and ends, with what it started, when this
+/// Runs a command to its end, without standard input. The command and its children end when this
 /// process ends. `main` must begin with [`guard_if_asked`].
 ///
 /// # Errors
@@ -51,7 +51,7 @@ pub fn status(command: &Command) -> io::Result<ExitStatus> {
         guard.current_dir(directory);
     }
     let mut guard = guard.stdin(Stdio::piped()).spawn()?;
-    // Waiting would close it.
+    // Waiting would close the input, which would end the command.
     let held = guard.stdin.take();
     let status = guard.wait();
     drop(held);
@@ -67,16 +67,16 @@ mod platform {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::{Duration, Instant};
 
-    /// How long a command may take to end by itself.
+    /// The time in which a command may end by itself.
     const GRACE: Duration = Duration::from_secs(2);
     const PAUSE: Duration = Duration::from_millis(20);
-    /// The exit status of a shell's command that a signal ended, without the signal.
+    /// A shell reports the signal that ended a command as this number plus the signal's.
     const SIGNALLED: i32 = 128;
 
     static ENDING: AtomicBool = AtomicBool::new(false);
 
-    /// This program, also when its file was replaced meanwhile, in a process group of its own: a
-    /// signal for the group of the caller is the caller's.
+    /// This program, even if its file was replaced meanwhile. It has a process group of its own, so
+    /// that signals for the caller's group reach only the caller.
     pub(super) fn this_program() -> io::Result<Command> {
         let mut command = match cfg!(target_os = "linux") {
             true => Command::new("/proc/self/exe"),
@@ -86,7 +86,7 @@ mod platform {
         Ok(command)
     }
 
-    /// Runs a command and gives its exit status.
+    /// Runs a command and returns its exit status.
     pub(super) fn guard(mut command: Command) -> i32 {
         let mut child = match command.process_group(0).spawn() {
             Ok(child) => child,
@@ -100,12 +100,12 @@ mod platform {
         super::when_stdin_ends(move || {
             ENDING.store(true, Ordering::SeqCst);
             end(group);
-            // It has been waited for, unless it cannot be killed.
+            // The main thread has reaped the command, unless it cannot be killed.
             std::process::exit(1);
         });
         let status = child.wait();
         if ENDING.load(Ordering::SeqCst) {
-            // What the command started may still have to be ended.
+            // The other thread may still have to end the command's children, and then exits.
             loop {
                 std::thread::park();
             }
@@ -120,7 +120,7 @@ mod platform {
     }
 
     fn end(group: Pid) {
-        // An error means that there is nothing left to end.
+        // An error means that no process is left.
         let _ = kill_process_group(group, Signal::TERM);
         let begun = Instant::now();
         while begun.elapsed() < GRACE && test_kill_process_group(group).is_ok() {
@@ -139,7 +139,7 @@ mod platform {
         std::env::current_exe().map(Command::new)
     }
 
-    /// There are no process groups here, so the command goes on when its caller is killed.
+    /// Without process groups, the command continues when its parent is killed.
     pub(super) fn guard(mut command: Command) -> i32 {
         command.status().ok().and_then(|status| status.code()).unwrap_or(1)
     }

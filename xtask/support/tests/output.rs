@@ -1,4 +1,4 @@
-//! What becomes of a program whose output cannot be written.
+//! The end of a program whose output cannot be written.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// The example of this crate, which `cargo test` builds beside the tests.
+/// The example of this crate. `cargo test` builds it with the tests.
 fn printer(words: &[&str]) -> Command {
     let tests = std::env::current_exe().unwrap();
     let target = tests.parent().and_then(Path::parent).unwrap();
@@ -21,7 +21,7 @@ fn printer(words: &[&str]) -> Command {
     command
 }
 
-/// A pipe whose reader has gone.
+/// A pipe without a reader.
 fn closed() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -37,7 +37,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn everything_is_printed_to_who_reads_it() {
+fn a_reader_receives_everything() {
     let output = printer(&["both"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(output.stdout, output.stderr);
@@ -47,7 +47,7 @@ fn everything_is_printed_to_who_reads_it() {
 }
 
 #[test]
-fn a_closed_pipe_ends_the_program_without_a_word() {
+fn a_closed_pipe_ends_the_program_silently() {
     for words in [&["output"][..], &["output", "parts"], &["both"]] {
         let output = printer(words).stdout(closed()).output().unwrap();
         assert_eq!(output.status.code(), Some(141), "{words:?}: {}", said(&output));
@@ -63,7 +63,7 @@ fn a_closed_pipe_ends_the_program_without_a_word() {
 }
 
 #[test]
-fn a_reader_that_has_had_enough_ends_the_program() {
+fn a_reader_that_stops_early_ends_the_program() {
     let script = "\"$0\" output | head -2; \"$0\" both 2>&1 | head -1; \"$0\" output parts | true";
     let printer = printer(&[]).get_program().to_owned();
     let output = Command::new("sh").arg("-c").arg(script).arg(printer).output().unwrap();

@@ -1,17 +1,18 @@
-//! Text of callers on a terminal. Control characters move the cursor and change colours, and some
-//! format characters reorder or hide what stands around them, so both are shown as escapes.
+//! Makes text from callers safe for a terminal. Control characters move the cursor and change
+//! colours, and some format characters reorder or hide the text around them, so both are escaped.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Text in one line that a terminal shows as it is: `\u{1b}` for escape, `\n` for a line break.
+/// The text on one line, with unsafe characters escaped: `\u{1b}` for escape, `\n` for a line
+/// break.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
     replaced(text, is_unsafe, |character, line| line.extend(character.escape_default()))
 }
 
-/// A JSON document with the same meaning that a terminal shows as it is. Serializers leave DEL, C1
-/// control characters and format characters raw; outside of its strings JSON has none of them.
+/// The JSON document with unsafe characters escaped, which keeps its meaning. Serializers leave
+/// DEL, C1 control characters and format characters raw; JSON has them only within strings.
 #[must_use]
 pub fn escaped_json(document: &str) -> Cow<'_, str> {
     let layout = |character| matches!(character, '\n' | '\r' | '\t');
@@ -40,8 +41,9 @@ fn replaced(
     Cow::Owned(line)
 }
 
-/// Control characters, and format characters that change the direction of text, break lines or
-/// cannot be seen. Joiners stay, since words of Persian and Hindi and many emoji need them.
+/// Whether a character is a control character, or a format character that changes the direction of
+/// text, breaks lines or is invisible. Joiners are safe: words of Persian and Hindi and many emoji
+/// need them.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -1,4 +1,4 @@
-//! A log line as one line in a terminal: when, how bad, whose, and what.
+//! A log line as one line of a terminal: time, level, origin and text.
 
 use super::{LogLine, escaped};
 use anstyle::{AnsiColor, Style};
@@ -7,19 +7,19 @@ use std::fmt::Write as _;
 /// A log line in parts, for [`Row::render`].
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Row<'a> {
-    /// When it was written; empty when nobody knows.
+    /// The time at which it was written; empty if unknown.
     pub time: &'a str,
-    /// `INFO`, `ERROR` and so on; empty when the line does not say.
+    /// `INFO`, `ERROR` and so on; empty if unknown.
     pub level: &'a str,
-    /// Who has written it.
+    /// Its origin, such as the name of a function.
     pub label: &'a str,
-    /// The rest.
+    /// The text.
     pub body: &'a str,
 }
 
 impl Row<'_> {
-    /// `time LEVEL label body`, with the label in a column of this width, and with ANSI codes for
-    /// colours.
+    /// `time LEVEL label body`, with the label in a column of this width, and with ANSI colour
+    /// codes.
     #[must_use]
     pub fn render(&self, width: usize) -> String {
         let mut text = String::new();
@@ -35,7 +35,7 @@ impl Row<'_> {
     }
 }
 
-/// The level and the rest of a line that a function or Lambda has written.
+/// The level and the text of a line of a function or of Lambda.
 #[must_use]
 pub fn of_function(text: &str) -> (String, String) {
     match LogLine::read(text) {
@@ -44,8 +44,8 @@ pub fn of_function(text: &str) -> (String, String) {
     }
 }
 
-/// The level and the rest of a call in the access log: its level by its status, then
-/// `METHOD /path status`, then what there is besides.
+/// The level and the text of a line of the access log. The level follows from the status; the text
+/// begins with `METHOD /path status`, followed by the other members.
 #[must_use]
 pub fn of_access(text: &str) -> (String, String) {
     let Some(line) = LogLine::read(text) else { return (String::new(), text.to_owned()) };
@@ -53,7 +53,7 @@ pub fn of_access(text: &str) -> (String, String) {
     let status = of("status");
     let level = if status.starts_with('5') { "ERROR" } else { "INFO" };
     let mut text = format!("{} {} {status}", of("method"), of("resourcePath"));
-    // The gateway writes `-` for what there is not.
+    // The gateway writes `-` for a missing value.
     let shown = ["method", "resourcePath", "status"];
     for (name, value) in
         line.fields.iter().filter(|(name, value)| value != "-" && !shown.contains(&name.as_str()))
@@ -87,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_line_reaches_the_terminal_as_a_command() {
+    fn no_control_sequence_in_a_line_reaches_the_terminal() {
         let row = Row { body: "a\u{1b}[2Jb\u{9b}c", level: "\u{7}", ..Row::default() };
         let text = row.render(0);
         assert!(text.contains(r"\u{7}") && text.ends_with(r"a\u{1b}[2Jb\u{9b}c"), "{text}");
     }
 
     #[test]
-    fn a_call_begins_with_what_was_called() {
+    fn an_access_line_begins_with_the_call() {
         let line = r#"{"errorMessage":"-","method":"GET","resourcePath":"/users","responseLatency":"12","status":"503"}"#;
         let expected = ("ERROR".to_owned(), "GET /users 503 responseLatency=12".to_owned());
         assert_eq!(of_access(line), expected);
