@@ -7,14 +7,18 @@
 //! dependencies, so that `cargo xtask synth` does not have to compile the AWS SDK.
 
 mod error_code;
+mod field;
 pub mod header;
 pub mod limits;
 pub mod metric;
 mod operation;
+mod operations;
 pub mod schema;
 
 pub use error_code::ErrorCode;
+pub use field::{FIELDS, Field, FieldKind, FieldName, TextKind};
 pub use operation::{
-    Access, Method, OPERATIONS, Operation, OperationName, ParameterKind, PathParameter,
-    QueryParameter, RELAY, Relay, RequestBody, RequestHeader, ResponseBody, Table,
+    Access, Method, Operation, OperationName, ParameterKind, PathParameter, QueryParameter, RELAY,
+    Relay, RequestBody, RequestHeader, ResponseBody, Table,
 };
+pub use operations::OPERATIONS;

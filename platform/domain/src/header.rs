@@ -4,12 +4,15 @@
 mod media_type;
 mod precondition;
 
+mod white_space;
+
 use std::fmt;
 
 use ulid::Ulid;
 use users_contract::{header, limits};
 
 use crate::Violation;
+use white_space::trim_white_space;
 
 pub use media_type::{MediaType, is_unencoded};
 pub use precondition::{EntityTag, Judgement, Precondition, Preconditions, parse_entity_tags};
@@ -121,18 +124,6 @@ fn unquote(value: &[u8]) -> Option<Vec<u8>> {
         });
     }
     Some(content)
-}
-
-/// Takes off what HTTP counts as optional white space at both ends.
-fn trim_white_space(bytes: &[u8]) -> &[u8] {
-    let start = skip_white_space(bytes);
-    let end = start.iter().rposition(|byte| !matches!(byte, b' ' | b'\t'));
-    &start[..end.map_or(0, |last| last + 1)]
-}
-
-fn skip_white_space(bytes: &[u8]) -> &[u8] {
-    let start = bytes.iter().position(|byte| !matches!(byte, b' ' | b'\t'));
-    &bytes[start.unwrap_or(bytes.len())..]
 }
 
 #[cfg(test)]

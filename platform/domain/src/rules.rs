@@ -7,6 +7,8 @@
 
 mod changes;
 
+use std::collections::BTreeMap;
+
 use users_contract::limits;
 
 use crate::request::{AttributesPatch, RegisterUser, SetStatus, UserPatch};
@@ -30,7 +32,7 @@ pub struct Context {
 
 /// A change that was decided: the next state of a user, and its one audit entry.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Committed {
+pub struct Transition {
     /// The user at the new version.
     pub user: User,
     /// What is told of the change.
@@ -39,12 +41,11 @@ pub struct Committed {
 
 /// What a request comes to.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one lives at a time, and is taken apart at once")]
 pub enum Decision {
     /// The user already is as asked for: no new version, no audit entry.
     Unchanged(User),
     /// The user changes.
-    Changed(Box<Committed>),
+    Changed(Box<Transition>),
 }
 
 /// Why a user does not change as asked for.
@@ -76,15 +77,11 @@ pub fn register(
     request: RegisterUser,
     user_id: UserId,
     context: &Context,
-) -> Result<Committed, Vec<Violation>> {
+) -> Result<Transition, Vec<Violation>> {
     let user = User {
         user_id,
         email: request.email,
-        display_name: request.display_name,
-        given_name: request.given_name,
-        family_name: request.family_name,
-        phone_number: request.phone_number,
-        locale: request.locale,
+        texts: request.texts,
         attributes: request.attributes,
         status: Status::Active,
         roles: request.roles,
@@ -95,7 +92,7 @@ pub fn register(
     check_limits(&user)?;
     let changes = changes::of_registration(&user);
     let entry = entry(&user, Action::UserRegistered, changes, None, context);
-    Ok(Committed { user, entry })
+    Ok(Transition { user, entry })
 }
 
 /// Applies a merge patch.
@@ -182,29 +179,25 @@ fn merge(mut user: User, patch: &UserPatch) -> User {
     if let Some(email) = &patch.email {
         user.email = email.clone();
     }
-    merge_field(&mut user.display_name, patch.display_name.as_ref());
-    merge_field(&mut user.given_name, patch.given_name.as_ref());
-    merge_field(&mut user.family_name, patch.family_name.as_ref());
-    merge_field(&mut user.phone_number, patch.phone_number.as_ref());
-    merge_field(&mut user.locale, patch.locale.as_ref());
+    merge_entries(&mut user.texts, &patch.texts);
     match &patch.attributes {
         None => {}
         Some(AttributesPatch::Clear) => user.attributes = Attributes::new(),
-        Some(AttributesPatch::Merge(entries)) => {
-            for (key, value) in entries {
-                match value {
-                    Some(value) => user.attributes.insert(key.clone(), value.clone()),
-                    None => user.attributes.remove(key),
-                };
-            }
-        }
+        Some(AttributesPatch::Merge(entries)) => merge_entries(&mut user.attributes, entries),
     }
     user
 }
 
-fn merge_field<T: Clone>(field: &mut Option<T>, patch: Option<&Option<T>>) {
-    if let Some(value) = patch {
-        field.clone_from(value);
+/// Sets the entries that have a value and removes those without one.
+fn merge_entries<K: Clone + Ord, V: Clone>(
+    entries: &mut BTreeMap<K, V>,
+    patch: &BTreeMap<K, Option<V>>,
+) {
+    for (key, value) in patch {
+        match value {
+            Some(value) => entries.insert(key.clone(), value.clone()),
+            None => entries.remove(key),
+        };
     }
 }
 
@@ -234,7 +227,7 @@ fn change(
     user.version = user.version.next();
     user.updated_at = context.at.max(user.updated_at.plus_millis(1));
     let entry = entry(&user, action, changes, reason, context);
-    Decision::Changed(Box::new(Committed { user, entry }))
+    Decision::Changed(Box::new(Transition { user, entry }))
 }
 
 /// The entry of the version that `user` is at.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
-use super::Json;
+use super::json::Json;
 use crate::Violation;
 use crate::problem::{Rule, push_segment};
 

@@ -3,7 +3,7 @@
 //! Hand-written, since `mime` refuses quoted pairs and white space before a semicolon, and does not
 //! unescape.
 
-use super::{skip_white_space, trim_white_space};
+use super::white_space::{skip_white_space, trim_white_space};
 
 /// A media type, as far as a body is read by it.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use users_contract::header::{IF_MATCH, IF_NONE_MATCH};
 
-use super::{skip_white_space, trim_white_space};
+use super::white_space::{skip_white_space, trim_white_space};
 use crate::{Version, Violation};
 
 /// Both conditions of a request.

@@ -4,7 +4,7 @@ mod fates;
 
 use super::{Calls, bus, relay_of, relay_with, stream};
 use crate::relay::{DeadLetters, Relay, RelayResponse};
-use crate::testing::{Told, scripted};
+use crate::testing::{CollectedTelemetry, scripted};
 use aws_lambda_events::event::dynamodb::Event;
 use aws_sdk_eventbridge::config::SharedHttpClient;
 use lambda_http::lambda_runtime::Context;
@@ -46,7 +46,7 @@ struct Harness {
 impl Harness {
     fn over(bus: SharedHttpClient, calls: Calls) -> Self {
         let (queue, letters) = queue();
-        Self { relay: relay_with(bus, queue, &Told::default()), calls, letters }
+        Self { relay: relay_with(bus, queue, &CollectedTelemetry::default()), calls, letters }
     }
 
     async fn publish(&self, event: Event) -> RelayResponse {
@@ -332,7 +332,7 @@ async fn a_letter_that_cannot_be_written_is_a_failure_like_any_other() {
     ] {
         let (bus, calls) = bus(|_| None);
         let queue = scripted(move |_| (status, json!({"__type": code}).to_string()));
-        let relay = relay_with(bus, queue, &Told::default());
+        let relay = relay_with(bus, queue, &CollectedTelemetry::default());
         let response = relay.publish(event.clone(), &Context::default()).await;
         assert_eq!(failed(&response), Some(2), "{code}");
         let sent: usize = calls.lock().expect("no panic").iter().map(Vec::len).sum();
@@ -341,11 +341,10 @@ async fn a_letter_that_cannot_be_written_is_a_failure_like_any_other() {
 }
 
 #[tokio::test]
-async fn the_queue_is_not_even_asked_for_while_there_are_no_letters() {
+async fn the_client_of_the_queue_is_not_made_without_letters() {
     let (bus, calls) = bus(|_| None);
-    let untouched =
-        DeadLetters::new("https://letters".to_owned(), |name| panic!("nobody needs {name}"));
-    let relay = relay_of(bus, untouched, &Told::default());
+    let unused = DeadLetters::without_client("https://letters".to_owned());
+    let relay = relay_of(bus, unused, &CollectedTelemetry::default());
     let response = relay.publish(stream(3).await, &Context::default()).await;
     assert_eq!(failed(&response), None);
     assert_eq!(calls.lock().expect("no panic").len(), 3);

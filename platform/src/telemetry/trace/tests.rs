@@ -94,9 +94,9 @@ fn a_segment_in_somebody_elses_trace_is_a_functions_own() {
 }
 
 #[test]
-fn what_a_document_causes_is_below_it() {
-    let below = TraceHeader::parse(Some(HEADER)).below("70de5b6f19ff9a0a");
-    assert_eq!(below, "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=70de5b6f19ff9a0a;Sampled=1");
+fn a_child_header_names_the_document_as_parent() {
+    let child = TraceHeader::parse(Some(HEADER)).child_header("70de5b6f19ff9a0a");
+    assert_eq!(child, "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=70de5b6f19ff9a0a;Sampled=1");
 }
 
 #[test]
