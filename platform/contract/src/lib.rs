@@ -1,4 +1,4 @@
-//! What a caller may rely on, as data: the table of operations, the error codes, the limits and
+//! The promises to callers, as data: the table of operations, the error codes, the limits and
 //! the JSON Schemas; and, for operators, the metrics.
 //!
 //! Everything that must agree about the contract reads it from here: the handlers, the API

@@ -1,4 +1,4 @@
-//! What a row of the table of operations says.
+//! The row of an operation: its route, parameters, bodies, errors and access.
 
 use crate::ErrorCode;
 
@@ -61,14 +61,14 @@ pub struct RequestBody {
     pub content_types: &'static [&'static str],
 }
 
-/// What a successful answer holds.
+/// A successful answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ResponseBody {
     /// Name of its schema in [`crate::schema::components`].
     pub schema: &'static str,
     /// The status code.
     pub status: u16,
-    /// What it means, for the OpenAPI document.
+    /// Its meaning, for the OpenAPI document.
     pub description: &'static str,
     /// Whether it carries `ETag`.
     pub etag: bool,
@@ -81,13 +81,13 @@ pub struct ResponseBody {
 pub struct PathParameter {
     /// Its name in the path's template.
     pub name: &'static str,
-    /// What it must look like to name something.
+    /// The pattern of its valid values.
     pub pattern: &'static str,
-    /// What it is.
+    /// Its description.
     pub description: &'static str,
 }
 
-/// What a query parameter may hold.
+/// The valid values of a query parameter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ParameterKind {
     /// A whole number in a closed range, with a default.
@@ -124,9 +124,9 @@ pub enum ParameterKind {
 pub struct QueryParameter {
     /// Its name.
     pub name: &'static str,
-    /// What it may hold.
+    /// Its valid values.
     pub kind: ParameterKind,
-    /// What it does.
+    /// Its effect.
     pub description: &'static str,
 }
 
@@ -177,7 +177,7 @@ pub struct Operation {
     pub method: Method,
     /// The path's template below the API stage.
     pub path: &'static str,
-    /// One line on what it does.
+    /// Its summary, in one line.
     pub summary: &'static str,
     /// The path's variables, in order.
     pub path_parameters: &'static [PathParameter],
@@ -189,20 +189,20 @@ pub struct Operation {
     pub request: Option<RequestBody>,
     /// Its success.
     pub success: ResponseBody,
-    /// Its own errors, besides those that every operation can give.
+    /// Its own errors, besides those of all operations.
     pub errors: &'static [ErrorCode],
-    /// What its role may do.
+    /// The access that its IAM role grants.
     pub access: &'static [Access],
 }
 
 impl Operation {
-    /// Whether it changes something, and so takes `Idempotency-Key`.
+    /// Whether it is a write, which takes `Idempotency-Key`.
     #[must_use]
     pub fn is_write(&self) -> bool {
         self.takes(RequestHeader::IdempotencyKey)
     }
 
-    /// Whether it answers that the caller has the current version already, without a body.
+    /// Whether it can answer 304, without a body.
     #[must_use]
     pub fn answers_not_modified(&self) -> bool {
         self.takes(RequestHeader::IfNoneMatch) && !self.is_write()
@@ -214,8 +214,8 @@ impl Operation {
         self.headers.contains(&header)
     }
 
-    /// Every error it can give, those that all operations can give included, without doubles and
-    /// in the order of the catalogue.
+    /// All its errors, including those of all operations, each once and in the order of the
+    /// catalogue.
     #[must_use]
     pub fn all_errors(&self) -> Vec<ErrorCode> {
         let general = |code: ErrorCode| match code {
@@ -253,7 +253,7 @@ impl Operation {
 /// The function that carries audit entries from the table's stream to the bus.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Relay {
-    /// What it is called in logs, metrics and traces, as an operation is by its id.
+    /// Its name in logs, metrics and traces, like an operation's id.
     pub id: &'static str,
     /// The Lambda function and the binary.
     pub function: &'static str,

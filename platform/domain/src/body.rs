@@ -1,8 +1,7 @@
-//! Request bodies: strict JSON, with every problem reported at once.
+//! Request bodies: strict JSON, with every violation reported at once.
 //!
-//! JSON leaves open what a repeated member means, so it is refused, at any depth. It is not a
-//! reason to stop reading, though: the decoders see every occurrence, and report what is wrong
-//! with each.
+//! JSON leaves the meaning of a repeated member open, so one is refused at any depth. Reading goes on
+//! all the same: the decoders see every occurrence and report the violations of each.
 
 mod json;
 mod reader;

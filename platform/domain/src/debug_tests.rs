@@ -35,7 +35,7 @@ fn single_values_are_hidden() {
 }
 
 #[test]
-fn what_holds_values_hides_them() {
+fn types_that_hold_values_hide_them() {
     let request = full_request();
     assert_hidden("RegisterUser", &request);
     assert_hidden("User", &full_user());

@@ -17,13 +17,13 @@ use white_space::trim_white_space;
 pub use media_type::{MediaType, is_unencoded};
 pub use precondition::{EntityTag, Judgement, Precondition, Preconditions, parse_entity_tags};
 
-/// Names one call in every log line, audit entry, event and error.
+/// The id of a call, in every log line, audit entry, event and error.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CorrelationId(String);
 
 impl CorrelationId {
     /// Takes over an id from a request: 1 to 64 ASCII letters, digits, `.`, `_` or `-`. Anything
-    /// else is none, and the service makes an id of its own.
+    /// else is ignored, and the service makes an id of its own.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let valid = (1..=limits::CORRELATION_ID_MAX_BYTES).contains(&text.len())
@@ -31,13 +31,13 @@ impl CorrelationId {
         valid.then(|| Self(text.to_owned()))
     }
 
-    /// An id of the service's own.
+    /// An id that the service makes.
     #[must_use]
     pub fn from_ulid(ulid: Ulid) -> Self {
         Self(ulid.array_to_str(&mut [0; ulid::ULID_LEN]).to_owned())
     }
 
-    /// Takes back what this service stored. Nothing is checked here.
+    /// Restores a stored text, unchecked.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)

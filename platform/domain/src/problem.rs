@@ -1,11 +1,11 @@
-//! What is wrong with a request: where, and which rule it breaks.
+//! Violations: the places of a request that break a rule, and the rule.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use users_contract::{Field, OPERATIONS};
 
-/// Where in a request a rule is broken.
+/// The place in a request at which a rule is broken.
 ///
 /// Its `Debug` form shows the names of the contract and array indexes only: other names were
 /// chosen by the caller and may be personal.
@@ -53,7 +53,7 @@ const OTHER_MEMBERS: &[&str] = &["reason", "role"];
 /// One broken rule of a request.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Violation {
-    /// Where it is broken.
+    /// Its place.
     pub place: Place,
     /// The rule, as a predicate that reads after the place's name: "must be a string". It never
     /// holds anything that the caller sent.

@@ -1,7 +1,6 @@
-//! The rules: pure functions from a user and a request to the user's next state and the audit
-//! entry that tells of it.
+//! The rules: pure functions from a user and a request to the user's next state and its audit entry.
 //!
-//! The caller of these functions has found the user and judged the precondition. What is left is
+//! The caller of these functions has found the user and judged the precondition. Everything else is
 //! decided here, in the order of the contract. Every change gets the next version and a time
 //! strictly after that of the version before, whatever the clock says.
 
@@ -17,44 +16,44 @@ use crate::{
     Timestamp, User, UserId, Version, Violation,
 };
 
-/// What a change needs to know besides the user and the request.
+/// The circumstances of a change, besides the user and the request.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// The time now.
     pub at: Timestamp,
     /// Random bits, of which the event's id takes the lowest 80.
     pub event_id_random: u128,
-    /// Names the call.
+    /// The id of the call.
     pub correlation_id: CorrelationId,
     /// Who makes it.
     pub actor: Actor,
 }
 
-/// A change that was decided: the next state of a user, and its one audit entry.
+/// A change that was decided but not yet stored: the next state of a user, and its one audit entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
     /// The user at the new version.
     pub user: User,
-    /// What is told of the change.
+    /// The entry of the change.
     pub entry: AuditEntry,
 }
 
-/// What a request comes to.
+/// The decision about a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// The user already is as asked for: no new version, no audit entry.
+    /// The user already has the requested state: no new version, no audit entry.
     Unchanged(User),
     /// The user changes.
     Changed(Box<Transition>),
 }
 
-/// Why a user does not change as asked for.
+/// Why a requested change is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// Deleted users do not change.
     #[error("the user is deleted")]
     UserDeleted,
-    /// The status machine has no such step.
+    /// The status cannot change this way.
     #[error("the status cannot change this way")]
     InvalidStatusTransition,
     /// The user has as many roles as a user can have.
@@ -133,7 +132,7 @@ pub fn set_status(
     Ok(change(user, Action::UserStatusChanged, changes, request.reason.clone(), context))
 }
 
-/// Gives a role. A role that is already there changes nothing.
+/// Assigns a role. A role that the user already has changes nothing.
 ///
 /// # Errors
 ///
@@ -153,7 +152,7 @@ pub fn assign_role(mut user: User, role: &Role, context: &Context) -> Result<Dec
     Ok(change(user, Action::UserRoleAssigned, changes, None, context))
 }
 
-/// Takes a role away.
+/// Removes a role.
 ///
 /// # Errors
 ///

@@ -10,7 +10,7 @@ use crate::{Attributes, Email, ProfileText, ProfileTexts, Role, Timestamp, UserI
 /// A user at one version.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
-    /// Names the user, for ever.
+    /// The id of the user, which never changes.
     pub user_id: UserId,
     /// Unique among users that are not deleted.
     pub email: Email,
@@ -18,7 +18,7 @@ pub struct User {
     pub texts: ProfileTexts,
     /// Free text by key, at most 32 entries.
     pub attributes: Attributes,
-    /// Whether the user may act, may not, or is gone.
+    /// The status.
     pub status: Status,
     /// At most 50.
     pub roles: BTreeSet<Role>,
@@ -66,14 +66,14 @@ impl User {
     }
 }
 
-/// Whether a user may act, may not, or is gone.
+/// The status of a user.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Status {
-    /// May act.
+    /// The normal status.
     Active,
-    /// May not act for now.
+    /// Disabled; may become active again.
     Disabled,
-    /// Gone for good: it keeps its data, releases its email address and never changes again.
+    /// Deleted for good: the user keeps its data, releases its email address and never changes again.
     Deleted,
 }
 

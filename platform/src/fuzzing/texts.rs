@@ -12,7 +12,7 @@ fn is_trimmed_text(text: &str, characters: std::ops::RangeInclusive<usize>) -> b
         && characters.contains(&text.nfc().count())
 }
 
-/// What was parsed once parses again as itself, and white space around it changes nothing.
+/// A parsed text parses again as itself, and white space around it changes nothing.
 fn assert_normal<T: PartialEq>(
     value: &T,
     text: &str,

@@ -202,7 +202,7 @@ async fn an_invocation_without_an_id_ends_the_loop() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_refused_does_not_end_the_loop() {
+async fn a_refused_answer_does_not_end_the_loop() {
     for refusal in [
         "400 Bad Request",
         "403 Forbidden",
@@ -221,7 +221,7 @@ async fn an_answer_that_is_refused_does_not_end_the_loop() {
 }
 
 #[tokio::test]
-async fn an_api_that_gives_no_invocation_ends_the_loop_with_an_error() {
+async fn a_failing_runtime_api_ends_the_loop_with_an_error() {
     for (answer, problem) in [
         (status("500 Internal Server Error"), "500 Internal Server Error"),
         (status("403 Forbidden"), "403 Forbidden"),
@@ -239,7 +239,7 @@ async fn an_api_that_gives_no_invocation_ends_the_loop_with_an_error() {
 
 /// Nothing catches it: the process ends, by its hook, and Lambda reports that it did.
 #[tokio::test]
-async fn a_handler_that_panics_posts_nothing() {
+async fn a_panicking_handler_posts_nothing() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let serve = async {

@@ -1,4 +1,4 @@
-//! The relay against a bus that takes, refuses and fails as it is told.
+//! The relay against a scripted bus that takes, refuses and fails.
 
 mod poison;
 
@@ -268,7 +268,7 @@ async fn a_refused_entry_stops_the_batch_at_its_record() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_altogether_reports_its_first_record() {
+async fn a_failing_call_reports_its_first_record() {
     let unavailable = scripted(|_| (503, json!({"__type": "ServiceUnavailable"}).to_string()));
     let relay = relay_over(unavailable, &CollectedTelemetry::default());
     let response = relay.publish(stream(2).await, &Context::default()).await;
@@ -278,7 +278,7 @@ async fn a_call_that_fails_altogether_reports_its_first_record() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_short_counts_as_a_failure() {
+async fn an_answer_with_missing_entries_counts_as_a_failure() {
     let answer = json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}).to_string();
     let relay =
         relay_over(scripted(move |_| (200, answer.clone())), &CollectedTelemetry::default());

@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn throttling_may_pass_and_the_unknown_is_a_fault() {
+    fn throttling_is_unavailable_and_unknown_reasons_are_faults() {
         assert!(matches!(
             reasons(["ThrottlingError", NONE, NONE, NONE, NONE]),
             CommitError::Failed(Error::Unavailable(_))

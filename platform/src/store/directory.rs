@@ -22,7 +22,7 @@ use ulid::Ulid;
 use users_domain::query::Order;
 use users_domain::{Role, Status, User, UserId};
 
-/// What to list.
+/// The query of a list.
 #[derive(Clone, Debug)]
 pub struct DirectoryQuery {
     /// Only users with this status; without one, those that are active or disabled.
@@ -209,7 +209,7 @@ impl Store {
 const DISABLED_PART: usize = 4;
 /// Most keys that DynamoDB takes in one `BatchGetItem`.
 const BATCH_GET_MAX: usize = 100;
-/// Calls to give a batch until it is complete.
+/// Most calls for one batch.
 const BATCH_GET_ROUNDS: usize = 5;
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use users_domain::{Status, User};
 pub struct UserPage {
     /// The users, in order.
     pub users: Vec<User>,
-    /// Where the next page begins, unless this is the last.
+    /// The cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
 }
 

@@ -15,7 +15,7 @@ use users_domain::{Action, AuditEntry, Preconditions, Timestamp, UserId};
 pub struct AuditPage {
     /// The entries, in order.
     pub entries: Vec<AuditEntry>,
-    /// Where the next page begins, unless this is the last.
+    /// The cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
 }
 
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_without_ids_are_none() {
+    fn ranges_without_ids_are_not_queried() {
         assert_eq!(range(&request(None, Some(0), Order::Asc), None), None);
         assert_eq!(range(&request(None, Some(-5), Order::Asc), None), None);
         assert_eq!(range(&request(Some(i64::MAX), None, Order::Asc), None), None);

@@ -26,7 +26,7 @@ use users_domain::{
 
 /// The parts of a write request that do not depend on the operation.
 pub struct WriteRequest<'a> {
-    /// Names the call in the audit entry.
+    /// The id of the call, for the audit entry.
     pub correlation_id: CorrelationId,
     /// Who calls.
     pub actor: Actor,

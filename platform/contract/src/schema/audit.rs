@@ -23,7 +23,7 @@ pub struct Event {
     pub detail_type: &'static str,
     /// The `action` of its audit entry.
     pub action: &'static str,
-    /// What has happened.
+    /// The change that it reports.
     pub description: &'static str,
 }
 

@@ -57,7 +57,7 @@ pub(super) fn read(body: &[u8]) -> (Option<Json>, Vec<Violation>) {
     (json, violations)
 }
 
-/// Where the reader is, and what it found on the way.
+/// The position of the reader and its findings so far.
 #[derive(Default)]
 struct State {
     pointer: String,

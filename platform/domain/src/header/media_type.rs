@@ -1,4 +1,4 @@
-//! What a body is declared to be: `Content-Type` (RFC 9110, section 8.3) and `Content-Encoding`.
+//! The declaration of a body: `Content-Type` (RFC 9110, section 8.3) and `Content-Encoding`.
 //!
 //! Hand-written, since `mime` refuses quoted pairs and white space before a semicolon, and does not
 //! unescape.

@@ -24,7 +24,7 @@ pub struct UserPatch {
     pub attributes: Option<AttributesPatch>,
 }
 
-/// What a patch does to the attributes.
+/// The patch of the attributes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AttributesPatch {
     /// Removes all.

@@ -196,7 +196,7 @@ fn attribute_values() {
 
 proptest! {
     #[test]
-    fn what_was_read_reads_back_as_itself(
+    fn a_parsed_text_parses_again_as_itself(
         text in "\\PC{0,40}",
         word in "[a-z][a-z0-9:_.-]{0,63}",
         key in "[A-Za-z][A-Za-z0-9_.-]{0,63}",

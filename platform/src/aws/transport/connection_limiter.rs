@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-/// How long to wait for a connection before another is opened.
+/// The wait for a free connection before another is opened.
 const WAIT: Duration = Duration::from_millis(2);
 
 /// Hands out permits to send a request on a pool of connections.

@@ -347,7 +347,7 @@ async fn a_history_is_complete_in_order_and_filtered() {
 }
 
 #[tokio::test]
-async fn a_history_of_nobody_is_not_found_and_an_empty_range_is_empty() {
+async fn the_history_of_an_unknown_user_is_not_found_and_an_empty_range_is_empty() {
     let world = World::new().await;
     let nobody = Call::new().user("01JD8Z6T3Y5V0Q4C9K2M7N8P1R");
     assert_eq!(world.call::<QueryAudit>(&nobody).await.code(), "user-not-found");

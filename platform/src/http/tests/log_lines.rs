@@ -1,4 +1,4 @@
-//! What the log says of each invocation.
+//! The log line of each invocation.
 
 use super::registered;
 use crate::http::handler::{GetUser, RegisterUser, UpdateUser};
@@ -83,7 +83,7 @@ async fn a_line_has_the_usual_names_and_what_the_call_cost() {
 }
 
 #[tokio::test]
-async fn tries_of_the_sdk_are_counted_apart_from_calls() {
+async fn attempts_of_the_sdk_are_counted_apart_from_calls() {
     let world = World::new().await;
     let user_id = registered(&world, "ada@example.com").await;
     let (collected, _guard) = collected();

@@ -103,7 +103,7 @@ async fn everything(world: &World) {
 }
 
 #[tokio::test]
-async fn what_is_emitted_is_what_is_defined() {
+async fn all_defined_metrics_are_emitted_and_no_others() {
     let world = World::new().await;
     everything(&world).await;
     // Of eight records, the bus takes one of the two of the first call and never takes the other;

@@ -1,4 +1,4 @@
-//! Entries that can never be delivered: they go to the dead letters, and hold up nobody.
+//! Entries that can never be delivered: they go to the dead letters, and block no other entry.
 
 mod fates;
 
@@ -17,7 +17,7 @@ use users_contract::RELAY;
 type Image = HashMap<String, AttributeValue>;
 type Letters = Arc<Mutex<Vec<Value>>>;
 
-/// A queue that keeps what it gets.
+/// A queue that keeps its messages.
 fn queue() -> (SharedHttpClient, Letters) {
     let letters = Letters::default();
     let seen = Arc::clone(&letters);
@@ -143,7 +143,7 @@ async fn an_image_that_cannot_be_read_is_given_up_and_the_others_arrive() {
 }
 
 #[tokio::test]
-async fn a_letter_has_the_version_as_far_as_that_can_be_read() {
+async fn a_letter_has_the_version_if_it_can_be_read() {
     let sound = stream(2).await;
     for (version, expected) in [
         (Some(AttributeValue::N("2".to_owned())), json!(2)),
@@ -165,7 +165,7 @@ async fn a_letter_has_the_version_as_far_as_that_can_be_read() {
 }
 
 #[tokio::test]
-async fn keys_that_nobody_expects_are_in_the_letter_and_stop_nothing() {
+async fn unexpected_keys_are_in_the_letter_and_stop_nothing() {
     let sound = stream(2).await;
     for pk in ["", "USER#", "USER#\u{ffff}\u{e9}\u{7f}\u{1}", "EMAIL#x", "USER#\u{1d11e}\"\\"] {
         let harness = taking(|_| None);
@@ -222,7 +222,7 @@ fn is_second_of(user: &str) -> impl Fn(&Value) -> bool + Send + Sync + use<> {
 }
 
 #[tokio::test]
-async fn what_the_bus_refuses_for_its_content_is_given_up() {
+async fn entries_that_the_bus_refuses_for_their_content_are_given_up() {
     let event = stream(3).await;
     for code in ["InvalidArgument", "MalformedDetail", "RedactionFailure"] {
         let is_poison = is_second_of(&user_of(&event, 2));
@@ -237,7 +237,7 @@ async fn what_the_bus_refuses_for_its_content_is_given_up() {
 }
 
 #[tokio::test]
-async fn what_may_pass_or_be_mended_is_tried_again_and_never_given_up() {
+async fn temporary_and_fixable_failures_are_retried_and_never_given_up() {
     let event = stream(3).await;
     for code in [
         "AccessDeniedException",
@@ -284,7 +284,7 @@ fn refusing_calls(
 }
 
 #[tokio::test]
-async fn one_entry_that_spoils_a_call_is_found_and_given_up() {
+async fn an_entry_that_invalidates_its_call_is_found_and_given_up() {
     let event = stream(3).await;
     for (status, code) in [
         (400, "ValidationException"),
@@ -302,7 +302,7 @@ async fn one_entry_that_spoils_a_call_is_found_and_given_up() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_for_now_gives_nothing_up() {
+async fn a_temporarily_failing_call_gives_nothing_up() {
     let event = stream(3).await;
     for (status, code) in [
         (400, "AccessDeniedException"),
@@ -320,7 +320,7 @@ async fn a_call_that_fails_for_now_gives_nothing_up() {
 }
 
 #[tokio::test]
-async fn a_letter_that_cannot_be_written_is_a_failure_like_any_other() {
+async fn a_letter_that_cannot_be_written_fails_its_record() {
     let mut event = stream(3).await;
     change(&mut event, 2, Image::clear);
     for (status, code) in [
@@ -351,7 +351,7 @@ async fn the_client_of_the_queue_is_not_made_without_letters() {
 }
 
 #[tokio::test]
-async fn what_is_handed_in_again_is_named_and_gets_no_second_letter() {
+async fn a_redelivered_record_is_named_and_gets_no_second_letter() {
     let harness = taking(|detail| (detail["version"] == 3).then_some("MalformedDetail"));
     let mut event = stream(3).await;
     change(&mut event, 0, Image::clear);

@@ -143,7 +143,7 @@ impl<'a, T: Indexed> Merge<'a, T> {
         }
     }
 
-    /// Whether everything was read and taken.
+    /// Whether all users were read and taken.
     pub(super) fn is_exhausted(&self) -> bool {
         self.partitions.iter().all(|partition| partition.exhausted && partition.buffer.is_empty())
     }

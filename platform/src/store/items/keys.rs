@@ -65,8 +65,8 @@ pub(super) fn shard(user_id: UserId, shards: NonZeroU8) -> u8 {
     user_id.ulid().to_bytes()[15] % shards
 }
 
-/// Where [`DIRECTORY`] lists all users that are active or disabled. A change between the two moves
-/// nobody, so a walk over the list cannot miss a user on the way from one partition to another.
+/// The partition of [`DIRECTORY`] for users that are active or disabled. A change between the two
+/// moves no user, so a walk over the list cannot miss one between partitions.
 pub(crate) fn live_partition(shard: u8) -> String {
     format!("LIVE#{shard}")
 }
