@@ -1,158 +1,154 @@
-//! What the AWS clients share: credentials, Region, TLS and time limits.
+//! The clients of AWS services, all built from the same settings.
 //!
 //! `aws-config` is left out on purpose. In Lambda the credentials are in the environment and stay
 //! valid as long as the process is used, so its chain of providers (with three more service
-//! clients behind it) would be compiled, linked and asked for nothing.
+//! clients behind it) would be compiled, linked and never used.
 
+mod failure;
 mod transport;
 
-use crate::config::{ConfigError, Environment, optional, required};
-use crate::telemetry;
-use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture};
+pub(crate) use failure::classify;
+
+use crate::config::{AwsConfig, ConfigError};
+use crate::telemetry::Recorder;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Region, SharedHttpClient, StalledStreamProtectionConfig,
+    BehaviorVersion, Region, SharedHttpClient, SharedInterceptor, StalledStreamProtectionConfig,
 };
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_types::SdkConfig;
 use std::time::Duration;
-use transport::Transport;
+use transport::{CONNECT_TIMEOUT, Transport};
 
-/// Longest wait for a connection. Within a Region it takes a few milliseconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Longest wait for one answer. DynamoDB answers within tens of milliseconds even on a bad day,
-/// so by then it is lost, and a retry is better.
+/// Longest wait for the answer of one attempt. DynamoDB answers within tens of milliseconds even on
+/// a bad day; after this long a retry is more promising.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest wait for a call with its retries, so that a function can still answer within the
 /// gateway's 29 seconds.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Tries of one call, the first included.
+/// Attempts of one call, the first included.
 const ATTEMPTS: u32 = 3;
 
-/// Makes the client of one service: the SDK has a configuration of its own for each, of the same
-/// parts.
-macro_rules! client {
-    ($(#[$attribute:meta])* $name:ident, $sdk:ident, $variable:literal) => {
-        $(#[$attribute])*
-        ///
-        /// # Errors
-        ///
-        /// When a variable is missing. That nothing answers is no error yet.
-        pub(crate) async fn $name(env: Environment<'_>) -> Result<$sdk::Client, BoxError> {
-            use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+/// DynamoDB, with an open connection.
+///
+/// # Errors
+///
+/// When the endpoint cannot be determined or TLS cannot be set up. A service that does not answer
+/// is no error yet.
+pub(crate) async fn dynamodb(
+    config: &AwsConfig,
+    recorder: Option<Recorder>,
+) -> Result<aws_sdk_dynamodb::Client, BoxError> {
+    use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 
-            let region = region(env)?;
-            let mut config = $sdk::Config::builder()
-                .behavior_version(BehaviorVersion::v2026_01_12())
-                .credentials_provider(credentials(env)?)
-                .retry_config(retry())
-                .timeout_config(timeout())
-                .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-            if let Some(recorder) = telemetry::recorder(env) {
-                config = config.interceptor(recorder);
-            }
-            let endpoint = match endpoint(env, $variable) {
-                Some(endpoint) => endpoint,
-                None => {
-                    let parameters = Params::builder().region(region.as_ref()).build()?;
-                    DefaultResolver::new().resolve_endpoint(&parameters).await?
-                }
-            };
-            let transport = Transport::new(env, endpoint.url())?;
-            let config = config
-                .region(region)
-                .endpoint_resolver(Resolved(endpoint.clone()))
-                .http_client(http_client(env, transport.for_sdk())?)
-                .build();
-            // While the network answers, the client is made.
-            let client = async { $sdk::Client::from_conf(config) };
-            let ((), client) = tokio::join!(transport.open(endpoint.url()), client);
-            Ok(client)
+    let parameters =
+        Params::builder().region(&config.region).set_endpoint(config.dynamodb_url.clone());
+    let endpoint = DefaultResolver::new().resolve_endpoint(&parameters.build()?).await?;
+    connect(config, endpoint.url(), |settings| {
+        let mut builder = aws_sdk_dynamodb::config::Builder::from(settings);
+        if let Some(recorder) = recorder {
+            builder.push_interceptor(SharedInterceptor::new(recorder));
         }
+        aws_sdk_dynamodb::Client::from_conf(builder.build())
+    })
+    .await
+}
 
-        impl $sdk::config::endpoint::ResolveEndpoint for Resolved {
-            fn resolve_endpoint<'a>(
-                &'a self,
-                _: &'a $sdk::config::endpoint::Params,
-            ) -> EndpointFuture<'a> {
-                EndpointFuture::ready(Ok(self.0.clone()))
-            }
+/// EventBridge, with an open connection.
+///
+/// # Errors
+///
+/// When the endpoint cannot be determined or TLS cannot be set up. A service that does not answer
+/// is no error yet.
+pub(crate) async fn eventbridge(
+    config: &AwsConfig,
+    recorder: Option<Recorder>,
+) -> Result<aws_sdk_eventbridge::Client, BoxError> {
+    use aws_sdk_eventbridge::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+
+    let parameters =
+        Params::builder().region(&config.region).set_endpoint(config.eventbridge_url.clone());
+    let endpoint = DefaultResolver::new().resolve_endpoint(&parameters.build()?).await?;
+    connect(config, endpoint.url(), |settings| {
+        let mut builder = aws_sdk_eventbridge::config::Builder::from(settings);
+        if let Some(recorder) = recorder {
+            builder.push_interceptor(SharedInterceptor::new(recorder));
         }
-    };
+        aws_sdk_eventbridge::Client::from_conf(builder.build())
+    })
+    .await
 }
 
-client! {
-    /// DynamoDB, with a connection that is open already.
-    dynamodb, aws_sdk_dynamodb, "AWS_ENDPOINT_URL_DYNAMODB"
+/// SQS, with an open connection.
+///
+/// # Errors
+///
+/// When the endpoint cannot be determined or TLS cannot be set up. A service that does not answer
+/// is no error yet.
+pub(crate) async fn sqs(
+    config: &AwsConfig,
+    recorder: Option<Recorder>,
+) -> Result<aws_sdk_sqs::Client, BoxError> {
+    use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+
+    let parameters = Params::builder().region(&config.region).set_endpoint(config.sqs_url.clone());
+    let endpoint = DefaultResolver::new().resolve_endpoint(&parameters.build()?).await?;
+    connect(config, endpoint.url(), |settings| {
+        let mut builder = aws_sdk_sqs::config::Builder::from(settings);
+        if let Some(recorder) = recorder {
+            builder.push_interceptor(SharedInterceptor::new(recorder));
+        }
+        aws_sdk_sqs::Client::from_conf(builder.build())
+    })
+    .await
 }
 
-client! {
-    /// EventBridge, with a connection that is open already.
-    eventbridge, aws_sdk_eventbridge, "AWS_ENDPOINT_URL_EVENTBRIDGE"
+/// Makes a client from the settings that all clients share, while a connection is opened.
+///
+/// The client asks the SDK's endpoint rules at every call, which takes 9,000 instructions, a
+/// hundredth of a read.
+async fn connect<C>(
+    config: &AwsConfig,
+    url: &str,
+    client: impl FnOnce(&SdkConfig) -> C,
+) -> Result<C, BoxError> {
+    let transport = Transport::new(config, url)?;
+    let settings = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(config.region.clone()))
+        .credentials_provider(SharedCredentialsProvider::new(config.credentials.clone()))
+        .endpoint_url(url)
+        .http_client(http_client(transport.for_sdk())?)
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(ATTEMPTS)
+                .with_initial_backoff(Duration::from_millis(50)),
+        )
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(OPERATION_TIMEOUT)
+                .build(),
+        )
+        // The transport reads an answer to its end within an attempt.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build();
+    let ((), client) = tokio::join!(transport.open(url), async { client(&settings) });
+    Ok(client)
 }
 
-client! {
-    /// SQS, with a connection that is open already.
-    sqs, aws_sdk_sqs, "AWS_ENDPOINT_URL_SQS"
-}
-
-fn region(env: Environment<'_>) -> Result<Region, ConfigError> {
-    required(env, "AWS_REGION").map(Region::new)
-}
-
-fn credentials(env: Environment<'_>) -> Result<Credentials, ConfigError> {
-    Ok(Credentials::new(
-        required(env, "AWS_ACCESS_KEY_ID")?,
-        required(env, "AWS_SECRET_ACCESS_KEY")?,
-        optional(env, "AWS_SESSION_TOKEN"),
-        None,
-        "environment",
-    ))
-}
-
-/// The service's own variable, or the one for all services: as the SDKs of AWS do it.
-fn endpoint(env: Environment<'_>, variable: &'static str) -> Option<Endpoint> {
-    let url = optional(env, variable).or_else(|| optional(env, "AWS_ENDPOINT_URL"))?;
-    Some(Endpoint::builder().url(url).build())
-}
-
-/// An endpoint that was found once: what is called does not change it, and the SDK's rules would be
-/// gone through at every call.
-#[derive(Debug)]
-struct Resolved(Endpoint);
-
-/// The transport as it is; with the feature for them, with the bug that is wanted.
+/// The transport as it is; with the feature for them, with the chosen deliberate bug.
 #[cfg(not(feature = "deliberate-bugs"))]
 #[expect(clippy::unnecessary_wraps, reason = "the one with bugs can refuse the name of the bug")]
-fn http_client(
-    _env: Environment<'_>,
-    sound: SharedHttpClient,
-) -> Result<SharedHttpClient, ConfigError> {
+fn http_client(sound: SharedHttpClient) -> Result<SharedHttpClient, ConfigError> {
     Ok(sound)
 }
 
 #[cfg(feature = "deliberate-bugs")]
-fn http_client(
-    env: Environment<'_>,
-    sound: SharedHttpClient,
-) -> Result<SharedHttpClient, ConfigError> {
-    crate::bugs::check(env)?;
+fn http_client(sound: SharedHttpClient) -> Result<SharedHttpClient, ConfigError> {
+    crate::bugs::check(&crate::config::process_environment)?;
     Ok(SharedHttpClient::new(crate::bugs::BuggyHttpClient(sound)))
-}
-
-fn retry() -> RetryConfig {
-    RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(Duration::from_millis(50))
-}
-
-/// Limits of every call. The transport reads an answer to its end within an attempt, so the SDK need
-/// not watch besides how fast it comes.
-fn timeout() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build()
 }

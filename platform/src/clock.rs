@@ -3,13 +3,13 @@
 use std::fmt::Debug;
 use users_domain::Timestamp;
 
-/// Tells the time.
+/// A source of the time.
 pub trait Clock: Debug + Send + Sync {
     /// Now, to the millisecond.
     fn now(&self) -> Timestamp;
 }
 
-/// Gives random bits.
+/// A source of random bits.
 pub trait Entropy: Debug + Send + Sync {
     /// 128 random bits; ULIDs use the lowest 80.
     fn bits(&self) -> u128;
@@ -30,14 +30,13 @@ impl Clock for SystemClock {
     }
 }
 
-/// How wrong the clock is.
+/// The error of the clock.
 #[cfg(not(feature = "clock-offset"))]
 const fn offset_millis() -> i64 {
     0
 }
 
-/// How wrong the clock is, as the test wants it at this moment; a file that cannot be read, or is
-/// just being written, means not at all.
+/// The error of the clock that the test has set; none while the file cannot be read or is incomplete.
 #[cfg(feature = "clock-offset")]
 fn offset_millis() -> i64 {
     crate::config::process_environment("CLOCK_OFFSET_FILE")
@@ -54,8 +53,8 @@ impl Entropy for SystemEntropy {
     fn bits(&self) -> u128 {
         let mut bytes = [0; 16];
         if getrandom::fill(&mut bytes).is_err() {
-            // Without getrandom there is no TLS either, so this is never reached in a function that
-            // works. A std hasher's keys are random too, and better than stopping here.
+            // Without getrandom there is no TLS either, so a working function never gets here. The
+            // keys of a std hasher are random too, and better than a panic.
             use std::hash::{BuildHasher, RandomState};
             let (high, low) = (RandomState::new().hash_one(0), RandomState::new().hash_one(1));
             return (u128::from(high) << 64) | u128::from(low);

@@ -1,10 +1,9 @@
-//! Cursors: where the next page of a list begins.
+//! Cursors: the position at which the next page of a list begins.
 //!
 //! 29 bytes in unpadded base64url: a version, the first 8 bytes of a hash of the list it belongs
 //! to, the ULID of the last item of the page, and the first 4 bytes of a hash over all that. The
-//! hash at the end finds accidents, not attackers: there is no secret in a cursor, and nothing in
-//! it that the caller was not shown. One made up by hand leads only to another page of the
-//! same list.
+//! hash at the end detects accidents, not attackers: a cursor holds no secret and nothing that the
+//! caller has not seen. A forged one only leads to another page of the same list.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +17,7 @@ const POSITION_LENGTH: usize = 16;
 const CHECKSUM_LENGTH: usize = 4;
 const CHECKED_LENGTH: usize = 1 + BINDING_LENGTH + POSITION_LENGTH;
 
-/// What a cursor belongs to: operation, user, filters and order, but not the page size.
+/// The list that a cursor belongs to: operation, user, filters and order, but not the page size.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Binding([u8; BINDING_LENGTH]);
 

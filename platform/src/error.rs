@@ -1,21 +1,28 @@
-//! Why an operation failed, without a word of HTTP. `http/problem.rs` turns it into an answer.
+//! Why an operation failed, in no terms of HTTP. `http/problem.rs` turns it into an answer.
 
 use std::fmt;
 use users_domain::{Refusal, Violation};
 
-/// What went wrong underneath: for the log, never for the caller.
+/// The cause of a failure: for the log, never for the caller.
 ///
-/// It has no text of the request in it. The messages of AWS services are left out on purpose,
-/// since they may quote the keys and values that they were sent.
+/// It holds no text of the request. The messages of AWS services are left out on purpose, since
+/// they may quote keys and values of the request.
 #[derive(Debug, thiserror::Error)]
 #[error("{call} failed: {what}{}", Shown(.request_id.as_deref()))]
 pub struct Cause {
-    /// The AWS call, or the step of our own.
+    /// The AWS call (`dynamodb:GetItem`), or a step of this service.
     pub call: &'static str,
     /// The error code, or the kind of failure.
     pub what: String,
     /// The AWS request id, to give to AWS support.
     pub request_id: Option<String>,
+}
+
+impl Cause {
+    /// A cause without a request id.
+    pub(crate) fn new(call: &'static str, what: impl Into<String>) -> Self {
+        Self { call, what: what.into(), request_id: None }
+    }
 }
 
 struct Shown<'a>(Option<&'a str>);
@@ -47,7 +54,7 @@ pub enum Error {
     /// Another live user has the address.
     #[error("the email address is already registered")]
     EmailAlreadyRegistered,
-    /// The status machine has no such step.
+    /// The status cannot change this way.
     #[error("the status cannot change this way")]
     InvalidStatusTransition,
     /// Deleted users do not change.
@@ -62,16 +69,16 @@ pub enum Error {
     /// The idempotency key was used for another request.
     #[error("the idempotency key belongs to another request")]
     IdempotencyKeyReused,
-    /// A twin with the same idempotency key is being decided.
+    /// The same request, by its idempotency key, is still being decided.
     #[error("the same request is still being decided")]
     RequestInProgress,
-    /// Other writes won every time.
+    /// Concurrent writers won every attempt.
     #[error("the user is being changed by others")]
     ConcurrentModification,
-    /// A service underneath did not answer, or asked to be left alone for a while.
+    /// An AWS service did not answer, or answered with a temporary error.
     #[error("a service underneath is unavailable")]
     Unavailable(#[source] Cause),
-    /// A fault of ours: a permission, a missing table, an item that cannot be read.
+    /// A fault of this service: a missing permission or table, an item that cannot be read.
     #[error("internal error")]
     Internal(#[source] Cause),
 }
@@ -86,4 +93,16 @@ impl From<Refusal> for Error {
             Refusal::Invalid(violations) => Self::Invalid(violations),
         }
     }
+}
+
+/// An error and its sources, in one line.
+pub(crate) fn chain(error: impl std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }

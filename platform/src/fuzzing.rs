@@ -30,12 +30,12 @@ pub use queries::{audit_query, list_query};
 #[cfg(test)]
 mod tests;
 
-/// What a decoder said to an input that broke no promise.
+/// A decoder's verdict on an input that broke no promise.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Verdict {
-    /// It is a value.
+    /// The input is decoded.
     Accepted,
-    /// It is none.
+    /// The input is refused.
     Refused,
 }
 

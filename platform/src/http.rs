@@ -1,6 +1,6 @@
 //! The HTTP edge: from an API Gateway event to a use case and back, the same way for all eight.
 //!
-//! This module alone knows statuses and headers. A function is `serve::<handler::X>()`.
+//! Only this module knows statuses and headers. A function is `serve::<handler::X>()`.
 
 mod event;
 pub mod handler;
@@ -8,7 +8,6 @@ mod problem;
 mod request;
 mod response;
 mod serve;
-pub(crate) mod wire;
 
 pub use event::GatewayEvent;
 pub use problem::Rejection;

@@ -1,4 +1,4 @@
-//! Idempotency keys: what scopes them, what makes two requests the same, and what is recorded.
+//! Idempotency keys: their scope, the fingerprint of a request, and the record of a success.
 //!
 //! There is no lock and no in-progress state. The record of a success is written in the same
 //! transaction as the change, so there is never a moment at which one exists without the other.
@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use users_domain::{IdempotencyKey, Precondition, Preconditions, Timestamp};
 
-/// Who calls, for the scope of a key: the IAM user or role. The session name of an assumed role
-/// is left out, because a retry may come from another instance of the same service.
+/// The caller as the scope of a key: the IAM user or role. The session name of an assumed role is
+/// left out, because a retry may come from another instance of the same service.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Principal(String);
 
@@ -32,7 +32,7 @@ impl fmt::Debug for Principal {
     }
 }
 
-/// Names a record: a hash of who, what and the key, so that one caller never meets another's.
+/// The id of a record: a hash of caller, operation and key, so that callers never share a record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RecordId(String);
 
@@ -50,7 +50,7 @@ impl RecordId {
     }
 }
 
-/// What makes two requests the same: their body as canonical JSON, and their preconditions.
+/// The fingerprint of a request: its body as canonical JSON, and its preconditions.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fingerprint(String);
 
@@ -60,7 +60,7 @@ impl Fingerprint {
     pub fn new(canonical_body: &str, preconditions: &Preconditions) -> Self {
         let [if_match, if_none_match] = [&preconditions.if_match, &preconditions.if_none_match]
             .map(|condition| condition.as_ref().map(Precondition::canonical).unwrap_or_default());
-        // Records of the time before `If-None-Match` counted are still good.
+        // Without `If-None-Match` the fingerprint is that of records from before it counted.
         let parts = [canonical_body, &if_match, &if_none_match];
         Self(digest(if if_none_match.is_empty() { &parts[..2] } else { &parts }))
     }
@@ -86,7 +86,7 @@ fn digest(parts: &[&str]) -> String {
     format!("{:x}", hasher.finalize())
 }
 
-/// An answer as it was first given, to be given again.
+/// The answer to a write, as it is recorded.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Answer {
     /// The status code.
@@ -111,7 +111,7 @@ impl fmt::Debug for Answer {
 pub struct Idempotency {
     /// Names its record.
     pub id: RecordId,
-    /// Tells it from other requests with the same key.
+    /// Distinguishes it from other requests with the same key.
     pub fingerprint: Fingerprint,
 }
 
@@ -124,12 +124,12 @@ pub struct Record {
     pub fingerprint: Fingerprint,
     /// The answer it got.
     pub answer: Answer,
-    /// From when on it counts no more, in seconds since 1970.
+    /// The end of its validity, in seconds since 1970.
     pub expires_at: i64,
 }
 
 impl Record {
-    /// Whether the record still counts. Judged by its own time: the table may delete it days later.
+    /// Whether the record is valid, by its own time: the table may delete it days later.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.expires_at > now.as_millis().div_euclid(1000)

@@ -9,7 +9,6 @@
 //!
 //! [Runtime API]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
-use crate::config::{ConfigError, Environment, rejected, required};
 use crate::telemetry::{SERVICE, function_name};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::BodyExt;
@@ -26,19 +25,20 @@ const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 const TRACE: &str = "lambda-runtime-trace-id";
-/// The type that AWS's own runtimes give to the error of an event that they cannot read.
+/// The error type that AWS's own runtimes give for an event that they cannot read.
 const UNREADABLE: &str = "Runtime.UnmarshalError";
 
-/// Handles invocations one after the other until the execution environment ends.
+/// Handles invocations in turn until the execution environment ends. `address` is that of the Runtime
+/// API.
 ///
 /// # Errors
 ///
-/// When the address of the Runtime API is missing, or the API hands out no invocation.
+/// When the Runtime API cannot be reached, or hands out no invocation.
 pub(crate) async fn run<E: DeserializeOwned, R: Serialize>(
-    env: Environment<'_>,
+    address: &Uri,
     handler: impl AsyncFn(E, Context) -> R,
 ) -> Result<(), Error> {
-    let client = PooledClient::builder().with_endpoint(address(env)?).with_pool_size(1).build();
+    let client = PooledClient::builder().with_endpoint(address.clone()).with_pool_size(1).build();
     loop {
         let next = request(Method::GET, "next", Body::default())?;
         let (head, body) = client.call(next).await?.into_parts();
@@ -64,13 +64,13 @@ pub(crate) async fn run<E: DeserializeOwned, R: Serialize>(
                 answer
             }
         };
-        // By this id the API knows an answer that comes after its invocation has timed out.
+        // By this id the API recognises an answer that comes after its invocation has timed out.
         if let Some(id) = head.headers.get(INVOCATION_ID) {
             answer.headers_mut().insert(INVOCATION_ID, id.clone());
         }
         let (head, body) = client.call(answer).await?.into_parts();
         if !head.status.is_success() {
-            // The invocation has ended without its answer; the next one has nothing to do with it.
+            // The invocation has ended without its answer; the next one is unaffected.
             report(request_id, &format!("the Runtime API refused the answer: {}", head.status));
         }
         // To its end, so that the connection is free for the next call.
@@ -78,20 +78,11 @@ pub(crate) async fn run<E: DeserializeOwned, R: Serialize>(
     }
 }
 
-/// The address of the Runtime API.
-fn address(env: Environment<'_>) -> Result<Uri, ConfigError> {
-    let variable = "AWS_LAMBDA_RUNTIME_API";
-    let address = required(env, variable)?.parse::<Uri>().ok();
-    // The client panics for a path without a host.
-    let address = address.filter(|address| address.authority().is_some());
-    address.ok_or_else(|| rejected(variable, "must be the host and port of the Runtime API"))
-}
-
 fn request(method: Method, call: &str, body: Body) -> Result<Request<Body>, http::Error> {
     build_request().method(method).uri(format!("{INVOCATION}/{call}")).body(body)
 }
 
-/// As far as a handler needs it.
+/// The parts of the context that handlers use.
 fn context(request_id: &str, headers: &HeaderMap) -> Result<Context, String> {
     let deadline = text(headers, DEADLINE)?.parse();
     let mut context = Context::default();
@@ -107,7 +98,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {
     value.ok_or_else(|| format!("the Runtime API sent no {name}"))
 }
 
-/// What is wrong with an event. The decoder's own text may quote it.
+/// Why an event cannot be read, without the decoder's own text, which may quote it.
 fn unreadable(error: &serde_json::Error) -> String {
     format!(
         "the event cannot be read: {:?} at line {} column {}",

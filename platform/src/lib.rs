@@ -1,10 +1,10 @@
 //! The service behind the functions: use cases, store, events and the HTTP edge.
 //!
 //! A request goes handler (decode) → use case (rules) → store (one DynamoDB call) → handler
-//! (encode). [`http`] alone knows statuses and headers, [`use_case`] alone knows the rules and
-//! their order, [`store`] alone knows keys and expressions. The types and the pure rules
-//! are in `users-domain`, the promises to callers in `users-contract`. What an invocation tells of
-//! itself is in [`telemetry`].
+//! (encode). Only [`http`] knows statuses and headers, only [`use_case`] knows the order of checks,
+//! and only [`store`] knows keys and expressions. The types and the pure rules are in
+//! `users-domain`, the promises to callers in `users-contract`. [`telemetry`] reports each
+//! invocation.
 
 mod aws;
 mod bugs;
@@ -24,9 +24,12 @@ pub mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod use_case;
+mod wire;
 
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
-pub use config::{ConfigError, Environment, RelayConfig, ServiceConfig};
+pub use config::{
+    AwsConfig, ConfigError, Environment, RelayConfig, ServiceConfig, Shards, TelemetryConfig,
+};
 pub use cursor::{Binding, Cursor};
 pub use error::{Cause, Error};
 pub use idempotency::{Answer, Fingerprint, Idempotency, Principal, Record, RecordId};

@@ -1,12 +1,11 @@
 //! The DynamoDB store: the only place that knows keys, expressions and cancellation reasons.
 //!
-//! Each method is one call to DynamoDB, but for lists, which are one parallel fan-out where they
-//! can be. The store names no rule: it is told what to write and says how that went.
+//! Each method is one call to DynamoDB, except lists, which are one parallel fan-out where possible.
+//! The store knows no rules: it writes what it is given and reports the result.
 
 mod audit;
 mod commit;
 mod directory;
-mod failure;
 pub(crate) mod items;
 
 pub use audit::AuditRange;
@@ -15,20 +14,14 @@ pub use directory::{DirectoryPage, DirectoryQuery};
 pub(crate) use items::audit_key_ids;
 pub use items::entry_from_image;
 
-use crate::error::Error;
+use crate::aws::classify;
+use crate::config::Shards;
+use crate::error::{Cause, Error};
 use crate::idempotency::{Record, RecordId};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-pub(crate) use failure::{cause, classify};
-use items::{
-    GuardItem, RecordItem, UserItem, email_guard_pk, profile_key, read_item, read_item_ref,
-};
-use std::collections::HashMap;
-use std::num::NonZeroU8;
+use items::{EMAIL, GuardItem, RecordItem, email_guard_pk, profile_key, read_item, read_user};
 use users_domain::{EmailKey, Status, Timestamp, User, UserId};
-
-/// An item as the SDK has it.
-pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// The tables of the service.
 #[derive(Clone, Debug)]
@@ -37,30 +30,6 @@ pub struct Store {
     users_table: String,
     idempotency_table: Option<String>,
     shards: Shards,
-}
-
-/// How many partitions of an index the users of one list are spread over, so that it can take more
-/// writes than one partition. Part of the stored keys: to change it, see ARCHITECTURE.md.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Shards {
-    /// The number that users are written for.
-    pub written: NonZeroU8,
-    /// The number that lists look for; at least as many.
-    pub read: NonZeroU8,
-    /// Whether lists also look where users were written before there was an index by status, while
-    /// these are being brought over.
-    pub old_form: bool,
-}
-
-impl Shards {
-    /// The number of a stage that says nothing: more than one partition, and few to ask.
-    pub const DEFAULT: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
-}
-
-impl Default for Shards {
-    fn default() -> Self {
-        Self { written: Self::DEFAULT, read: Self::DEFAULT, old_form: false }
-    }
 }
 
 impl Store {
@@ -91,7 +60,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| classify("dynamodb:GetItem", &error))?;
-        output.item.map(|item| read_item::<UserItem>(item)?.into_user()).transpose()
+        output.item.map(read_user).transpose()
     }
 
     /// The live user with this address, as of now (two strongly consistent reads).
@@ -105,7 +74,7 @@ impl Store {
             .get_item()
             .table_name(&self.users_table)
             .key("pk", AttributeValue::S(email_guard_pk(email)))
-            .key("sk", AttributeValue::S("EMAIL".to_owned()))
+            .key("sk", AttributeValue::S(EMAIL.to_owned()))
             .consistent_read(true)
             .send()
             .await
@@ -115,8 +84,8 @@ impl Store {
         };
         let guard: GuardItem = read_item(item)?;
         let user = self.user(guard.user_id()?).await?;
-        // Between the two reads the address may have gone to somebody else. Then, at some moment
-        // in between, it was nobody's, or the newcomer's; nobody's is a true answer.
+        // Between the two reads the address may have passed to another user. It was free at some
+        // moment in between, so "no user" is a correct answer.
         Ok(user.filter(|user| user.email.key() == email && user.status != Status::Deleted))
     }
 
@@ -135,16 +104,14 @@ impl Store {
             .send()
             .await
             .map_err(|error| classify("dynamodb:GetItem", &error))?;
-        let record = match output.item {
-            Some(item) => Some(read_item_ref::<RecordItem>(&item)?.into_record(id.clone())),
-            None => None,
-        };
+        let item = output.item.map(read_item::<RecordItem>).transpose()?;
+        let record = item.map(|item| item.into_record(id.clone()));
         Ok(record.filter(|record| record.is_live(now)))
     }
 
     fn idempotency_table(&self) -> Result<&str, Error> {
-        self.idempotency_table
-            .as_deref()
-            .ok_or_else(|| Error::Internal(cause("configuration", "IDEMPOTENCY_TABLE is not set")))
+        self.idempotency_table.as_deref().ok_or_else(|| {
+            Error::Internal(Cause::new("configuration", "IDEMPOTENCY_TABLE is not set"))
+        })
     }
 }

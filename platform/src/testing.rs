@@ -2,15 +2,15 @@
 //! that can be put between the two, a clock that tests turn and counted random numbers.
 
 mod faults;
-mod told;
+mod telemetry;
 
 pub(crate) use faults::{Fault, Faults, scripted};
-pub(crate) use told::Told;
+pub(crate) use telemetry::CollectedTelemetry;
 
 use crate::clock::{Clock, Entropy};
-use crate::config::ServiceConfig;
+use crate::config::{ServiceConfig, Shards};
 use crate::http::{App, GatewayEvent, Handler, respond};
-use crate::store::{Shards, Store};
+use crate::store::Store;
 use crate::telemetry::Telemetry;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
@@ -61,28 +61,28 @@ impl Entropy for Counter {
     }
 }
 
-/// The service, its engine and what is between them.
+/// The service, its engine and the faults between them.
 pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) database: Database,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) faults: Faults,
-    pub(crate) told: Told,
+    pub(crate) telemetry: CollectedTelemetry,
     _server: tokio::task::JoinHandle<()>,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::telling(|telemetry| telemetry).await
+        Self::with_telemetry(|telemetry| telemetry).await
     }
 
-    /// A world whose service tells of itself in another way.
-    pub(crate) async fn telling(change: impl FnOnce(Telemetry) -> Telemetry) -> Self {
+    /// A world with other settings of telemetry.
+    pub(crate) async fn with_telemetry(change: impl FnOnce(Telemetry) -> Telemetry) -> Self {
         Self::made(Shards::default(), change).await
     }
 
-    /// A world that spreads its users in another way.
-    pub(crate) async fn spread(shards: Shards) -> Self {
+    /// A world with another number of partitions.
+    pub(crate) async fn with_shards(shards: Shards) -> Self {
         Self::made(shards, |telemetry| telemetry).await
     }
 
@@ -122,11 +122,11 @@ impl World {
             shards,
         };
         let clock_of_app: Arc<dyn Clock> = clock.clone();
-        let told = Told::default();
-        let telemetry = change(told.telemetry());
+        let collected = CollectedTelemetry::default();
+        let telemetry = change(collected.telemetry());
         let entropy = Arc::new(Counter::default());
         let app = App::new(store.clone(), clock_of_app, entropy, config, telemetry);
-        Self { app, database, clock, faults, told, _server: server }
+        Self { app, database, clock, faults, telemetry: collected, _server: server }
     }
 
     /// Calls an operation as API Gateway would.
@@ -134,7 +134,7 @@ impl World {
         self.call_until::<H>(call, Instant::now() + Duration::from_secs(10)).await
     }
 
-    /// The same, with patience until `deadline` only.
+    /// The same, without attempts after `deadline`.
     pub(crate) async fn call_until<H: Handler>(&self, call: &Call, deadline: Instant) -> Answered {
         let event = call.event(Operation::of(H::OPERATION));
         let mut context = Context::default();

@@ -1,4 +1,4 @@
-//! `POST /users/{userId}/roles`: gives a user a role.
+//! `POST /users/{userId}/roles`: assigns a role to a user.
 
 use lambda_http::lambda_runtime::Error;
 use users_functions::WriterAllocator;

@@ -24,7 +24,7 @@ pub enum ErrorCode {
     MethodNotAllowed,
     /// Another user that is not deleted has this address.
     EmailAlreadyRegistered,
-    /// The status machine has no such step.
+    /// The status cannot change this way.
     InvalidStatusTransition,
     /// The user is deleted, and deleted users do not change.
     UserDeleted,
@@ -168,7 +168,7 @@ impl ErrorCode {
         }
     }
 
-    /// The `detail` when the occurrence has nothing more to say: what the caller can do.
+    /// The default `detail`: what the caller can do.
     #[must_use]
     pub fn default_detail(self) -> &'static str {
         match self {

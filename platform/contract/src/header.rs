@@ -1,9 +1,9 @@
 //! Names of the HTTP headers of the contract, in lower case as HTTP libraries compare them.
 
-/// What a browser may read of a response, besides the headers that are always readable.
+/// The response headers that a browser may read, besides those that are always readable.
 pub const EXPOSED: &str = "ETag, Location, Idempotent-Replayed, X-Correlation-Id, Retry-After";
 
-/// What a browser may send with a request.
+/// The request headers that a browser may send.
 pub const ALLOWED: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, \
 X-Amz-Content-Sha256, X-Amz-Date, X-Amz-Security-Token, X-Correlation-Id";
 

@@ -12,13 +12,13 @@ pub const REASON_MAX_CHARS: usize = 256;
 pub const ATTRIBUTES_MAX: usize = 32;
 /// Longest attribute value, in Unicode scalar values after NFC.
 pub const ATTRIBUTE_VALUE_MAX_CHARS: usize = 512;
-/// What an attribute's key looks like.
+/// The pattern of an attribute's key.
 pub const ATTRIBUTE_KEY_PATTERN: &str = "^[A-Za-z][A-Za-z0-9_.-]{0,63}$";
 /// Most roles of a user.
 pub const ROLES_MAX: usize = 50;
-/// What a role looks like.
+/// The pattern of a role.
 pub const ROLE_PATTERN: &str = "^[a-z][a-z0-9:_.-]{0,63}$";
-/// What a phone number looks like (E.164).
+/// The pattern of a phone number (E.164).
 pub const PHONE_NUMBER_PATTERN: &str = r"^\+[1-9][0-9]{1,14}$";
 /// Longest locale, in characters after trimming.
 pub const LOCALE_MAX_CHARS: usize = 128;
@@ -30,8 +30,8 @@ macro_rules! white_space {
     };
 }
 
-/// What an email address looks like, as far as a pattern can say it shortly: one `@`, and neither
-/// white space nor a control character.
+/// The pattern of an email address, short of its full rule: one `@`, and neither white space nor a
+/// control character.
 pub const EMAIL_PATTERN: &str = concat!(
     "^[^@",
     white_space!(),
@@ -48,9 +48,8 @@ pub const NON_BLANK_TEXT_PATTERN: &str = concat!(
     r"\u0000-\u001F\u007F-\u009F]",
     r"[^\u0000-\u001F\u007F-\u009F]*$"
 );
-/// What a language tag looks like (RFC 5646): the tags that are built from parts, those for private
-/// use, and the irregular ones that the RFC lists. That no variant or extension comes twice stands
-/// beside it.
+/// The pattern of a language tag (RFC 5646): tags that are built from parts, private-use tags, and the
+/// irregular ones that the RFC lists. It cannot say that no variant or extension comes twice.
 pub const LOCALE_PATTERN: &str = concat!(
     r"^(([A-Za-z]{2,3}(-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})",
     r"(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?",
@@ -70,9 +69,9 @@ pub fn untrimmed(pattern: &str) -> String {
     format!("^{WHITE_SPACE}({inner}){WHITE_SPACE}$")
 }
 
-/// What a user id looks like: a ULID in canonical upper case.
+/// The pattern of a user id: a ULID in canonical upper case.
 pub const USER_ID_PATTERN: &str = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$";
-/// What a correlation id must look like to be taken over from the request.
+/// The pattern of a correlation id that is accepted from a request.
 pub const CORRELATION_ID_PATTERN: &str = "^[A-Za-z0-9._-]{1,64}$";
 /// Longest user agent of an audit entry, in Unicode scalar values; a longer one is cut.
 pub const USER_AGENT_MAX_CHARS: usize = 512;

@@ -2,23 +2,23 @@
 //! the functions emit by and that alarms and dashboards of the template refer to.
 //!
 //! CloudWatch bills each combination of a name and dimension values as a metric of its own, so
-//! there are two sets of dimensions and no more: what is asked for by operation has the operation
+//! there are two sets of dimensions: metrics by operation have the operation
 //! and a class of outcome, and everything else has the stack alone. Nothing of a request is ever a
 //! dimension.
 
-/// Where the metrics are in CloudWatch.
+/// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "Users";
 
-/// The name of the stack, which tells stages of one account apart.
+/// The name of the stack, which distinguishes the stages of an account.
 pub const STACK: &str = "Stack";
 /// The operation's id, as in the log line; `publishAudit` for the relay.
 pub const OPERATION: &str = "Operation";
 /// The class of the outcome, see [`Outcome`].
 pub const OUTCOME: &str = "Outcome";
 
-/// Dimensions of what is told of every invocation.
+/// The dimensions of metrics of every invocation.
 const BY_OUTCOME: &[&str] = &[STACK, OPERATION, OUTCOME];
-/// Dimensions of what is told when it happened.
+/// The dimensions of metrics that are counted for the stack.
 const BY_STACK: &[&str] = &[STACK];
 
 /// The units that are in use, as CloudWatch spells them.
@@ -41,12 +41,12 @@ impl MetricUnit {
     }
 }
 
-/// How an invocation ended, in classes few enough for a dimension; the log line has the code.
+/// The outcome of an invocation, in few classes for a dimension; the log line has the code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
-    /// It did what was asked.
+    /// The request succeeded.
     Success,
-    /// The caller was told why not: a 4xx.
+    /// The caller got a 4xx error.
     Refused,
     /// It failed by no fault of the caller's: a 5xx, or a batch of the relay that is repeated.
     Failed,
@@ -86,7 +86,7 @@ pub struct Metric {
     pub unit: MetricUnit,
     /// The keys of its dimensions.
     pub dimensions: &'static [&'static str],
-    /// What it tells, and when it is emitted.
+    /// Its meaning, and when it is emitted.
     pub description: &'static str,
 }
 
@@ -119,7 +119,7 @@ pub const WRITE_UNITS: Metric = Metric::by_outcome(
     "WriteUnits",
     MetricUnit::Count,
     "write capacity units of all DynamoDB calls of an invocation, when there were any; those of a \
-     cancelled transaction are not told by DynamoDB",
+     cancelled transaction are not reported by DynamoDB",
 );
 /// Processes that began.
 pub const COLD_STARTS: Metric =
@@ -165,7 +165,7 @@ pub const EVENTS_GIVEN_UP: Metric = Metric::count(
     "EventsGivenUp",
     "audit entries that can never be delivered, which the relay put into the dead letters",
 );
-/// How far the bus is behind the table.
+/// The delay of the bus behind the table.
 pub const EVENT_LAG: Metric = Metric {
     name: "EventLag",
     unit: MetricUnit::Milliseconds,

@@ -6,7 +6,7 @@ use users_contract::limits;
 
 use crate::{CorrelationId, EventId, Reason, Timestamp, UserId, Version};
 
-/// What was done to a user.
+/// The kind of a change of a user.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Action {
     /// The user was registered.
@@ -43,7 +43,7 @@ impl Action {
         }
     }
 
-    /// The `detail-type` of the event that tells of it.
+    /// The `detail-type` of its event.
     #[must_use]
     pub fn detail_type(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// Who made a call. Its `Debug` form leaves out where the caller is and what it runs.
+/// The caller of an operation. Its `Debug` form leaves out address and user agent.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Actor {
     /// The ARN of the IAM principal.
@@ -77,18 +77,17 @@ pub struct Actor {
     pub account_id: String,
     /// The address that the call came from.
     pub source_ip: Option<String>,
-    /// What the caller says it runs.
+    /// The user agent that the caller sent.
     pub user_agent: Option<UserAgent>,
 }
 
-/// What a caller says it runs, which may be anything of any length, so it is cut. Its `Debug` form
-/// leaves it out.
+/// A user agent, cut to a limit because callers may send anything. Its `Debug` form leaves it out.
 #[derive(Clone, Eq, PartialEq)]
 pub struct UserAgent(String);
 
 impl UserAgent {
-    /// Keeps the first 512 characters. What is stored goes through here too: entries from before
-    /// there was a limit may have hundreds of thousands.
+    /// Keeps the first 512 characters. Stored values are cut too: entries from before there was a limit
+    /// may have hundreds of thousands.
     #[must_use]
     pub fn cut(mut text: String) -> Self {
         if let Some((end, _)) = text.char_indices().nth(limits::USER_AGENT_MAX_CHARS) {
@@ -127,9 +126,9 @@ impl fmt::Debug for Actor {
 pub struct Change {
     /// The field's name in JSON; `attributes.<key>` for an attribute.
     pub field: String,
-    /// What it was, if anything.
+    /// The old value, if any.
     pub old: Option<ChangeValue>,
-    /// What it is, if anything.
+    /// The new value, if any.
     pub new: Option<ChangeValue>,
 }
 
@@ -148,7 +147,7 @@ impl fmt::Debug for Change {
     }
 }
 
-/// What a field was or is. Its `Debug` form leaves it out.
+/// A value of a field. Its `Debug` form leaves it out.
 #[derive(Clone, Eq, PartialEq)]
 pub enum ChangeValue {
     /// A single text.
@@ -169,23 +168,23 @@ impl fmt::Debug for ChangeValue {
 /// The record of one change: exactly one for each version of a user.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AuditEntry {
-    /// Names the entry; a user's entries sort by it in order of versions.
+    /// The id of the entry; a user's entries sort by it in the order of versions.
     pub event_id: EventId,
-    /// What was done.
+    /// The kind of the change.
     pub action: Action,
-    /// To whom.
+    /// The user that was changed.
     pub user_id: UserId,
     /// The version that the change made.
     pub version: Version,
-    /// When: the `updated_at` of that version.
+    /// The time of the change: the `updated_at` of that version.
     pub at: Timestamp,
-    /// Names the call that made the change.
+    /// The id of the call that made the change.
     pub correlation_id: CorrelationId,
-    /// Who made the call.
+    /// The caller.
     pub actor: Actor,
-    /// What changed, one element per field.
+    /// The changed fields, one element each.
     pub changes: Vec<Change>,
-    /// Why, if the caller said so.
+    /// The reason, if the caller gave one.
     pub reason: Option<Reason>,
 }
 

@@ -1,28 +1,17 @@
-//! Request bodies: strict JSON, with every problem reported at once.
+//! Request bodies: strict JSON, with every violation reported at once.
 //!
-//! JSON leaves open what a repeated member means, so it is refused, at any depth. It is not a
-//! reason to stop reading, though: the decoders see every occurrence, and report what is wrong
-//! with each.
+//! JSON leaves the meaning of a repeated member open, so one is refused at any depth. Reading goes on
+//! all the same: the decoders see every occurrence and report the violations of each.
 
+mod json;
 mod reader;
 
 use std::fmt;
 
 use crate::Violation;
 use crate::problem::in_order;
-use crate::request::Decode;
 
-/// A JSON value. Members stay in the order and number in which they were given.
-#[derive(Clone, PartialEq)]
-pub(crate) enum Json {
-    Null,
-    Bool(bool),
-    /// In a form that is the same for equal numbers, as far as double precision can tell.
-    Number(String),
-    Text(String),
-    Array(Vec<Json>),
-    Object(Vec<(String, Json)>),
-}
+pub(crate) use json::Json;
 
 /// A body that is valid JSON in the strict sense of the contract. Its `Debug` form leaves the
 /// content out.
@@ -53,8 +42,8 @@ impl Document {
         text
     }
 
-    /// Reads a body, and keeps members that are there twice.
-    fn read(body: &[u8]) -> (Option<Self>, Vec<Violation>) {
+    /// Reads a body and keeps repeated members, besides reporting them.
+    pub(crate) fn read(body: &[u8]) -> (Option<Self>, Vec<Violation>) {
         let (json, violations) = reader::read(body);
         (json.map(Self), violations)
     }
@@ -67,27 +56,6 @@ impl Document {
 impl fmt::Debug for Document {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Document(***)")
-    }
-}
-
-/// Reads a body as a request of type `T`.
-///
-/// # Errors
-///
-/// Every problem of the body, those of JSON and those of the request together, in the order of
-/// their pointers.
-pub fn decode_body<T: Decode>(body: &[u8]) -> Result<(T, Document), Vec<Violation>> {
-    let (document, mut violations) = Document::read(body);
-    let Some(document) = document else {
-        return Err(in_order(violations));
-    };
-    match T::decode(&document) {
-        Ok(request) if violations.is_empty() => Ok((request, document)),
-        Ok(_) => Err(in_order(violations)),
-        Err(more) => {
-            violations.extend(more);
-            Err(in_order(violations))
-        }
     }
 }
 

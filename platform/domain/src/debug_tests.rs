@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use users_contract::Field;
+
 use crate::fixtures::{MARKER, attribute, context_at, full_request, full_user, role, user_id};
 use crate::query::ListUsers;
 use crate::request::{AttributesPatch, SetStatus, UserPatch};
@@ -22,9 +24,10 @@ fn single_values_are_hidden() {
     let request = full_request();
     assert_hidden("Email", &request.email);
     assert_hidden("EmailKey", request.email.key());
-    assert_hidden("Name", &request.display_name);
-    assert_hidden("PhoneNumber", &request.phone_number);
-    assert_hidden("Locale", &request.locale);
+    assert_eq!(request.texts.len(), Field::texts().count());
+    for (field, text) in &request.texts {
+        assert_hidden(&format!("{field:?}"), text);
+    }
     assert_hidden("AttributeKey and AttributeValue", &attribute("zebra", "zebra"));
     assert_hidden("Reason", &Reason::parse("zebra").unwrap());
     assert_hidden("IdempotencyKey", &IdempotencyKey::parse_all(&[b"zebra"]).unwrap());
@@ -32,12 +35,12 @@ fn single_values_are_hidden() {
 }
 
 #[test]
-fn what_holds_values_hides_them() {
+fn types_that_hold_values_hide_them() {
     let request = full_request();
     assert_hidden("RegisterUser", &request);
     assert_hidden("User", &full_user());
     assert_hidden("Context", &context_at(1));
-    assert_hidden("Committed", &register(request, user_id(), &context_at(1)).unwrap());
+    assert_hidden("Transition", &register(request, user_id(), &context_at(1)).unwrap());
 
     let (key, value) = attribute("zebra", "zebra again");
     let patch = UserPatch {

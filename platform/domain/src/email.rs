@@ -21,7 +21,7 @@ pub struct Email {
 }
 
 impl Email {
-    /// Takes off white space at both ends, and wants a dot-atom local part of at most 64 bytes
+    /// Removes white space at both ends and requires a dot-atom local part of at most 64 bytes
     /// (non-ASCII allowed, no quoting), `@`, and a domain name of at least two labels
     /// (international names allowed, no address literals); at most 254 bytes.
     pub fn parse(text: &str) -> Result<Self, Rule> {
@@ -89,7 +89,7 @@ impl EmailKey {
         &self.0
     }
 
-    /// Takes back the text of a key that this service stored. Nothing is checked here.
+    /// Restores the stored text of a key, unchecked.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)

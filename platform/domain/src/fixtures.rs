@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use proptest::collection::{btree_map, btree_set};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::sample::select;
 use ulid::Ulid;
+use users_contract::{Field, FieldName, TextKind};
 
 use crate::request::{AttributesPatch, RegisterUser, UserPatch};
 use crate::{
-    Actor, AttributeKey, AttributeValue, Context, CorrelationId, Email, Locale, Name, PhoneNumber,
-    Place, Role, Timestamp, User, UserAgent, UserId, Violation, register,
+    Actor, AttributeKey, AttributeValue, Context, CorrelationId, Email, Place, ProfileText, Role,
+    Timestamp, User, UserAgent, UserId, Violation, register,
 };
 
 /// In every personal value of [`full_request`].
@@ -42,14 +44,27 @@ pub(crate) fn context_at(millis: i64) -> Context {
 pub(crate) fn full_request() -> RegisterUser {
     RegisterUser {
         email: Email::parse("Zebra@zebra.example").unwrap(),
-        display_name: Some(Name::parse("display zebra").unwrap()),
-        given_name: Some(Name::parse("given zebra").unwrap()),
-        family_name: Some(Name::parse("family zebra").unwrap()),
-        phone_number: Some(PhoneNumber::parse("+441234567890").unwrap()),
-        locale: Some(Locale::parse("en-x-zebra").unwrap()),
+        texts: Field::texts().map(|(field, kind)| (field.name, zebra_text(field, kind))).collect(),
         attributes: [attribute("zebra", "zebra value")].into(),
         roles: BTreeSet::from([role("admin"), role("billing:read")]),
     }
+}
+
+/// A text with [`MARKER`] where its rule allows it: "displayName zebra" in `displayName`.
+fn zebra_text(field: &Field, kind: TextKind) -> ProfileText {
+    match kind {
+        TextKind::Name => text(kind, &format!("{} {MARKER}", field.json)),
+        TextKind::PhoneNumber => text(kind, field.example),
+        TextKind::Locale => text(kind, &format!("en-x-{MARKER}")),
+    }
+}
+
+pub(crate) fn text(kind: TextKind, text: &str) -> ProfileText {
+    ProfileText::parse(kind, text).unwrap()
+}
+
+pub(crate) fn name(of: &str) -> ProfileText {
+    text(TextKind::Name, of)
 }
 
 pub(crate) fn attribute(key: &str, value: &str) -> (AttributeKey, AttributeValue) {
@@ -80,8 +95,16 @@ pub(crate) fn any_email() -> impl Strategy<Value = Email> {
     })
 }
 
-pub(crate) fn any_name() -> impl Strategy<Value = Name> {
-    "[A-Za-zé]{1,5}".prop_map(|text| Name::parse(&text).unwrap())
+/// A valid text of any field.
+fn any_text() -> impl Strategy<Value = (FieldName, ProfileText)> {
+    let texts: Vec<_> = Field::texts().collect();
+    (select(texts), "[A-Za-zé]{1,5}").prop_map(|((field, kind), any)| {
+        let text = match kind {
+            TextKind::Name => name(&any),
+            TextKind::PhoneNumber | TextKind::Locale => text(kind, field.example),
+        };
+        (field.name, text)
+    })
 }
 
 /// Few keys, so that patches meet what is there.
@@ -100,51 +123,30 @@ pub(crate) fn any_role() -> impl Strategy<Value = Role> {
 pub(crate) fn any_registration() -> impl Strategy<Value = RegisterUser> {
     (
         any_email(),
-        option::of(any_name()),
-        option::of(any_name()),
+        vec(any_text(), 0..4),
         btree_map(any_key(), any_value(), 0..4),
         btree_set(any_role(), 0..4),
     )
-        .prop_map(|(email, display_name, given_name, attributes, roles)| RegisterUser {
+        .prop_map(|(email, texts, attributes, roles)| RegisterUser {
             email,
-            display_name,
-            given_name,
-            family_name: None,
-            phone_number: None,
-            locale: None,
+            texts: texts.into_iter().collect(),
             attributes,
             roles,
         })
 }
 
 pub(crate) fn any_patch() -> impl Strategy<Value = UserPatch> {
-    let phone_number =
-        any::<bool>().prop_map(|set| set.then(|| PhoneNumber::parse("+4412").unwrap()));
-    let locale = any::<bool>().prop_map(|set| set.then(|| Locale::parse("en-GB").unwrap()));
     let attributes = prop_oneof![
         Just(AttributesPatch::Clear),
         btree_map(any_key(), option::of(any_value()), 0..4).prop_map(AttributesPatch::Merge),
     ];
-    (
-        option::of(any_email()),
-        option::of(option::of(any_name())),
-        option::of(option::of(any_name())),
-        option::of(option::of(any_name())),
-        option::of(phone_number),
-        option::of(locale),
-        option::of(attributes),
+    let text = (any_text(), any::<bool>())
+        .prop_map(|((field, text), is_set)| (field, is_set.then_some(text)));
+    (option::of(any_email()), vec(text, 0..6), option::of(attributes)).prop_map(
+        |(email, texts, attributes)| UserPatch {
+            email,
+            texts: texts.into_iter().collect(),
+            attributes,
+        },
     )
-        .prop_map(|patch| {
-            let (email, display_name, given_name, family_name, phone_number, locale, attributes) =
-                patch;
-            UserPatch {
-                email,
-                display_name,
-                given_name,
-                family_name,
-                phone_number,
-                locale,
-                attributes,
-            }
-        })
 }

@@ -4,23 +4,26 @@
 mod media_type;
 mod precondition;
 
+mod white_space;
+
 use std::fmt;
 
 use ulid::Ulid;
 use users_contract::{header, limits};
 
 use crate::Violation;
+use white_space::trim_white_space;
 
 pub use media_type::{MediaType, is_unencoded};
 pub use precondition::{EntityTag, Judgement, Precondition, Preconditions, parse_entity_tags};
 
-/// Names one call in every log line, audit entry, event and error.
+/// The id of a call, in every log line, audit entry, event and error.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CorrelationId(String);
 
 impl CorrelationId {
     /// Takes over an id from a request: 1 to 64 ASCII letters, digits, `.`, `_` or `-`. Anything
-    /// else is none, and the service makes an id of its own.
+    /// else is ignored, and the service makes an id of its own.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let valid = (1..=limits::CORRELATION_ID_MAX_BYTES).contains(&text.len())
@@ -28,13 +31,13 @@ impl CorrelationId {
         valid.then(|| Self(text.to_owned()))
     }
 
-    /// An id of the service's own.
+    /// An id that the service makes.
     #[must_use]
     pub fn from_ulid(ulid: Ulid) -> Self {
         Self(ulid.array_to_str(&mut [0; ulid::ULID_LEN]).to_owned())
     }
 
-    /// Takes back what this service stored. Nothing is checked here.
+    /// Restores a stored text, unchecked.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -121,18 +124,6 @@ fn unquote(value: &[u8]) -> Option<Vec<u8>> {
         });
     }
     Some(content)
-}
-
-/// Takes off what HTTP counts as optional white space at both ends.
-fn trim_white_space(bytes: &[u8]) -> &[u8] {
-    let start = skip_white_space(bytes);
-    let end = start.iter().rposition(|byte| !matches!(byte, b' ' | b'\t'));
-    &start[..end.map_or(0, |last| last + 1)]
-}
-
-fn skip_white_space(bytes: &[u8]) -> &[u8] {
-    let start = bytes.iter().position(|byte| !matches!(byte, b' ' | b'\t'));
-    &bytes[start.unwrap_or(bytes.len())..]
 }
 
 #[cfg(test)]

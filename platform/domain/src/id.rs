@@ -17,7 +17,7 @@ macro_rules! ulid_id {
 
         impl $name {
             /// Reads the canonical form: 26 characters of Crockford's base 32 in upper case.
-            /// Another spelling of the same number is none.
+            /// Another spelling of the same number is refused.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 let ulid = Ulid::from_string(text).ok()?;
@@ -62,13 +62,12 @@ macro_rules! ulid_id {
 }
 
 ulid_id! {
-    /// Names a user.
+    /// The id of a user.
     UserId
 }
 
 ulid_id! {
-    /// Names an audit entry, and so the change that it tells of. The time in it is that of the
-    /// change.
+    /// The id of an audit entry, and so of its change. The time in it is that of the change.
     EventId
 }
 

@@ -31,7 +31,7 @@ mod debug_tests;
 mod fixtures;
 
 pub use audit::{Action, Actor, AuditEntry, Change, ChangeValue, UserAgent};
-pub use body::{Document, decode_body};
+pub use body::Document;
 pub use email::{Email, EmailKey};
 pub use header::{
     CorrelationId, EntityTag, IdempotencyKey, Judgement, MediaType, Precondition, Preconditions,
@@ -39,9 +39,10 @@ pub use header::{
 };
 pub use id::{EventId, UserId};
 pub use problem::{Place, Rule, Violation};
+pub use request::decode_body;
 pub use rules::{
-    Committed, Context, Decision, Refusal, assign_role, register, remove_role, set_status, update,
+    Context, Decision, Refusal, Transition, assign_role, register, remove_role, set_status, update,
 };
-pub use text::{AttributeKey, AttributeValue, Attributes, Locale, Name, PhoneNumber, Reason, Role};
+pub use text::{AttributeKey, AttributeValue, Attributes, ProfileText, ProfileTexts, Reason, Role};
 pub use time::{Timestamp, parse_bound};
 pub use user::{Status, User, Version};

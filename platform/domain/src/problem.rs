@@ -1,11 +1,11 @@
-//! What is wrong with a request: where, and which rule it breaks.
+//! Violations: the places of a request that break a rule, and the rule.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use users_contract::{OPERATIONS, schema};
+use users_contract::{Field, OPERATIONS};
 
-/// Where in a request a rule is broken.
+/// The place in a request at which a rule is broken.
 ///
 /// Its `Debug` form shows the names of the contract and array indexes only: other names were
 /// chosen by the caller and may be personal.
@@ -43,28 +43,17 @@ impl fmt::Debug for Place {
 
 fn is_public_segment(segment: &str) -> bool {
     segment.bytes().all(|byte| byte.is_ascii_digit()) && segment.len() <= 5
-        || FIELDS.contains(&segment)
-        || schema::OPTIONAL_TEXT_FIELDS.contains(&segment)
+        || Field::named(segment).is_some()
+        || OTHER_MEMBERS.contains(&segment)
 }
 
-/// The fields of requests and users, besides the optional texts.
-const FIELDS: &[&str] = &[
-    "email",
-    "attributes",
-    "roles",
-    "status",
-    "reason",
-    "role",
-    "userId",
-    "version",
-    "createdAt",
-    "updatedAt",
-];
+/// The members of request bodies that are not fields of a user.
+const OTHER_MEMBERS: &[&str] = &["reason", "role"];
 
 /// One broken rule of a request.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Violation {
-    /// Where it is broken.
+    /// Its place.
     pub place: Place,
     /// The rule, as a predicate that reads after the place's name: "must be a string". It never
     /// holds anything that the caller sent.
@@ -153,7 +142,7 @@ pub(crate) fn child_pointer(parent: &str, segment: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{FIELDS, Place, Violation, child_pointer, in_order};
+    use super::{Place, Violation, child_pointer, in_order, is_public_segment};
     use users_contract::schema;
 
     #[test]
@@ -191,9 +180,7 @@ mod tests {
             let properties = components[name]["properties"].as_object().unwrap();
             assert!(!properties.is_empty());
             for field in properties.keys() {
-                let known = FIELDS.contains(&field.as_str())
-                    || schema::OPTIONAL_TEXT_FIELDS.contains(&field.as_str());
-                assert!(known, "{name}.{field}");
+                assert!(is_public_segment(field), "{name}.{field}");
             }
         }
     }

@@ -9,12 +9,12 @@ use crate::problem::{Rule, in_order};
 use crate::time::Instant;
 use crate::{Action, Email, Role, Status, Timestamp, Violation};
 
-/// What a list of users is asked for.
+/// The query of a list of users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListUsers {
     /// Most users of the page, 1 to 100.
     pub limit: u16,
-    /// Where the page begins, as the caller sent it.
+    /// The cursor, as the caller sent it.
     pub cursor: Option<String>,
     /// Which users.
     pub filter: Filter,
@@ -46,12 +46,12 @@ pub enum Order {
     Desc,
 }
 
-/// What an audit history is asked for.
+/// The query of an audit history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueryAudit {
     /// Most entries of the page, 1 to 100.
     pub limit: u16,
-    /// Where the page begins, as the caller sent it.
+    /// The cursor, as the caller sent it.
     pub cursor: Option<String>,
     /// Only entries at or after this time, rounded up to the millisecond.
     pub from: Option<Timestamp>,
@@ -64,7 +64,7 @@ pub struct QueryAudit {
     pub order: Order,
 }
 
-/// What an operation without parameters is asked for.
+/// The query of an operation without parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NoParameters;
 
@@ -184,9 +184,9 @@ fn one_of(words: impl Iterator<Item = &'static str>) -> Rule {
     format!("must be one of {}", words.join(", ")).into()
 }
 
-/// The parameters of one request, and what is wrong with them.
+/// The parameters of one request and their violations.
 struct Parameters<'p> {
-    /// How often each known parameter was given.
+    /// The number of times that each known parameter was given.
     counts: BTreeMap<&'p str, usize>,
     /// The values of known parameters that were given once.
     values: BTreeMap<&'p str, &'p str>,

@@ -1,11 +1,12 @@
-//! The rules: pure functions from a user and a request to the user's next state and the audit
-//! entry that tells of it.
+//! The rules: pure functions from a user and a request to the user's next state and its audit entry.
 //!
-//! The caller of these functions has found the user and judged the precondition. What is left is
+//! The caller of these functions has found the user and judged the precondition. Everything else is
 //! decided here, in the order of the contract. Every change gets the next version and a time
 //! strictly after that of the version before, whatever the clock says.
 
 mod changes;
+
+use std::collections::BTreeMap;
 
 use users_contract::limits;
 
@@ -15,45 +16,44 @@ use crate::{
     Timestamp, User, UserId, Version, Violation,
 };
 
-/// What a change needs to know besides the user and the request.
+/// The circumstances of a change, besides the user and the request.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// The time now.
     pub at: Timestamp,
     /// Random bits, of which the event's id takes the lowest 80.
     pub event_id_random: u128,
-    /// Names the call.
+    /// The id of the call.
     pub correlation_id: CorrelationId,
     /// Who makes it.
     pub actor: Actor,
 }
 
-/// A change that was decided: the next state of a user, and its one audit entry.
+/// A change that was decided but not yet stored: the next state of a user, and its one audit entry.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Committed {
+pub struct Transition {
     /// The user at the new version.
     pub user: User,
-    /// What is told of the change.
+    /// The entry of the change.
     pub entry: AuditEntry,
 }
 
-/// What a request comes to.
+/// The decision about a request.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one lives at a time, and is taken apart at once")]
 pub enum Decision {
-    /// The user already is as asked for: no new version, no audit entry.
+    /// The user already has the requested state: no new version, no audit entry.
     Unchanged(User),
     /// The user changes.
-    Changed(Box<Committed>),
+    Changed(Box<Transition>),
 }
 
-/// Why a user does not change as asked for.
+/// Why a requested change is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// Deleted users do not change.
     #[error("the user is deleted")]
     UserDeleted,
-    /// The status machine has no such step.
+    /// The status cannot change this way.
     #[error("the status cannot change this way")]
     InvalidStatusTransition,
     /// The user has as many roles as a user can have.
@@ -76,15 +76,11 @@ pub fn register(
     request: RegisterUser,
     user_id: UserId,
     context: &Context,
-) -> Result<Committed, Vec<Violation>> {
+) -> Result<Transition, Vec<Violation>> {
     let user = User {
         user_id,
         email: request.email,
-        display_name: request.display_name,
-        given_name: request.given_name,
-        family_name: request.family_name,
-        phone_number: request.phone_number,
-        locale: request.locale,
+        texts: request.texts,
         attributes: request.attributes,
         status: Status::Active,
         roles: request.roles,
@@ -95,7 +91,7 @@ pub fn register(
     check_limits(&user)?;
     let changes = changes::of_registration(&user);
     let entry = entry(&user, Action::UserRegistered, changes, None, context);
-    Ok(Committed { user, entry })
+    Ok(Transition { user, entry })
 }
 
 /// Applies a merge patch.
@@ -136,7 +132,7 @@ pub fn set_status(
     Ok(change(user, Action::UserStatusChanged, changes, request.reason.clone(), context))
 }
 
-/// Gives a role. A role that is already there changes nothing.
+/// Assigns a role. A role that the user already has changes nothing.
 ///
 /// # Errors
 ///
@@ -156,7 +152,7 @@ pub fn assign_role(mut user: User, role: &Role, context: &Context) -> Result<Dec
     Ok(change(user, Action::UserRoleAssigned, changes, None, context))
 }
 
-/// Takes a role away.
+/// Removes a role.
 ///
 /// # Errors
 ///
@@ -182,29 +178,25 @@ fn merge(mut user: User, patch: &UserPatch) -> User {
     if let Some(email) = &patch.email {
         user.email = email.clone();
     }
-    merge_field(&mut user.display_name, patch.display_name.as_ref());
-    merge_field(&mut user.given_name, patch.given_name.as_ref());
-    merge_field(&mut user.family_name, patch.family_name.as_ref());
-    merge_field(&mut user.phone_number, patch.phone_number.as_ref());
-    merge_field(&mut user.locale, patch.locale.as_ref());
+    merge_entries(&mut user.texts, &patch.texts);
     match &patch.attributes {
         None => {}
         Some(AttributesPatch::Clear) => user.attributes = Attributes::new(),
-        Some(AttributesPatch::Merge(entries)) => {
-            for (key, value) in entries {
-                match value {
-                    Some(value) => user.attributes.insert(key.clone(), value.clone()),
-                    None => user.attributes.remove(key),
-                };
-            }
-        }
+        Some(AttributesPatch::Merge(entries)) => merge_entries(&mut user.attributes, entries),
     }
     user
 }
 
-fn merge_field<T: Clone>(field: &mut Option<T>, patch: Option<&Option<T>>) {
-    if let Some(value) = patch {
-        field.clone_from(value);
+/// Sets the entries that have a value and removes those without one.
+fn merge_entries<K: Clone + Ord, V: Clone>(
+    entries: &mut BTreeMap<K, V>,
+    patch: &BTreeMap<K, Option<V>>,
+) {
+    for (key, value) in patch {
+        match value {
+            Some(value) => entries.insert(key.clone(), value.clone()),
+            None => entries.remove(key),
+        };
     }
 }
 
@@ -234,7 +226,7 @@ fn change(
     user.version = user.version.next();
     user.updated_at = context.at.max(user.updated_at.plus_millis(1));
     let entry = entry(&user, action, changes, reason, context);
-    Decision::Changed(Box::new(Committed { user, entry }))
+    Decision::Changed(Box::new(Transition { user, entry }))
 }
 
 /// The entry of the version that `user` is at.

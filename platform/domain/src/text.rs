@@ -1,18 +1,20 @@
-//! Text that follows the contract's rules: names, phone numbers, locales, reasons, attributes and
-//! roles.
+//! Text that follows the contract's rules: the texts of profiles, reasons, attributes and roles.
 //!
-//! A value is kept as it was given, but for white space at both ends where its rule says so.
+//! A value is kept as given, except for white space at both ends where its rule removes it.
 //! Lengths are counted in Unicode scalar values after NFC, so that two spellings of one text are
-//! equally long. What is personal has a `Debug` form without the value, and no `Display`.
+//! equally long. Personal values have a `Debug` form without the value and no `Display`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use oxilangtag::LanguageTag;
 use unicode_normalization::UnicodeNormalization;
-use users_contract::limits;
+use users_contract::{FieldName, TextKind, limits};
 
 use crate::problem::Rule;
+
+/// The optional texts of a profile that are set, by field.
+pub type ProfileTexts = BTreeMap<FieldName, ProfileText>;
 
 /// A user's attributes by key.
 pub type Attributes = BTreeMap<AttributeKey, AttributeValue>;
@@ -30,8 +32,7 @@ macro_rules! text {
                 &self.0
             }
 
-            /// Takes back what this service stored, which was checked when it came in. Nothing is
-            /// checked here.
+            /// Restores a stored text, unchecked: it was checked when it came in.
             #[must_use]
             pub fn from_stored(text: String) -> Self {
                 Self(text)
@@ -59,15 +60,19 @@ macro_rules! personal_text {
 }
 
 personal_text! {
-    /// A display name, given name or family name.
-    Name
+    /// An optional text of a profile: a name, a phone number or a locale, by its field's kind.
+    ProfileText
 }
 
-impl Name {
-    /// Takes off white space at both ends, and wants 1 to 128 characters.
-    pub fn parse(text: &str) -> Result<Self, Rule> {
+impl ProfileText {
+    /// Removes white space at both ends, then applies the rule of the kind.
+    pub fn parse(kind: TextKind, text: &str) -> Result<Self, Rule> {
         let text = trimmed(text)?;
-        require_length(text, 1, limits::NAME_MAX_CHARS)?;
+        match kind {
+            TextKind::Name => require_length(text, 1, limits::NAME_MAX_CHARS)?,
+            TextKind::PhoneNumber => require_phone_number(text)?,
+            TextKind::Locale => require_language_tag(text)?,
+        }
         Ok(Self(text.to_owned()))
     }
 }
@@ -78,51 +83,11 @@ personal_text! {
 }
 
 impl Reason {
-    /// Takes off white space at both ends, and wants 1 to 256 characters.
+    /// Removes white space at both ends and requires 1 to 256 characters.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         let text = trimmed(text)?;
         require_length(text, 1, limits::REASON_MAX_CHARS)?;
         Ok(Self(text.to_owned()))
-    }
-}
-
-personal_text! {
-    /// A phone number in E.164 format.
-    PhoneNumber
-}
-
-impl PhoneNumber {
-    /// Takes off white space at both ends, and wants `+`, a digit other than zero and 1 to 14
-    /// more digits.
-    pub fn parse(text: &str) -> Result<Self, Rule> {
-        let text = trimmed(text)?;
-        let digits = text.strip_prefix('+').unwrap_or_default().as_bytes();
-        let valid = (2..=15).contains(&digits.len())
-            && digits.iter().all(u8::is_ascii_digit)
-            && digits.first() != Some(&b'0');
-        if valid { Ok(Self(text.to_owned())) } else { Err("is not an E.164 phone number".into()) }
-    }
-}
-
-personal_text! {
-    /// A language tag (BCP 47).
-    Locale
-}
-
-impl Locale {
-    /// Takes off white space at both ends, and wants a tag of at most 128 characters that is valid
-    /// as far as it can be told without the registry of subtags: well-formed, and no variant or
-    /// extension twice.
-    pub fn parse(text: &str) -> Result<Self, Rule> {
-        let text = trimmed(text)?;
-        require_length(text, 0, limits::LOCALE_MAX_CHARS)?;
-        let valid = LanguageTag::parse(text).is_ok_and(|tag| {
-            all_distinct(tag.variant_subtags().map(str::to_ascii_lowercase))
-                && all_distinct(
-                    tag.extension_subtags().map(|(singleton, _)| singleton.to_ascii_lowercase()),
-                )
-        });
-        if valid { Ok(Self(text.to_owned())) } else { Err("is not a BCP 47 language tag".into()) }
     }
 }
 
@@ -132,7 +97,7 @@ personal_text! {
 }
 
 impl AttributeKey {
-    /// Wants a letter and at most 63 more letters, digits, `_`, `.` or `-`, all ASCII.
+    /// Requires a letter and at most 63 more letters, digits, `_`, `.` or `-`, all ASCII.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         refuse_control(text)?;
         let valid = text.len() <= 64
@@ -152,7 +117,7 @@ personal_text! {
 }
 
 impl AttributeValue {
-    /// Wants at most 512 characters; white space at the ends belongs to the value.
+    /// Requires at most 512 characters; white space at the ends belongs to the value.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         refuse_control(text)?;
         require_length(text, 0, limits::ATTRIBUTE_VALUE_MAX_CHARS)?;
@@ -167,7 +132,7 @@ text! {
 }
 
 impl Role {
-    /// Wants a lower-case letter and at most 63 more lower-case letters, digits, `:`, `_`, `.` or
+    /// Requires a lower-case letter and at most 63 more lower-case letters, digits, `:`, `_`, `.` or
     /// `-`, all ASCII.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         refuse_control(text)?;
@@ -194,7 +159,7 @@ pub(crate) fn refuse_control(text: &str) -> Result<(), Rule> {
     Ok(())
 }
 
-/// Refuses control characters, then takes white space (Unicode `White_Space`) off both ends.
+/// Refuses control characters, then removes white space (Unicode `White_Space`) at both ends.
 pub(crate) fn trimmed(text: &str) -> Result<&str, Rule> {
     refuse_control(text)?;
     Ok(text.trim())
@@ -211,6 +176,28 @@ fn require_length(text: &str, min: usize, max: usize) -> Result<(), Rule> {
         _ => format!("must have {min} to {max} characters"),
     }
     .into())
+}
+
+/// Requires `+`, a digit other than zero and 1 to 14 more digits.
+fn require_phone_number(text: &str) -> Result<(), Rule> {
+    let digits = text.strip_prefix('+').unwrap_or_default().as_bytes();
+    let valid = (2..=15).contains(&digits.len())
+        && digits.iter().all(u8::is_ascii_digit)
+        && digits.first() != Some(&b'0');
+    if valid { Ok(()) } else { Err("is not an E.164 phone number".into()) }
+}
+
+/// Requires a tag of at most 128 characters that is valid as far as can be checked without the
+/// registry of subtags: well-formed, and no variant or extension twice.
+fn require_language_tag(text: &str) -> Result<(), Rule> {
+    require_length(text, 0, limits::LOCALE_MAX_CHARS)?;
+    let valid = LanguageTag::parse(text).is_ok_and(|tag| {
+        all_distinct(tag.variant_subtags().map(str::to_ascii_lowercase))
+            && all_distinct(
+                tag.extension_subtags().map(|(singleton, _)| singleton.to_ascii_lowercase()),
+            )
+    });
+    if valid { Ok(()) } else { Err("is not a BCP 47 language tag".into()) }
 }
 
 fn must_match(pattern: &str) -> Rule {

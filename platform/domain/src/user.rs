@@ -3,28 +3,22 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::{Attributes, Email, Locale, Name, PhoneNumber, Role, Timestamp, UserId};
+use users_contract::{Field, FieldName};
+
+use crate::{Attributes, Email, ProfileText, ProfileTexts, Role, Timestamp, UserId};
 
 /// A user at one version.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
-    /// Names the user, for ever.
+    /// The id of the user, which never changes.
     pub user_id: UserId,
     /// Unique among users that are not deleted.
     pub email: Email,
-    /// The name to show.
-    pub display_name: Option<Name>,
-    /// The given name.
-    pub given_name: Option<Name>,
-    /// The family name.
-    pub family_name: Option<Name>,
-    /// The phone number.
-    pub phone_number: Option<PhoneNumber>,
-    /// The preferred language.
-    pub locale: Option<Locale>,
+    /// The optional texts of the profile that are set.
+    pub texts: ProfileTexts,
     /// Free text by key, at most 32 entries.
     pub attributes: Attributes,
-    /// Whether the user may act, may not, or is gone.
+    /// The status.
     pub status: Status,
     /// At most 50.
     pub roles: BTreeSet<Role>,
@@ -37,9 +31,9 @@ pub struct User {
 }
 
 impl User {
-    /// The size of what callers can fill, in bytes of UTF-8: the names and values of the profile's
-    /// fields that are set (the email address counts twice, since its key is stored too), the keys
-    /// and values of the attributes, and the roles.
+    /// The size of everything that callers can fill, in bytes of UTF-8: the names and values of the
+    /// profile's fields that are set (the email address counts twice, since its key is stored too),
+    /// the keys and values of the attributes, and the roles.
     ///
     /// Status, version, id and times are left out: they are small, and a user who is at the limit
     /// can still be disabled or deleted.
@@ -47,7 +41,6 @@ impl User {
     pub fn stored_bytes(&self) -> usize {
         let profile: usize = self
             .text_fields()
-            .iter()
             .filter_map(|(field, value)| value.map(|value| field.len() + value.len()))
             .sum();
         let attributes: usize = self
@@ -64,27 +57,23 @@ impl User {
             + roles
     }
 
-    /// The profile's text fields with their names, in the order of the contract.
-    pub(crate) fn text_fields(&self) -> [(&'static str, Option<&str>); 6] {
-        [
-            ("email", Some(self.email.as_str())),
-            ("displayName", self.display_name.as_ref().map(Name::as_str)),
-            ("givenName", self.given_name.as_ref().map(Name::as_str)),
-            ("familyName", self.family_name.as_ref().map(Name::as_str)),
-            ("phoneNumber", self.phone_number.as_ref().map(PhoneNumber::as_str)),
-            ("locale", self.locale.as_ref().map(Locale::as_str)),
-        ]
+    /// The email address and the optional texts with their names, in the order of the contract.
+    pub(crate) fn text_fields(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
+        let email = (Field::of(FieldName::Email).json, Some(self.email.as_str()));
+        let texts = Field::texts()
+            .map(|(field, _)| (field.json, self.texts.get(&field.name).map(ProfileText::as_str)));
+        std::iter::once(email).chain(texts)
     }
 }
 
-/// Whether a user may act, may not, or is gone.
+/// The status of a user.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Status {
-    /// May act.
+    /// The normal status.
     Active,
-    /// May not act for now.
+    /// Disabled; may become active again.
     Disabled,
-    /// Gone for good: it keeps its data, releases its email address and never changes again.
+    /// Deleted for good: the user keeps its data, releases its email address and never changes again.
     Deleted,
 }
 
@@ -136,7 +125,7 @@ impl Version {
         Self(1)
     }
 
-    /// Takes back a number that this service stored. Nothing is checked here.
+    /// Restores a stored number, unchecked.
     #[must_use]
     pub fn from_stored(number: u64) -> Self {
         Self(number)

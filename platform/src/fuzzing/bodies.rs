@@ -13,10 +13,7 @@ use users_domain::{Place, Violation, decode_body};
 pub fn register_body(data: &[u8]) -> Verdict {
     body(data, |register: &RegisterUser| {
         texts::check_email(&register.email);
-        let names = [&register.display_name, &register.given_name, &register.family_name];
-        names.into_iter().flatten().for_each(texts::check_name);
-        register.phone_number.iter().for_each(texts::check_phone_number);
-        register.locale.iter().for_each(texts::check_locale);
+        register.texts.iter().for_each(|(field, text)| texts::check_text(*field, text));
         assert!(register.attributes.len() <= limits::ATTRIBUTES_MAX, "the number of attributes");
         for (key, value) in &register.attributes {
             texts::check_attribute(key, value);
@@ -30,10 +27,8 @@ pub fn patch_body(data: &[u8]) -> Verdict {
     body(data, |patch: &UserPatch| {
         assert_ne!(*patch, UserPatch::default(), "a patch that touches nothing");
         patch.email.iter().for_each(texts::check_email);
-        let names = [&patch.display_name, &patch.given_name, &patch.family_name];
-        names.into_iter().flatten().flatten().for_each(texts::check_name);
-        patch.phone_number.iter().flatten().for_each(texts::check_phone_number);
-        patch.locale.iter().flatten().for_each(texts::check_locale);
+        let set = patch.texts.iter().filter_map(|(field, text)| Some((*field, text.as_ref()?)));
+        set.for_each(|(field, text)| texts::check_text(field, text));
         if let Some(AttributesPatch::Merge(entries)) = &patch.attributes {
             let set = entries.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
             set.for_each(|(key, value)| texts::check_attribute(key, value));

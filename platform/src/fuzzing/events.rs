@@ -3,12 +3,12 @@
 
 use super::{Verdict, details};
 use crate::clock::{Clock, Entropy};
-use crate::config::ServiceConfig;
+use crate::config::{ServiceConfig, Shards};
 use crate::http::handler::{
     AssignRole, GetUser, ListUsers, QueryAudit, RegisterUser, RemoveRole, SetStatus, UpdateUser,
 };
 use crate::http::{App, GatewayEvent, Handler, respond};
-use crate::store::{Shards, Store};
+use crate::store::Store;
 use crate::telemetry::Telemetry;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};

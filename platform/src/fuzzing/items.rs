@@ -2,14 +2,15 @@
 //! mended an item by hand, and what cannot be read must not end a function.
 
 use super::Verdict;
+use crate::config::Shards;
 use crate::error::Error;
-use crate::http::{Response, wire};
+use crate::http::Response;
 use crate::idempotency::RecordId;
 use crate::relay::dead_letters::{Reason, Subject};
-use crate::store::Shards;
 use crate::store::items::{
-    AuditItem, RecordItem, UserItem, entry_from_image, read_item, write_item,
+    AuditItem, RecordItem, entry_from_image, read_item, read_user, user_item, write_item,
 };
+use crate::wire;
 use aws_lambda_events::event::dynamodb::Event;
 use serde_json::Value;
 use users_contract::limits;
@@ -73,14 +74,12 @@ pub fn stored_user(data: &[u8]) -> Verdict {
     let Ok(item) = serde_json::from_slice::<serde_dynamo::Item>(data) else {
         return Verdict::Refused;
     };
-    let decoded = read_item::<UserItem>(item.into()).and_then(UserItem::into_user);
+    let decoded = read_user(item.into());
     match &decoded {
         Ok(user) => {
             let stored = |user: &User| {
-                let item = write_item(UserItem::from_user(user, Shards::DEFAULT));
-                let item = item.expect("a user can be stored");
-                let user = read_item::<UserItem>(item).and_then(UserItem::into_user);
-                user.expect("what was stored can be read")
+                let item = user_item(user, Shards::DEFAULT).expect("a user can be stored");
+                read_user(item).expect("a stored user can be read")
             };
             let once = stored(user);
             assert_eq!(once, stored(&once), "another user each time");

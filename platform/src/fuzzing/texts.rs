@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization;
-use users_contract::limits;
-use users_domain::{
-    AttributeKey, AttributeValue, Email, Locale, Name, PhoneNumber, Reason, Role, Rule,
-};
+use users_contract::{Field, FieldKind, FieldName, TextKind, limits};
+use users_domain::{AttributeKey, AttributeValue, Email, ProfileText, Reason, Role, Rule};
 
 /// A text with white space off both ends, no control character and so many characters after NFC.
 fn is_trimmed_text(text: &str, characters: std::ops::RangeInclusive<usize>) -> bool {
@@ -14,7 +12,7 @@ fn is_trimmed_text(text: &str, characters: std::ops::RangeInclusive<usize>) -> b
         && characters.contains(&text.nfc().count())
 }
 
-/// What was parsed once parses again as itself, and white space around it changes nothing.
+/// A parsed text parses again as itself, and white space around it changes nothing.
 fn assert_normal<T: PartialEq>(
     value: &T,
     text: &str,
@@ -28,9 +26,18 @@ fn assert_normal<T: PartialEq>(
     }
 }
 
-pub(super) fn check_name(name: &Name) {
-    assert!(is_trimmed_text(name.as_str(), 1..=limits::NAME_MAX_CHARS), "a name's limits");
-    assert_normal(name, name.as_str(), true, Name::parse);
+pub(super) fn check_text(field: FieldName, text: &ProfileText) {
+    let FieldKind::Text(kind) = Field::of(field).kind else { panic!("{field:?} is no text") };
+    match kind {
+        TextKind::Name => check_name(text.as_str()),
+        TextKind::PhoneNumber => check_phone_number(text.as_str()),
+        TextKind::Locale => check_locale(text.as_str()),
+    }
+    assert_normal(text, text.as_str(), true, |text| ProfileText::parse(kind, text));
+}
+
+fn check_name(name: &str) {
+    assert!(is_trimmed_text(name, 1..=limits::NAME_MAX_CHARS), "a name's limits");
 }
 
 pub(super) fn check_reason(reason: &Reason) {
@@ -38,27 +45,24 @@ pub(super) fn check_reason(reason: &Reason) {
     assert_normal(reason, reason.as_str(), true, Reason::parse);
 }
 
-pub(super) fn check_phone_number(number: &PhoneNumber) {
-    let digits = number.as_str().strip_prefix('+').unwrap_or_default();
+fn check_phone_number(number: &str) {
+    let digits = number.strip_prefix('+').unwrap_or_default();
     assert!(
         (2..=15).contains(&digits.len())
             && digits.chars().all(|digit| digit.is_ascii_digit())
             && !digits.starts_with('0'),
         "E.164"
     );
-    assert_normal(number, number.as_str(), true, PhoneNumber::parse);
 }
 
-pub(super) fn check_locale(locale: &Locale) {
-    assert!(locale.as_str().len() <= limits::LOCALE_MAX_CHARS, "a locale's length");
-    let subtags = locale.as_str().split('-');
+fn check_locale(locale: &str) {
+    assert!(locale.len() <= limits::LOCALE_MAX_CHARS, "a locale's length");
     assert!(
-        subtags.into_iter().all(|subtag| {
+        locale.split('-').all(|subtag| {
             (1..=8).contains(&subtag.len()) && subtag.chars().all(|it| it.is_ascii_alphanumeric())
         }),
         "BCP 47"
     );
-    assert_normal(locale, locale.as_str(), true, Locale::parse);
 }
 
 pub(super) fn check_attribute(key: &AttributeKey, value: &AttributeValue) {

@@ -1,15 +1,14 @@
-//! An event of API Gateway, as far as requests are read from it.
+//! An event of API Gateway, as far as it is used.
 //!
-//! `aws_lambda_events` has all of it, but decodes each header into a checked name and value, both
-//! forms of all headers, by trying what shape each has: a twentieth of the instructions of a read,
-//! for what is looked at by name once. And it refuses the whole event for one header that it does not like,
-//! when there is nobody left to give the caller an answer.
+//! `aws_lambda_events` has every member of an event, but checks each header in both of its forms, which
+//! takes 46,000 instructions, a twentieth of a read. And it refuses the whole event for one header that
+//! it cannot parse, so that the caller would get no proper answer.
 
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-/// What API Gateway sends for a call by proxy integration; the rest of it is passed over.
+/// The event of a proxy integration, as far as it is used.
 ///
 /// Shape: <https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html>. Maps that are
 /// empty come as `null`.
@@ -27,7 +26,7 @@ pub struct GatewayEvent {
     pub(super) request_context: RequestContext,
 }
 
-/// What API Gateway itself knows of the call.
+/// The part of the event that API Gateway adds to the request.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct RequestContext {
@@ -56,8 +55,7 @@ impl fmt::Debug for GatewayEvent {
 }
 
 impl GatewayEvent {
-    /// Takes the headers out. The multi-value form has everything; emulators may send the other one
-    /// only.
+    /// Takes the headers out. The multi-value form is complete; some emulators only send the other.
     pub(super) fn take_headers(&mut self) -> Headers {
         let mut headers = Headers(self.multi_value_headers.take().unwrap_or_default());
         for (name, value) in self.headers.take().unwrap_or_default() {
@@ -139,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_sent_is_absent() {
+    fn missing_members_are_absent() {
         let event = event(json!({"resource": "/users", "requestContext": {"apiId": "a"}}));
         assert!(event.path.is_none() && event.body.is_none() && event.path_parameters.is_none());
         assert!(event.request_context.identity.user_arn.is_none());

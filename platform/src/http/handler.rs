@@ -1,4 +1,4 @@
-//! The eight handlers: what of a request goes to which use case, and how its result is encoded.
+//! The eight handlers: each decodes a request, calls a use case and encodes its result.
 
 mod decode;
 mod reads;

@@ -2,8 +2,8 @@
 
 use super::request::Request;
 use super::response::Response;
-use super::wire::json;
 use crate::error::Error;
+use crate::wire::json;
 use serde::Serialize;
 use users_contract::ErrorCode;
 use users_domain::{Place, Violation};

@@ -1,4 +1,4 @@
-//! What a handler sees of an API Gateway event.
+//! The request that handlers see, read from an API Gateway event.
 
 use super::event::{GatewayEvent, Headers};
 use crate::clock::Entropy;
@@ -23,7 +23,7 @@ const SIGNATURE_PARAMETERS: &[&str] = &[
 /// A request, as far as handlers are concerned with it.
 ///
 /// The event is read by hand and not through `lambda_http`'s `Request`, whose conversion builds a
-/// URL from the caller's `Host` and path and panics when that is none.
+/// URL from the caller's `Host` and path and panics when they do not form one.
 pub struct Request {
     /// Names the call: taken from the caller when it is well-formed, else new.
     pub correlation_id: CorrelationId,
@@ -31,7 +31,7 @@ pub struct Request {
     pub actor: Actor,
     /// Who calls, as the scope of idempotency keys.
     pub principal: Principal,
-    /// The tracing header for what happens because of the request; none when its trace is not kept.
+    /// The tracing header for work that the request causes; `None` when its trace is not kept.
     pub trace_header: Option<String>,
     /// The path as the caller sees it, API stage included.
     pub path: String,
@@ -78,7 +78,7 @@ impl Request {
         let body = event.body.unwrap_or_default().into_bytes();
         let body = if event.is_base64_encoded == Some(true) {
             use base64::Engine;
-            // What cannot be decoded is no JSON either, and is refused as that.
+            // Malformed base64 is kept as it is, and is refused later because it is not JSON.
             base64::engine::general_purpose::STANDARD.decode(&body).unwrap_or(body)
         } else {
             body
@@ -90,7 +90,7 @@ impl Request {
                 arn,
                 account_id: context.identity.account_id.or(context.account_id).unwrap_or_default(),
                 source_ip: context.identity.source_ip,
-                // A header is no field and refuses no call, but no text that is kept has controls.
+                // A control character in this header is removed instead of refused.
                 user_agent: context.identity.user_agent.map(without_controls).map(UserAgent::cut),
             },
             trace_header: None,
@@ -128,7 +128,8 @@ fn without_controls(text: String) -> String {
     text.replace(char::is_control, "")
 }
 
-/// Decodes `%41`; what is no escape stays as it is, and what is not UTF-8 names nothing of ours.
+/// Decodes `%41` and its like. Malformed escapes stay as they are; bytes that are not UTF-8 become
+/// U+FFFD, which no id and no role contains.
 fn percent_decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

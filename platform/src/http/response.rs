@@ -1,4 +1,4 @@
-//! Answers, with the headers that every one of them has.
+//! Answers, with the headers that all of them have.
 
 use crate::idempotency::Answer;
 use lambda_http::Body;
@@ -20,7 +20,7 @@ pub struct Response {
     pub problem: Option<ErrorCode>,
     /// Whether it is a recorded answer.
     pub replayed: bool,
-    /// Tries that others came before.
+    /// Attempts lost to concurrent writers.
     pub retries: u32,
     headers: HeaderMap,
     body: Option<String>,

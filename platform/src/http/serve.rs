@@ -5,11 +5,12 @@ use super::event::GatewayEvent;
 use super::problem::Rejection;
 use super::request::Request;
 use super::response::Response;
-use crate::clock::{Clock, Entropy};
-use crate::config::{ServiceConfig, process_environment, system_sources};
+use crate::aws;
+use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::config::{AwsConfig, ServiceConfig, TelemetryConfig, process_environment, runtime_api};
 use crate::lambda;
 use crate::store::Store;
-use crate::telemetry::{Invocation, Telemetry, TraceHeader, recorded};
+use crate::telemetry::{Completion, Invocation, Telemetry, TraceHeader, recorded};
 use crate::use_case::Service;
 use futures_util::future::BoxFuture;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use users_contract::{Operation, OperationName};
 
-/// What a handler works with.
+/// The dependencies of a handler.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The use cases.
@@ -40,7 +41,8 @@ impl App {
         config: ServiceConfig,
         telemetry: Telemetry,
     ) -> Self {
-        let service = Service::new(store, Arc::clone(&clock), Arc::clone(&entropy), &config);
+        let ttl = config.idempotency_ttl;
+        let service = Service::new(store, Arc::clone(&clock), Arc::clone(&entropy), ttl);
         Self { service, clock, entropy, config, telemetry: Arc::new(telemetry) }
     }
 }
@@ -50,7 +52,7 @@ pub trait Handler {
     /// Its row in the table of operations.
     const OPERATION: OperationName;
 
-    /// Answers a request. `deadline` is when to stop trying against other writers.
+    /// Answers a request. After `deadline` no attempt against concurrent writers begins.
     fn handle(
         app: &App,
         request: &Request,
@@ -58,9 +60,9 @@ pub trait Handler {
     ) -> impl Future<Output = Result<Response, Rejection>> + Send;
 }
 
-/// Longest time to spend trying against other writers.
+/// Longest time to spend on attempts against concurrent writers.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What must be left of the function's time to finish a try and answer.
+/// The time that a last attempt and the answer need.
 const RESERVE: Duration = Duration::from_secs(5);
 
 /// Serves an operation until the execution environment ends.
@@ -69,14 +71,15 @@ const RESERVE: Duration = Duration::from_secs(5);
 ///
 /// When a variable is missing, or the Runtime API cannot be reached.
 pub async fn serve<H: Handler>() -> Result<(), Error> {
-    let telemetry = Telemetry::from_env(&process_environment);
-    let config = ServiceConfig::from_env(&process_environment)?;
-    let client = crate::aws::dynamodb(&process_environment).await?;
+    let env = &process_environment;
+    let telemetry = Telemetry::new(TelemetryConfig::from_env(env));
+    let config = ServiceConfig::from_env(env)?;
+    let client = aws::dynamodb(&AwsConfig::from_env(env)?, telemetry.recorder()).await?;
     let store = Store::new(client, config.users_table.clone(), config.idempotency_table.clone())
         .with_shards(config.shards);
-    let (clock, entropy) = system_sources();
-    let app = &App::new(store, Arc::new(clock), Arc::new(entropy), config, telemetry);
-    lambda::run(&process_environment, async |event: GatewayEvent, context: Context| {
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let app = &App::new(store, clock, entropy, config, telemetry);
+    lambda::run(&runtime_api(env)?, async |event: GatewayEvent, context: Context| {
         let left = context
             .deadline
             .saturating_sub(u64::try_from(app.clock.now().as_millis()).unwrap_or_default());
@@ -86,7 +89,7 @@ pub async fn serve<H: Handler>() -> Result<(), Error> {
     .await
 }
 
-/// Answers one event. Never fails: whatever goes wrong has an answer of its own.
+/// Answers one event. It never fails: every failure has an answer.
 pub async fn respond<H: Handler>(
     app: &App,
     event: GatewayEvent,
@@ -97,9 +100,8 @@ pub async fn respond<H: Handler>(
     let mut request = Request::from_event(event, app.clock.now(), app.entropy.as_ref());
     let trace = TraceHeader::parse(context.xray_trace_id.as_deref());
     let span_id = app.telemetry.span_id(trace, app.entropy.as_ref());
-    request.trace_header = span_id.as_deref().map(|id| trace.below(id));
-    // On the heap and without its type: the futures of the SDK nest so deeply that the compiler
-    // would give up on the layout of the whole.
+    request.trace_header = span_id.as_deref().map(|id| trace.child_header(id));
+    // Boxed and type-erased, because the SDK's futures nest too deeply for the compiler to lay out.
     let handled: BoxFuture<'_, _> = Box::pin(H::handle(app, &request, deadline));
     let (result, calls) = recorded(context.xray_trace_id.as_deref(), handled).await;
     let mut invocation = Invocation {
@@ -112,11 +114,17 @@ pub async fn respond<H: Handler>(
         begun,
         calls,
     };
-    let (response, failure) = match result {
+    let (response, rejection) = match result {
         Ok(response) => (response, None),
         Err(rejection) => (rejection.respond(&request), Some(rejection)),
     };
-    let (clock, entropy) = (app.clock.as_ref(), app.entropy.as_ref());
-    invocation.tell(&app.telemetry, &response, failure.as_ref(), clock, entropy);
+    let completion = Completion {
+        error: response.problem,
+        status: response.status,
+        replayed: response.replayed,
+        retries: response.retries,
+        cause: rejection.as_ref().map(|rejection| rejection as &dyn std::error::Error),
+    };
+    invocation.report(&app.telemetry, &completion, app.clock.as_ref(), app.entropy.as_ref());
     response.into_event(&request.correlation_id, &app.config.cors_allow_origin)
 }

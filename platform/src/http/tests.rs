@@ -144,7 +144,7 @@ async fn a_released_address_can_be_registered_again() {
 }
 
 #[tokio::test]
-async fn problems_of_body_query_and_headers_are_told_together() {
+async fn problems_of_body_query_and_headers_are_reported_together() {
     let world = World::new().await;
     let call = Call::new()
         .json(&json!({"email": "nobody", "locale": 5}))

@@ -1,14 +1,14 @@
-//! The queue of what can never be delivered.
+//! The queue for entries that can never be delivered.
 //!
-//! The audit entry stays in the table, so a letter only says which one it is and what is wrong with
-//! it: nothing in it is personal. The connection is opened by the first letter, which in the life of
-//! most processes never comes.
+//! The audit entry stays in the table, so a letter only names it and the reason, without personal
+//! data. The connection is opened by the first letter, which most processes never write.
 
-use crate::aws;
-use crate::error::Error;
-use crate::http::wire;
-use crate::store::{audit_key_ids, cause, classify};
-use crate::telemetry;
+use crate::aws::{self, classify};
+use crate::config::AwsConfig;
+use crate::error::{Cause, Error};
+use crate::store::audit_key_ids;
+use crate::telemetry::{Recorder, SERVICE, function_name};
+use crate::wire;
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_sdk_sqs::Client;
 use serde::Serialize;
@@ -18,21 +18,22 @@ use tokio::sync::OnceCell;
 use users_contract::RELAY;
 use users_domain::Timestamp;
 
-/// What errors call the call.
+/// The AWS call's name in error messages.
 const CALL: &str = "sqs:SendMessage";
 
 /// The queue.
 #[derive(Debug)]
 pub struct DeadLetters {
     url: String,
-    environment: fn(&str) -> Option<String>,
+    /// The settings of the client; `None` when it is already made.
+    config: Option<(AwsConfig, Option<Recorder>)>,
     client: OnceCell<Client>,
 }
 
-/// Which record it is about, as far as that can be read.
+/// The record that a letter is about, as far as it can be read.
 pub(crate) struct Subject {
     pub(super) sequence_number: String,
-    /// Whether an operator handed it in again.
+    /// Whether an operator has it delivered again.
     pub(super) is_redelivery: bool,
     keys: Item,
     version: Option<u64>,
@@ -41,7 +42,7 @@ pub(crate) struct Subject {
 
 /// Why an entry can never be delivered.
 pub(crate) enum Reason {
-    /// With what is wrong, in words that quote no value.
+    /// With the problem, without a value of the entry.
     Unreadable(String),
     TooLarge,
     /// With the bus's code.
@@ -91,26 +92,27 @@ struct Key<'a> {
 }
 
 impl DeadLetters {
-    /// The queue with this URL; its client is made of the environment when it is needed.
-    #[must_use]
-    pub fn new(url: String, environment: fn(&str) -> Option<String>) -> Self {
-        Self { url, environment, client: OnceCell::new() }
+    /// The queue with this URL; its client is made when it is needed.
+    pub(crate) fn new(url: String, config: AwsConfig, recorder: Option<Recorder>) -> Self {
+        Self { url, config: Some((config, recorder)), client: OnceCell::new() }
     }
 
     #[cfg(test)]
     pub(super) fn over(url: String, client: Client) -> Self {
-        Self { url, environment: |_| None, client: OnceCell::new_with(Some(client)) }
+        Self { url, config: None, client: OnceCell::new_with(Some(client)) }
     }
 
-    /// Adds a letter, and writes a line that somebody has to act.
+    /// A queue whose client cannot be made.
+    #[cfg(test)]
+    pub(super) fn without_client(url: String) -> Self {
+        Self { url, config: None, client: OnceCell::new() }
+    }
+
+    /// Adds a letter, and logs an error, since an operator has to act.
     pub(super) async fn add(&self, subject: &Subject, reason: &Reason) -> Result<(), Error> {
         let letter = subject.letter(reason);
         let body = letter.body();
-        let client = self
-            .client
-            .get_or_try_init(|| aws::sqs(&self.environment))
-            .await
-            .map_err(|_| Error::Internal(cause(CALL, "the client could not be made")))?;
+        let client = self.client().await?;
         client
             .send_message()
             .queue_url(&self.url)
@@ -119,8 +121,8 @@ impl DeadLetters {
             .await
             .map_err(|error| classify(CALL, &error))?;
         tracing::error!(
-            service = telemetry::SERVICE,
-            function_name = telemetry::function_name(),
+            service = SERVICE,
+            function_name = function_name(),
             operation = RELAY.id,
             user_id = letter.user_id,
             version = letter.version,
@@ -130,6 +132,15 @@ impl DeadLetters {
             "an audit entry that can never be delivered went to the dead letters"
         );
         Ok(())
+    }
+
+    async fn client(&self) -> Result<&Client, Error> {
+        let failed = || Error::Internal(Cause::new(CALL, "the client could not be made"));
+        let make = || async {
+            let (config, recorder) = self.config.as_ref().ok_or_else(failed)?;
+            aws::sqs(config, *recorder).await.map_err(|_| failed())
+        };
+        self.client.get_or_try_init(make).await
     }
 }
 
@@ -153,7 +164,7 @@ impl Subject {
         (subject, change.new_image)
     }
 
-    /// User and event are read from the key, which is right also when the rest is not.
+    /// User and event are read from the key, which is valid even when the rest is not.
     pub(crate) fn letter(&self, reason: &Reason) -> Letter<'_> {
         let text = |name| match self.keys.get(name) {
             Some(AttributeValue::S(text)) => Some(text.as_str()),
@@ -173,8 +184,8 @@ impl Subject {
     }
 }
 
-/// JSON with every other character escaped: SQS refuses some that JSON and keys may have, and a
-/// letter that cannot be written would hold up the stream.
+/// JSON with every non-ASCII character escaped: SQS refuses some characters that keys may have, and a
+/// letter that cannot be written would block the stream.
 fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {

@@ -1,32 +1,44 @@
-//! What the relay reports of a batch: the log line, the metrics, and its part in each trace.
+//! The report of a batch: the log line, the metrics, and a segment in each trace.
 
-use super::{Published, Relay, Sent};
-use crate::telemetry::{self, Calls, Kind, Span, TraceHeader, millis_since};
+use super::batch::{Published, Sent};
+use crate::clock::{Clock, Entropy};
+use crate::error::chain;
+use crate::telemetry::{
+    Calls, Kind, SERVICE, Span, Telemetry, TraceHeader, function_name, millis_since,
+};
 use lambda_http::lambda_runtime::Context;
 use std::time::Instant;
 use tracing::level_filters::LevelFilter;
 use users_contract::RELAY;
 use users_contract::metric::{self, Outcome};
 
-impl Relay {
+/// An invocation of the relay.
+pub(super) struct RelayInvocation<'a> {
+    /// The number of records in the batch.
+    pub(super) records: usize,
+    pub(super) published: &'a Published,
+    pub(super) begun: Instant,
+    pub(super) context: &'a Context,
+}
+
+impl RelayInvocation<'_> {
     /// Writes line and metrics and sends the traces.
-    pub(super) fn tell(
+    pub(super) fn report(
         &self,
-        records: usize,
-        published: &Published,
         mut calls: Calls,
-        begun: Instant,
-        context: &Context,
+        telemetry: &Telemetry,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
     ) {
-        let (clock, entropy) = (self.clock.as_ref(), self.entropy.as_ref());
+        let Self { records, published, begun, context } = *self;
         let duration_ms = millis_since(begun);
-        let cold = self.telemetry.is_cold();
+        let cold = telemetry.is_cold();
         let trace = TraceHeader::parse(context.xray_trace_id.as_deref());
         let class = if published.failure.is_none() { Outcome::Success } else { Outcome::Failed };
         let lag_ms = published
             .oldest
             .map(|oldest| clock.now().as_millis().saturating_sub(oldest.as_millis()).max(0) as f64);
-        let level = self.telemetry.level(entropy);
+        let level = telemetry.level(entropy);
         if level >= LevelFilter::DEBUG {
             calls.log(&context.request_id, trace.root, None);
         }
@@ -34,8 +46,8 @@ impl Relay {
         macro_rules! line {
             ($level:ident, $($extra:tt)*) => {
                 tracing::$level!(
-                    service = telemetry::SERVICE,
-                    function_name = telemetry::function_name(),
+                    service = SERVICE,
+                    function_name = function_name(),
                     function_request_id = context.request_id,
                     cold_start = cold,
                     xray_trace_id = trace.root,
@@ -54,7 +66,7 @@ impl Relay {
             Some((sequence_number, error)) => line!(
                 warn,
                 sequence_number,
-                cause = telemetry::chain(error),
+                cause = chain(error),
                 "the batch will be repeated from the record that failed"
             ),
             None if level >= LevelFilter::INFO => line!(info, "invocation"),
@@ -74,7 +86,7 @@ impl Relay {
         if let Some(lag_ms) = lag_ms {
             calls.measure(metric::EVENT_LAG, lag_ms);
         }
-        self.telemetry.measure(RELAY.id, class, duration_ms, cold, &calls, clock.now());
+        telemetry.measure(RELAY.id, class, duration_ms, cold, &calls, clock.now());
 
         let span = Span {
             kind: Kind::Subsegment,
@@ -87,8 +99,8 @@ impl Relay {
             begun,
             calls: &calls.list,
         };
-        if let Some(id) = &self.telemetry.span_id(trace, entropy) {
-            self.telemetry.trace(&Span { id, ..span }, clock);
+        if let Some(id) = &telemetry.span_id(trace, entropy) {
+            telemetry.trace(&Span { id, ..span }, clock);
         }
         let puts = calls.list.iter().filter(|call| call.operation == "PutEvents");
         for (put, sent) in puts.zip(&published.sent) {
@@ -104,7 +116,7 @@ impl Relay {
                     calls: std::slice::from_ref(put),
                     ..span
                 };
-                self.telemetry.trace(&span, clock);
+                telemetry.trace(&span, clock);
             }
         }
     }

@@ -1,11 +1,11 @@
-//! The relay against a bus that takes, refuses and fails as it is told.
+//! The relay against a scripted bus that takes, refuses and fails.
 
 mod poison;
 
 use super::{DeadLetters, Relay};
 use crate::config::RelayConfig;
 use crate::http::handler::{RegisterUser, UpdateUser};
-use crate::testing::{Call, Counter, START_MILLIS, TestClock, Told, World, scripted};
+use crate::testing::{Call, CollectedTelemetry, Counter, START_MILLIS, TestClock, World, scripted};
 use aws_credential_types::Credentials;
 use aws_lambda_events::event::dynamodb::Event;
 use aws_sdk_eventbridge::config::retry::RetryConfig;
@@ -20,7 +20,7 @@ type Calls = Arc<Mutex<Vec<Vec<Value>>>>;
 /// A relay whose bus decides for each detail whether to refuse it for now.
 fn relay(refuse: impl Fn(&Value) -> bool + Send + Sync + 'static) -> (Relay, Calls) {
     let (bus, calls) = bus(move |detail| refuse(detail).then_some("ThrottlingException"));
-    (relay_over(bus, &Told::default()), calls)
+    (relay_over(bus, &CollectedTelemetry::default()), calls)
 }
 
 /// A bus that decides for each detail by which code to refuse it, if at all, and what it took.
@@ -57,12 +57,16 @@ fn bus(
 }
 
 /// A relay over a scripted bus, five seconds after the start of the world. Its queue takes letters.
-pub(crate) fn relay_over(bus: SharedHttpClient, told: &Told) -> Relay {
-    relay_with(bus, scripted(|_| (200, json!({"MessageId": "1"}).to_string())), told)
+pub(crate) fn relay_over(bus: SharedHttpClient, telemetry: &CollectedTelemetry) -> Relay {
+    relay_with(bus, scripted(|_| (200, json!({"MessageId": "1"}).to_string())), telemetry)
 }
 
 /// A relay over a scripted bus and a scripted queue.
-pub(crate) fn relay_with(bus: SharedHttpClient, queue: SharedHttpClient, told: &Told) -> Relay {
+pub(crate) fn relay_with(
+    bus: SharedHttpClient,
+    queue: SharedHttpClient,
+    telemetry: &CollectedTelemetry,
+) -> Relay {
     let queue = aws_sdk_sqs::Client::from_conf(
         aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -73,10 +77,14 @@ pub(crate) fn relay_with(bus: SharedHttpClient, queue: SharedHttpClient, told: &
             .http_client(queue)
             .build(),
     );
-    relay_of(bus, DeadLetters::over("https://letters".to_owned(), queue), told)
+    relay_of(bus, DeadLetters::over("https://letters".to_owned(), queue), telemetry)
 }
 
-fn relay_of(bus: SharedHttpClient, dead_letters: DeadLetters, told: &Told) -> Relay {
+fn relay_of(
+    bus: SharedHttpClient,
+    dead_letters: DeadLetters,
+    telemetry: &CollectedTelemetry,
+) -> Relay {
     let config = RelayConfig {
         event_bus_name: "audit".to_owned(),
         dead_letters_url: "https://letters".to_owned(),
@@ -86,7 +94,7 @@ fn relay_of(bus: SharedHttpClient, dead_letters: DeadLetters, told: &Told) -> Re
         client(bus),
         config,
         dead_letters,
-        told.telemetry(),
+        telemetry.telemetry(),
         clock,
         Arc::new(Counter::default()),
     )
@@ -183,7 +191,7 @@ async fn the_relay_goes_on_with_the_trace_of_each_change() {
     let world = World::new().await;
     let traced = Call::new().json(&json!({"email": "ada@example.com"})).trace(HEADER);
     world.call::<RegisterUser>(&traced.header("X-Correlation-Id", "order-4711")).await;
-    let [request] = &world.told.documents()[..] else { panic!("one document for one call") };
+    let [request] = &world.telemetry.documents()[..] else { panic!("one document for one call") };
     assert_eq!(request["parent_id"], "53995c3f42cd8ad8");
     // One whose trace is not kept, and one from before there were traces.
     for email in ["bob@example.com", "eve@example.com"] {
@@ -200,11 +208,11 @@ async fn the_relay_goes_on_with_the_trace_of_each_change() {
         seen.lock().expect("no panic").extend(entries);
         (200, json!({"FailedEntryCount": 0, "Entries": answers}).to_string())
     });
-    let told = Told::default();
-    relay_over(http_client, &told).publish(stream_of(&world), &Context::default()).await;
+    let telemetry = CollectedTelemetry::default();
+    relay_over(http_client, &telemetry).publish(stream_of(&world), &Context::default()).await;
 
     // Lambda did not trace the invocation of the relay, so the segment is the only document.
-    let [segment] = &told.documents()[..] else { panic!("one document for one trace") };
+    let [segment] = &telemetry.documents()[..] else { panic!("one document for one trace") };
     assert_eq!(segment["trace_id"], request["trace_id"]);
     assert_eq!(segment["parent_id"], request["id"], "below the request that made the change");
     assert_eq!(segment["name"], "users-audit-publish");
@@ -233,11 +241,11 @@ async fn an_entry_that_was_refused_is_a_fault_in_its_trace() {
     let traced = Call::new().json(&json!({"email": "ada@example.com"})).trace(HEADER);
     world.call::<RegisterUser>(&traced).await;
     let refusal = json!({"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]});
-    let told = Told::default();
-    let relay = relay_over(scripted(move |_| (200, refusal.to_string())), &told);
+    let telemetry = CollectedTelemetry::default();
+    let relay = relay_over(scripted(move |_| (200, refusal.to_string())), &telemetry);
     let response = relay.publish(stream_of(&world), &Context::default()).await;
     assert_eq!(response.batch_item_failures.len(), 1);
-    let [segment] = &told.documents()[..] else { panic!("one document for one trace") };
+    let [segment] = &telemetry.documents()[..] else { panic!("one document for one trace") };
     assert_eq!(
         (&segment["fault"], &segment["annotations"]["outcome"]),
         (&json!(true), &json!("failed"))
@@ -260,9 +268,9 @@ async fn a_refused_entry_stops_the_batch_at_its_record() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_altogether_reports_its_first_record() {
+async fn a_failing_call_reports_its_first_record() {
     let unavailable = scripted(|_| (503, json!({"__type": "ServiceUnavailable"}).to_string()));
-    let relay = relay_over(unavailable, &Told::default());
+    let relay = relay_over(unavailable, &CollectedTelemetry::default());
     let response = relay.publish(stream(2).await, &Context::default()).await;
     let failed: Vec<_> =
         response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();
@@ -270,9 +278,10 @@ async fn a_call_that_fails_altogether_reports_its_first_record() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_short_counts_as_a_failure() {
+async fn an_answer_with_missing_entries_counts_as_a_failure() {
     let answer = json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}).to_string();
-    let relay = relay_over(scripted(move |_| (200, answer.clone())), &Told::default());
+    let relay =
+        relay_over(scripted(move |_| (200, answer.clone())), &CollectedTelemetry::default());
     let response = relay.publish(stream(1).await, &Context::default()).await;
     let failed: Vec<_> =
         response.batch_item_failures.iter().map(|item| item.item_identifier.clone()).collect();

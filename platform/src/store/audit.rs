@@ -1,8 +1,8 @@
 //! A user's audit history: one partition, in the order of event ids, which is that of versions.
 
 use super::Store;
-use super::failure::classify;
 use super::items::{AuditItem, audit_sk, read_item, user_pk};
+use crate::aws::classify;
 use crate::error::Error;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ulid::Ulid;
@@ -18,7 +18,7 @@ pub struct AuditRange {
     pub high: Ulid,
     /// Only this action.
     pub action: Option<Action>,
-    /// From which end.
+    /// The order of the ids.
     pub order: Order,
 }
 
@@ -37,14 +37,15 @@ impl Store {
     ) -> Result<Vec<AuditEntry>, Error> {
         let mut entries = Vec::with_capacity(limit);
         if range.low > range.high {
-            return Ok(entries); // DynamoDB refuses a range that is upside down.
+            return Ok(entries); // DynamoDB refuses a range with reversed bounds.
         }
         let key = |id| AttributeValue::S(audit_sk(EventId::from_ulid(id)));
         let mut start = None;
         loop {
             let missing = limit - entries.len();
-            // An action may be rare, so then each call looks further than it must return.
-            let look_at = if range.action.is_some() { missing.max(FILTERED_READ) } else { missing };
+            // An action may be rare, so a filtered call evaluates more entries than it must return.
+            let evaluated =
+                if range.action.is_some() { missing.max(FILTERED_READ) } else { missing };
             let mut query = self
                 .client
                 .query()
@@ -55,7 +56,7 @@ impl Store {
                 .expression_attribute_values(":low", key(range.low))
                 .expression_attribute_values(":high", key(range.high))
                 .scan_index_forward(range.order == Order::Asc)
-                .limit(i32::try_from(look_at).unwrap_or(i32::MAX))
+                .limit(i32::try_from(evaluated).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start);
             if let Some(action) = range.action {
                 query = query
@@ -79,5 +80,5 @@ impl Store {
     }
 }
 
-/// How many entries a call looks at when it filters by action.
+/// Entries that a call evaluates when it filters by action.
 const FILTERED_READ: usize = 200;

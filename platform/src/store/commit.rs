@@ -1,13 +1,13 @@
 //! The one write of a change: user, email guard, roles, audit entry and idempotency record in one
-//! transaction, and what its cancellation means.
+//! transaction, and the meaning of its cancellation.
 
-use super::failure::{cause, classify};
+use super::Store;
 use super::items::{
-    AuditItem, GuardItem, RecordItem, RoleItem, UserItem, email_guard_pk, read_item_ref, role_sk,
-    user_pk, write_item,
+    AuditItem, EMAIL, GuardItem, Item, RecordItem, RoleItem, email_guard_pk, read_item, role_sk,
+    user_item, user_pk, write_item,
 };
-use super::{Item, Store};
-use crate::error::Error;
+use crate::aws::classify;
+use crate::error::{Cause, Error};
 use crate::idempotency::Record;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -16,24 +16,23 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem,
 };
-use users_domain::{Committed, EmailKey, Status, Timestamp, User};
+use users_domain::{EmailKey, Status, Timestamp, Transition, User};
 
-/// Why a change was not made. Nothing of it was.
+/// Why a change was not made. No part of it was.
 #[derive(Debug)]
 pub enum CommitError {
     /// The request has succeeded before: this is its record.
     Recorded(Box<Record>),
     /// Another live user has the address.
     EmailTaken,
-    /// The user is no more at the version that was read.
-    Moved,
-    /// Another transaction was at work on the same items; `on_record` when it was on the record
-    /// of the same idempotency key, so a twin of this request.
+    /// The user changed after it was read.
+    UserChanged,
+    /// A concurrent transaction touched the same items.
     Conflict {
-        /// Whether a twin is at work.
+        /// Whether it touched the record of the same idempotency key, so is a twin of this request.
         on_record: bool,
     },
-    /// Anything else.
+    /// Any other failure.
     Failed(Error),
 }
 
@@ -42,13 +41,13 @@ pub enum CommitError {
 pub enum PutRecordError {
     /// The request has succeeded before: this is its record.
     Recorded(Box<Record>),
-    /// A twin of this request is at work.
+    /// A concurrent transaction writes the same record, so is a twin of this request.
     Conflict,
-    /// Anything else.
+    /// Any other failure.
     Failed(Error),
 }
 
-/// What a member of the transaction stands for, so that its cancellation reason can be read.
+/// The kind of a member of the transaction, by which its cancellation reason is interpreted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Member {
     User,
@@ -60,7 +59,7 @@ enum Member {
 }
 
 impl Store {
-    /// Makes a change, all of it or nothing. `before` is the user as it was read, `None` for a
+    /// Makes a change atomically. `before` is the user as it was read, `None` for a
     /// registration; `trace_header` is stored with the audit entry, for the relay.
     ///
     /// # Errors
@@ -69,7 +68,7 @@ impl Store {
     pub async fn commit(
         &self,
         before: Option<&User>,
-        change: &Committed,
+        change: &Transition,
         record: Option<&Record>,
         now: Timestamp,
         trace_header: Option<&str>,
@@ -123,7 +122,7 @@ impl Store {
     fn members(
         &self,
         before: Option<&User>,
-        change: &Committed,
+        change: &Transition,
         record: Option<&Record>,
         now: Timestamp,
         trace_header: Option<&str>,
@@ -134,7 +133,7 @@ impl Store {
             members.push((member, TransactWriteItem::builder().put(item).build()));
         };
 
-        let profile = self.put(write_item(UserItem::from_user(user, self.shards.written))?);
+        let profile = self.put(user_item(user, self.shards.written)?);
         put(
             Member::User,
             match before {
@@ -190,9 +189,9 @@ impl Store {
         if old_guard != new_guard
             && let Some(email) = old_guard
         {
-            // Owned by this user, or there is a fault somewhere that must not spread.
+            // A guard of another user would be the result of a fault, which must not spread.
             let guard = self
-                .delete(email_guard_pk(email), "EMAIL".to_owned())
+                .delete(email_guard_pk(email), EMAIL.to_owned())
                 .condition_expression("userId = :userId")
                 .expression_attribute_values(
                     ":userId",
@@ -219,7 +218,7 @@ impl Store {
     }
 }
 
-/// An expired record is as good as none; the table deletes it in its own time.
+/// An expired record counts as absent; the table deletes it later.
 const RECORD_IS_NEW: &str = "attribute_not_exists(id) OR expiresAt <= :now";
 
 fn seconds(now: Timestamp) -> AttributeValue {
@@ -232,18 +231,19 @@ fn guarded(user: &User) -> Option<&EmailKey> {
 }
 
 fn unbuildable(_: aws_sdk_dynamodb::error::BuildError) -> Error {
-    Error::Internal(cause("dynamodb:TransactWriteItems", "the request could not be built"))
+    Error::Internal(Cause::new("dynamodb:TransactWriteItems", "the request could not be built"))
 }
 
 fn existing_record(item: Option<&Item>, ours: &Record) -> Result<Record, Error> {
-    let item = item
-        .ok_or_else(|| Error::Internal(cause("reading a record", "the answer has no old item")))?;
-    Ok(read_item_ref::<RecordItem>(item)?.into_record(ours.id.clone()))
+    let item = item.ok_or_else(|| {
+        Error::Internal(Cause::new("reading a record", "the answer has no old item"))
+    })?;
+    Ok(read_item::<RecordItem>(item.clone())?.into_record(ours.id.clone()))
 }
 
-/// What the reasons mean together. A recorded success outweighs all others, since it is what
-/// every retry is to see; a moved user outweighs a taken address, since the decision was
-/// about another state.
+/// The meaning of all reasons together. A recorded success outweighs all others, since every retry
+/// must see it; a changed user outweighs a taken address, since the decision was about another
+/// state.
 fn read_reasons(
     kinds: &[Member],
     reasons: &[CancellationReason],
@@ -268,12 +268,12 @@ fn read_reasons(
             .any(|(kind, reason)| *kind == Member::Record && in_conflict(reason));
         return CommitError::Conflict { on_record };
     }
-    // A guard that is not ours means that the user moved; so does an audit entry that is there.
+    // A guard of another user and an existing audit entry also mean that the user changed.
     if failed(Member::User).is_some()
         || failed(Member::GuardReleased).is_some()
         || failed(Member::Audit).is_some()
     {
-        return CommitError::Moved;
+        return CommitError::UserChanged;
     }
     if failed(Member::GuardTaken).is_some() {
         return CommitError::EmailTaken;
@@ -285,7 +285,7 @@ fn read_reasons(
         .collect();
     let throttled =
         |code: &&str| matches!(*code, "ThrottlingError" | "ProvisionedThroughputExceeded");
-    let cause = cause("dynamodb:TransactWriteItems", codes.join(", "));
+    let cause = Cause::new("dynamodb:TransactWriteItems", codes.join(", "));
     CommitError::Failed(if !codes.is_empty() && codes.iter().all(throttled) {
         Error::Unavailable(cause)
     } else {
@@ -313,11 +313,11 @@ mod tests {
 
     #[test]
     fn each_reason_has_its_meaning() {
-        assert!(matches!(reasons([FAILED, NONE, NONE, NONE, NONE]), CommitError::Moved));
+        assert!(matches!(reasons([FAILED, NONE, NONE, NONE, NONE]), CommitError::UserChanged));
         assert!(matches!(reasons([NONE, FAILED, NONE, NONE, NONE]), CommitError::EmailTaken));
-        assert!(matches!(reasons([NONE, NONE, NONE, NONE, FAILED]), CommitError::Moved));
+        assert!(matches!(reasons([NONE, NONE, NONE, NONE, FAILED]), CommitError::UserChanged));
         assert!(
-            matches!(reasons([FAILED, FAILED, NONE, NONE, NONE]), CommitError::Moved),
+            matches!(reasons([FAILED, FAILED, NONE, NONE, NONE]), CommitError::UserChanged),
             "an address is judged against the user as it is now"
         );
         assert!(matches!(
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn throttling_may_pass_and_the_unknown_is_a_fault() {
+    fn throttling_is_unavailable_and_unknown_reasons_are_faults() {
         assert!(matches!(
             reasons(["ThrottlingError", NONE, NONE, NONE, NONE]),
             CommitError::Failed(Error::Unavailable(_))

@@ -1,19 +1,19 @@
 //! Lists of users, over the sharded indexes `directory` and `status`.
 //!
-//! The list of all live users is in `directory` with everything that is shown of them. By role or
-//! by status an index only names users, and their profiles are then read with strong consistency.
-//! The active users are both: most live users are active, so the list of these gives most pages of
-//! active users in one round trip and for a tenth of the units (`docs/performance.md`).
+//! `directory` holds all live users with all their attributes. By role or by status an index only
+//! names users, and their profiles are then read with strong consistency. Active users are listed
+//! from the live ones, of which they are most: one round trip and a tenth of the units
+//! (`docs/performance.md`).
 
 mod merge;
 
 use super::Store;
-use super::failure::{cause, classify};
 use super::items::{
-    DIRECTORY, Index, NamedUser, STATUS, USER_ATTRIBUTES, UserItem, is_live, live_partition,
-    profile_key, read_item, role_partition, status_partition,
+    DIRECTORY, Index, NamedUser, STATUS, is_live, live_partition, profile_key, projection,
+    read_user, role_partition, status_partition, user_attributes,
 };
-use crate::error::Error;
+use crate::aws::classify;
+use crate::error::{Cause, Error};
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::future::try_join_all;
 use merge::Merge;
@@ -22,16 +22,16 @@ use ulid::Ulid;
 use users_domain::query::Order;
 use users_domain::{Role, Status, User, UserId};
 
-/// What to list.
+/// The query of a list.
 #[derive(Clone, Debug)]
 pub struct DirectoryQuery {
     /// Only users with this status; without one, those that are active or disabled.
     pub status: Option<Status>,
     /// Only users with this role.
     pub role: Option<Role>,
-    /// From the newest or from the oldest.
+    /// The order of the user ids.
     pub order: Order,
-    /// Behind this user.
+    /// Only users after this one.
     pub after: Option<Ulid>,
     /// Most users of the page.
     pub limit: usize,
@@ -77,7 +77,7 @@ impl Store {
         Ok(DirectoryPage { users, more })
     }
 
-    fn live(&self, query: &DirectoryQuery) -> Merge<'_, UserItem> {
+    fn live(&self, query: &DirectoryQuery) -> Merge<'_, User> {
         self.merge(query.order, query.after, |shard| vec![(DIRECTORY, live_partition(shard))])
     }
 
@@ -92,8 +92,8 @@ impl Store {
         Merge::new(self, order, after, partitions, 1.0 / f64::from(shards))
     }
 
-    /// Active users out of one look at all live ones. When too many of these are disabled, the rest
-    /// is found by name, so that a page never reads through more than a few disabled users.
+    /// Active users from one read of the live ones. When too many of these are disabled, the rest is
+    /// found by name, so that a page never reads through more than a few disabled users.
     async fn active(&self, query: &DirectoryQuery, wanted: usize) -> Result<Vec<User>, Error> {
         let mut merge = self.live(query);
         merge.fill(wanted + wanted / DISABLED_PART).await?;
@@ -139,7 +139,7 @@ impl Store {
         Ok(users)
     }
 
-    /// Where the users of a list are named, of one shard.
+    /// The partitions of one shard that name the users of a list.
     fn names(&self, query: &DirectoryQuery, shard: u8) -> Vec<(Index, String)> {
         if let Some(role) = &query.role {
             return vec![(DIRECTORY, role_partition(role, shard))];
@@ -170,7 +170,7 @@ impl Store {
     async fn batch(&self, ids: &[UserId]) -> Result<Vec<User>, Error> {
         let mut users = Vec::with_capacity(ids.len());
         let keys = ids.iter().map(|id| profile_key(*id)).collect();
-        let (projection, names) = projection(USER_ATTRIBUTES);
+        let (projection, names) = projection(user_attributes());
         let request = KeysAndAttributes::builder()
             .set_keys(Some(keys))
             .projection_expression(projection)
@@ -178,7 +178,10 @@ impl Store {
             .consistent_read(true)
             .build()
             .map_err(|_| {
-                Error::Internal(cause("dynamodb:BatchGetItem", "the request could not be built"))
+                Error::Internal(Cause::new(
+                    "dynamodb:BatchGetItem",
+                    "the request could not be built",
+                ))
             })?;
         let mut pending = HashMap::from([(self.users_table.clone(), request)]);
         for _ in 0..BATCH_GET_ROUNDS {
@@ -190,38 +193,30 @@ impl Store {
                 .await
                 .map_err(|error| classify("dynamodb:BatchGetItem", &error))?;
             for item in output.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-                users.push(read_item::<UserItem>(item)?.into_user()?);
+                users.push(read_user(item)?);
             }
-            // What did not fit into 16 MB, or met throttling, is left to another call.
+            // Keys over 16 MB and throttled ones come back unprocessed.
             pending = output.unprocessed_keys.unwrap_or_default();
             if pending.is_empty() {
                 return Ok(users);
             }
         }
-        Err(Error::Unavailable(cause("dynamodb:BatchGetItem", "keys were left unprocessed")))
+        Err(Error::Unavailable(Cause::new("dynamodb:BatchGetItem", "keys were left unprocessed")))
     }
 }
 
-/// An expression for these attributes only, and what its names stand for: each attribute has one,
-/// since many of theirs are reserved words.
-fn projection(attributes: &[&str]) -> (String, HashMap<String, String>) {
-    let names: Vec<_> = attributes.iter().map(|name| format!("#{name}")).collect();
-    let expression = names.join(",");
-    (expression, names.into_iter().zip(attributes.iter().map(|&it| it.to_owned())).collect())
-}
-
-/// A page of active users reads one in so many more, since some live users are disabled.
+/// A page of active users reads a fraction of 1 in this more, since some live users are disabled.
 const DISABLED_PART: usize = 4;
 /// Most keys that DynamoDB takes in one `BatchGetItem`.
 const BATCH_GET_MAX: usize = 100;
-/// Calls to give a batch until it is complete.
+/// Most calls for one batch.
 const BATCH_GET_ROUNDS: usize = 5;
 
 #[cfg(test)]
 mod tests {
-    use super::super::Shards;
     use super::DISABLED_PART;
     use super::merge::share;
+    use crate::config::Shards;
 
     #[test]
     fn a_page_reads_at_most_two_and_a_half_times_what_it_returns() {

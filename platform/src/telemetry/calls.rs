@@ -1,10 +1,10 @@
-//! What an invocation asks of AWS, recorded between the SDK and the network: how often, for how
-//! long, and the capacity that DynamoDB says it took; and what use cases count.
+//! The AWS calls of an invocation, recorded between the SDK and the network: attempts, duration and
+//! the capacity that DynamoDB reports; and the metrics that use cases count.
 //!
-//! The record belongs to the task of the invocation, so that whoever makes a call need not pass it
-//! along; the SDK runs its interceptors in the task that made the call.
+//! The record is a local of the invocation's task, so no caller passes it along; the SDK runs its
+//! interceptors in the task that made the call.
 
-use super::{SERVICE, function_name};
+use super::function::{SERVICE, function_name};
 use aws_sdk_dynamodb::config::interceptors::{
     BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextMut,
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
@@ -25,16 +25,16 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 use users_contract::metric::Metric;
 
-/// What was asked of AWS, and what was counted.
+/// The AWS calls of an invocation and its counted metrics.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calls {
-    /// The calls, in the order in which they were begun.
+    /// The calls, in the order of their beginning.
     pub(crate) list: Vec<Call>,
-    /// What was counted, each metric once.
+    /// The sums, each metric once.
     pub(crate) measured: Vec<(Metric, f64)>,
 }
 
-/// One call, however often it was tried.
+/// One call with all its attempts.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     /// The service, as the SDK calls it.
@@ -42,45 +42,44 @@ pub(crate) struct Call {
     /// The operation, such as `GetItem`.
     pub(crate) operation: String,
     pub(crate) begun: Instant,
-    /// How long it took, with all tries; zero while it goes on.
+    /// Its duration with all attempts; zero while it lasts.
     pub(crate) took: Duration,
-    /// Requests sent; more than one when the SDK tried again.
+    /// Requests sent; more than one when the SDK retried.
     pub(crate) attempts: u32,
     /// The status of the last answer, if there was any.
     pub(crate) status: Option<u16>,
-    /// The id that AWS gave the last request.
+    /// The AWS request id of the last answer.
     pub(crate) request_id: Option<String>,
     /// Read capacity units.
     pub(crate) read_units: f64,
-    /// Write capacity units. Those of a transaction that was cancelled are not told by DynamoDB, and
-    /// so not counted.
+    /// Write capacity units. DynamoDB does not report those of a cancelled transaction.
     pub(crate) write_units: f64,
 }
 
 impl Call {
-    /// Requests that were sent again.
+    /// Repeated requests.
     pub(crate) fn retries(&self) -> u32 {
         self.attempts.saturating_sub(1)
     }
 }
 
 impl Calls {
-    /// Requests sent, in all.
+    /// Requests sent, summed.
     pub(crate) fn attempts(&self) -> u32 {
         self.list.iter().map(|call| call.attempts).sum()
     }
 
-    /// Requests sent again, in all.
+    /// Repeated requests, summed.
     pub(crate) fn retries(&self) -> u32 {
         self.list.iter().map(Call::retries).sum()
     }
 
-    /// Read capacity units, in all.
+    /// Read capacity units, summed.
     pub(crate) fn read_units(&self) -> f64 {
         self.list.iter().map(|call| call.read_units).sum()
     }
 
-    /// Write capacity units, in all.
+    /// Write capacity units, summed.
     pub(crate) fn write_units(&self) -> f64 {
         self.list.iter().map(|call| call.write_units).sum()
     }
@@ -122,10 +121,10 @@ tokio::task_local! {
     static TRACE: Option<String>;
 }
 
-/// The header by which a call of AWS belongs to a trace.
+/// The header that puts a call of AWS into a trace.
 const TRACE_HEADER: &str = "x-amzn-trace-id";
 
-/// Runs a future and records what it asks of AWS; its calls carry the tracing header on.
+/// Runs a future and records its AWS calls, which carry the tracing header.
 pub(crate) async fn recorded<F: Future>(trace: Option<&str>, future: F) -> (F::Output, Calls) {
     let recorded = CALLS.scope(RefCell::default(), async move {
         let output = future.await;
@@ -139,13 +138,13 @@ pub(crate) fn measure(metric: Metric, value: f64) {
     record(|calls| calls.measure(metric, value));
 }
 
-/// Changes the record, when somebody wants one. The hooks below hold it for a moment each and never
-/// call one another, so it is never held twice.
+/// Changes the record, if there is one. The hooks below borrow it briefly and never call one another,
+/// so it is never borrowed twice.
 fn record<T>(change: impl FnOnce(&mut Calls) -> T) -> Option<T> {
     CALLS.try_with(|calls| calls.try_borrow_mut().ok().map(|mut calls| change(&mut calls))).ok()?
 }
 
-/// Which call of the record a configuration belongs to: several go on at once.
+/// The position in the record of the call that a configuration belongs to; calls run concurrently.
 #[derive(Clone, Copy, Debug)]
 struct Place(usize);
 
@@ -159,8 +158,8 @@ fn record_call(bag: &ConfigBag, change: impl FnOnce(&mut Call)) {
     record(|calls| calls.list.get_mut(*place).map(change));
 }
 
-/// Records calls, and asks DynamoDB to say what each consumed. An interceptor for a client of the
-/// SDK; outside an invocation it does nothing.
+/// An interceptor for clients of the SDK that records calls and asks DynamoDB to report the capacity
+/// that each consumed. Outside an invocation it records nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recorder;
 
@@ -176,7 +175,7 @@ impl Intercept for Recorder {
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let input = context.input_mut();
-        // The answer grows by one number; nothing else changes, and nothing is paid for it.
+        // The answer grows by one number, free of charge.
         macro_rules! ask {
             ($($input:ty),*) => {
                 $(if let Some(input) = input.downcast_mut::<$input>() {
@@ -207,7 +206,7 @@ impl Intercept for Recorder {
         Ok(())
     }
 
-    /// The SDK takes the header from the environment, where [`crate::lambda`] does not put it.
+    /// The SDK takes the header from the environment, which [`crate::lambda`] leaves alone.
     fn modify_before_signing(
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
@@ -215,7 +214,7 @@ impl Intercept for Recorder {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Ok(Some(trace)) = TRACE.try_with(Clone::clone) {
-            // A header that cannot be sent costs the trace its link, and nothing else.
+            // A header that cannot be sent only costs the trace its link.
             let _ = context.request_mut().headers_mut().try_insert(TRACE_HEADER, trace);
         }
         Ok(())

@@ -1,12 +1,10 @@
 //! Log lines, as JSON on standard output.
 //!
-//! Only this crate's own lines are written. Libraries underneath log requests and answers in full
-//! at their debug levels, and those hold personal data.
+//! Only this crate's own lines are written. Dependencies log whole requests and answers at their
+//! debug levels, and those hold personal data.
 
+use super::function::{SERVICE, function_name};
 use super::json::Json;
-use super::stdout::{self, Stdout};
-use super::{SERVICE, function_name};
-use std::error::Error as StdError;
 use std::panic::PanicHookInfo;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -19,24 +17,23 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Begins to log lines of a level and above, and to end the process at a panic.
 pub(super) fn init(level: LevelFilter) {
-    // A second call, as tests may make it, changes nothing.
-    let _ = tracing_subscriber::registry().with(lines(level, || Stdout)).try_init();
+    // A second call, as tests may make it, has no effect.
+    let _ = tracing_subscriber::registry().with(lines(level, std::io::stdout)).try_init();
     std::panic::set_hook(Box::new(|panic| {
         panicked(panic);
-        stdout::release();
-        // As it is built for Lambda it would end anyway. Elsewhere a task of its own would end alone,
-        // and a handler would unwind first.
+        // The release profile aborts anyway. In other profiles the panic would unwind, and only end
+        // the task that it is in.
         std::process::abort();
     }));
 }
 
-/// Tells of a panic. Its text may quote the value that caused it, so only its place is told.
+/// Reports the place of a panic, but not its text, which may quote the value that caused it.
 pub(super) fn panicked(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(service = SERVICE, function_name = function_name(), place, "panicked");
 }
 
-/// Our own lines, of a level and above, as JSON.
+/// The lines of this crate, of a level and above, as JSON.
 fn lines<S, W>(level: LevelFilter, writer: W) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -46,18 +43,6 @@ where
         .event_format(Json)
         .with_writer(writer)
         .with_filter(Targets::new().with_target("users_platform", level))
-}
-
-/// An error and all that caused it, in one line. Our errors hold nothing of the request.
-pub(crate) fn chain(error: impl StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// Collects the lines of this thread instead, of every level, until the guard is dropped.
@@ -74,9 +59,9 @@ pub(crate) fn collected() -> (std::sync::Arc<std::sync::Mutex<Vec<u8>>>, impl Dr
             Ok(())
         }
     }
-    // While there is but one subscriber, `tracing` asks nobody but the thread that comes first to a
-    // call site whether its lines are wanted; if none listens there, they are lost everywhere. So
-    // every thread has one.
+    // While there is only one subscriber, `tracing` decides about a call site in the thread that
+    // reaches it first; without a subscriber there, its lines are lost in all threads. So every
+    // thread has one.
     static EVERYWHERE: std::sync::Once = std::sync::Once::new();
     EVERYWHERE.call_once(|| {
         let nowhere = lines(LevelFilter::TRACE, std::io::sink);
@@ -88,7 +73,7 @@ pub(crate) fn collected() -> (std::sync::Arc<std::sync::Mutex<Vec<u8>>>, impl Dr
     (collected, tracing_subscriber::registry().with(layer).set_default())
 }
 
-/// Has panics of this thread told as in a function, until the guard is dropped.
+/// Reports panics of this thread as in a function, until the guard is dropped.
 #[cfg(test)]
 pub(crate) fn reporting_panics_of_this_thread() -> impl Drop {
     use std::cell::Cell;

@@ -1,11 +1,11 @@
 //! Metrics, as lines of CloudWatch's embedded metric format on standard output.
 //!
 //! `metrique` writes the format; names, units and dimensions come from `users_contract::metric`, so
-//! an alarm cannot name what nothing emits. A line has one set of dimensions: every invocation
-//! writes one of them, and another when something happened that is counted for the whole stack.
-//! They are written before the answer is given, because Lambda may stop the process after it.
+//! an alarm cannot name a metric that is not emitted. A line has one set of dimensions: every
+//! invocation writes one line, and another when something was counted for the whole stack. Lines are
+//! written before the answer, because Lambda may stop the process after it.
 
-use super::Sink;
+use super::sink::Sink;
 use metrique_writer_core::format::Format;
 use metrique_writer_core::unit::NegativeScale;
 use metrique_writer_core::{
@@ -25,7 +25,7 @@ pub(super) struct Metrics {
     sink: Sink,
 }
 
-/// What lines are written with, kept for its memory.
+/// The formatters and the buffer, kept between invocations to save their setup.
 struct Writing {
     formats: Vec<(Dimensions, Emf)>,
     lines: Vec<u8>,
@@ -53,7 +53,7 @@ impl Metrics {
         Self { stack, writing: Mutex::new(Writing { formats, lines: Vec::new() }), sink }
     }
 
-    /// Writes what was measured. Never fails an invocation: the log says when it could not be done.
+    /// Writes measurements. A failure is logged and does not fail the invocation.
     pub(super) fn emit(&self, measured: &Measured<'_>) {
         let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let Writing { formats, lines } = &mut *writing;
@@ -72,7 +72,7 @@ impl Metrics {
     }
 }
 
-/// What an invocation has measured.
+/// The measurements of an invocation.
 #[derive(Debug)]
 pub(super) struct Measured<'a> {
     pub(super) at: Timestamp,
@@ -82,7 +82,7 @@ pub(super) struct Measured<'a> {
     pub(super) values: Vec<(Metric, f64)>,
 }
 
-/// What was measured with one set of dimensions.
+/// The measurements with one set of dimensions.
 struct Line<'a> {
     stack: &'a str,
     dimensions: Dimensions,

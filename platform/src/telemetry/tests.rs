@@ -1,8 +1,8 @@
-//! What is told of an invocation, and to whom.
+//! The configuration of telemetry, and its report of a crash.
 
-use super::stdout::{Stdout, together};
-use super::{Telemetry, debug_share, recorder};
+use super::Telemetry;
 use crate::clock::Entropy;
+use crate::config::TelemetryConfig;
 use serde_json::Value;
 use std::io::Write;
 use std::process::Command;
@@ -18,6 +18,13 @@ impl Entropy for Bits {
     }
 }
 
+fn config(variables: &[(&str, &str)]) -> TelemetryConfig {
+    TelemetryConfig::from_env(&|name| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    })
+}
+
 #[test]
 fn a_share_is_a_number_from_0_to_1() {
     for (text, expected) in [
@@ -29,9 +36,10 @@ fn a_share_is_a_number_from_0_to_1() {
         ("NaN", 0.0),
         ("x", 0.0),
     ] {
-        assert_eq!(debug_share(Some(text.to_owned())), expected, "{text}");
+        let config = config(&[("POWERTOOLS_LOGGER_SAMPLE_RATE", text)]);
+        assert_eq!(config.debug_share, expected, "{text}");
     }
-    assert_eq!(debug_share(None), 0.0);
+    assert_eq!(config(&[]).debug_share, 0.0);
 }
 
 #[test]
@@ -53,14 +61,9 @@ fn only_the_first_invocation_is_cold() {
 }
 
 #[test]
-fn calls_of_aws_are_recorded_unless_nothing_is_told() {
-    let recorded = |variables: &[(&str, &str)]| {
-        recorder(&|name| {
-            let found = variables.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
-        })
-        .is_some()
-    };
+fn calls_of_aws_are_recorded_unless_nothing_is_reported() {
+    let recorded =
+        |variables: &[(&str, &str)]| Telemetry::without_log(config(variables)).recorder().is_some();
     assert!(!recorded(&[("LOG_LEVEL", "off")]));
     assert!(recorded(&[]), "lines are written by default");
     for (name, value) in [
@@ -72,27 +75,18 @@ fn calls_of_aws_are_recorded_unless_nothing_is_told() {
     }
 }
 
-/// Makes the test below the function that crashes.
+/// Makes the test below the function that panics.
 const CRASH: &str = "USERS_TEST_CRASH";
 
 #[test]
-fn a_crash_ends_the_process_and_its_text_goes_nowhere() {
-    let environment = |name: &str| match name {
-        "AWS_LAMBDA_FUNCTION_NAME" => Some("users-profile-get".to_owned()),
-        _ => None,
-    };
+fn a_panic_ends_the_process_and_its_text_is_not_written() {
     if std::env::var_os(CRASH).is_some() {
-        let _telemetry = Telemetry::from_env(&environment);
-        together(|| {
-            Stdout.write_all(b"a line that waits\n").unwrap();
-            std::io::stdout().write_all(b"a line that does not\n").unwrap();
-        });
-        together(|| {
-            Stdout.write_all(b"the last line\n").unwrap();
-            panic!("no place for mark-mail@example.com");
-        });
+        let _telemetry =
+            Telemetry::new(config(&[("AWS_LAMBDA_FUNCTION_NAME", "users-profile-get")]));
+        std::io::stdout().write_all(b"the last line\n").unwrap();
+        panic!("no place for mark-mail@example.com");
     }
-    let name = "telemetry::tests::a_crash_ends_the_process_and_its_text_goes_nowhere";
+    let name = "telemetry::tests::a_panic_ends_the_process_and_its_text_is_not_written";
     let output = Command::new(std::env::current_exe().expect("a test program has a path"))
         .args([name, "--exact", "--nocapture"])
         .env(CRASH, "1")
@@ -102,8 +96,8 @@ fn a_crash_ends_the_process_and_its_text_goes_nowhere() {
     assert_eq!(output.status.code(), None, "{output:?}");
     let [stdout, stderr] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
     // The test program has begun the first line with its own words.
-    let lines: Vec<_> = stdout.lines().skip_while(|line| !line.contains("that does not")).collect();
-    let [_, "a line that waits", "the last line", line] = lines[..] else { panic!("{stdout}") };
+    let lines: Vec<_> = stdout.lines().skip_while(|line| !line.contains("the last line")).collect();
+    let [_, line] = lines[..] else { panic!("{stdout}") };
     let line: Value = serde_json::from_str(line).expect("JSON");
     assert_eq!(line["message"], "panicked");
     assert_eq!((&line["level"], &line["service"]), (&"ERROR".into(), &"users".into()));

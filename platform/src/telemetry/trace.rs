@@ -1,33 +1,30 @@
-//! Traces without a layer: the X-Ray daemon of Lambda takes documents by UDP, so an invocation
-//! sends it one, with what it did and each call of AWS within.
+//! Traces: an invocation sends one document by UDP to Lambda's X-Ray daemon, with each AWS call as a
+//! subsegment.
 //!
 //! Lambda makes the segment of the function; ours is a subsegment of it. The relay, which works for
 //! many requests at once, also sends a segment into the trace of each request whose event it
-//! carries. The SDK passes the trace on to AWS by itself. Sending never waits and never fails an
-//! invocation: a trace that is lost is lost.
+//! carries. Sending never waits and never fails an invocation; a lost trace is not repeated.
 
-use super::Sink;
 use super::calls::Call;
+use super::sink::Sink;
 use crate::clock::{Clock, Entropy};
-use crate::config::{Environment, optional};
 use serde::Serialize;
 use std::net::UdpSocket;
 use std::time::Instant;
 use users_domain::Timestamp;
 
-/// What each packet begins with.
+/// The first line of each packet.
 const PACKET_HEADER: &[u8] = b"{\"format\": \"json\", \"version\": 1}\n";
 
 /// Sends documents.
 pub(super) struct Tracer(Sink);
 
 impl Tracer {
-    /// Sends packets to the daemon at `AWS_XRAY_DAEMON_ADDRESS`, which Lambda sets.
-    pub(super) fn from_env(env: Environment<'_>) -> Option<Self> {
-        let address = optional(env, "AWS_XRAY_DAEMON_ADDRESS")?;
+    /// Sends packets to the daemon at this host and port.
+    pub(super) fn connect(address: &str) -> Option<Self> {
         let connected = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
             socket.set_nonblocking(true)?;
-            socket.connect(&address)?;
+            socket.connect(address)?;
             Ok(socket)
         });
         match connected {
@@ -41,7 +38,7 @@ impl Tracer {
         }
     }
 
-    /// Sends packets somewhere else.
+    /// Sends packets to a sink.
     pub(super) fn new(packets: Sink) -> Self {
         Self(packets)
     }
@@ -51,7 +48,7 @@ impl Tracer {
         let mut packet = Vec::with_capacity(1024);
         packet.extend_from_slice(PACKET_HEADER);
         let document = span.document(clock.now(), Instant::now());
-        // Texts and numbers only, which always can be written.
+        // Texts and numbers can always be written.
         if serde_json::to_writer(&mut packet, &document).is_ok() {
             (self.0)(&packet);
         }
@@ -81,31 +78,31 @@ impl<'a> TraceHeader<'a> {
         parsed
     }
 
-    /// Whether the trace is one that is kept.
+    /// Whether X-Ray keeps the trace.
     pub(super) fn is_kept(&self) -> bool {
         self.sampled && !self.root.is_empty()
     }
 
-    /// The header for what happens because of the document `id` in this trace.
-    pub(crate) fn below(&self, id: &str) -> String {
+    /// The header that makes the document `id` the parent, for work that this one causes.
+    pub(crate) fn child_header(&self, id: &str) -> String {
         let sampled = u8::from(self.sampled);
         format!("Root={};Parent={id};Sampled={sampled}", self.root)
     }
 }
 
-/// What a document stands for.
+/// The kind of a document.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind<'a> {
     /// A part of the segment that Lambda makes of the function.
     Subsegment,
-    /// A function at work in somebody else's trace.
+    /// The work of a function in the trace of another request.
     Segment {
         /// The function.
         name: &'a str,
     },
 }
 
-/// What an invocation did.
+/// The work of an invocation.
 #[derive(Debug)]
 pub(crate) struct Span<'a> {
     pub(crate) kind: Kind<'a>,
@@ -114,7 +111,7 @@ pub(crate) struct Span<'a> {
     pub(crate) header: TraceHeader<'a>,
     pub(crate) operation: &'a str,
     pub(crate) outcome: &'a str,
-    /// The status of the answer; a relay has none.
+    /// The status code of the answer; `None` for the relay's successes.
     pub(crate) status: Option<u16>,
     pub(crate) correlation_id: Option<&'a str>,
     pub(crate) begun: Instant,
@@ -193,7 +190,7 @@ struct HttpResponse {
 impl<'a> Span<'a> {
     /// The document; `wall` and `now` are the same moment.
     fn document(&self, wall: Timestamp, now: Instant) -> Document<'a> {
-        // Since 1970, with fractions; milliseconds fit a double many times over.
+        // Seconds since 1970; a double holds them to well below a millisecond.
         let wall = wall.as_millis() as f64 / 1000.0;
         let seconds =
             |instant: Instant| wall - now.saturating_duration_since(instant).as_secs_f64();
@@ -227,7 +224,7 @@ impl<'a> Span<'a> {
 }
 
 fn subsegment<'a>(call: &'a Call, id: String, seconds: impl Fn(Instant) -> f64) -> Subsegment<'a> {
-    // Without an answer nobody knows what became of it.
+    // Without an answer the outcome is unknown, which counts as a fault.
     let failure = Failure::of(call.status.or(Some(500)));
     Subsegment {
         name: &call.service,
@@ -247,7 +244,7 @@ fn subsegment<'a>(call: &'a Call, id: String, seconds: impl Fn(Instant) -> f64) 
     }
 }
 
-/// What failed, marked in the way that X-Ray counts it: by whose fault.
+/// The failure flags of X-Ray, which tell faults of the caller from those of the service.
 #[derive(Default)]
 struct Failure {
     error: Option<bool>,
@@ -269,13 +266,13 @@ impl Failure {
 /// An id for a document: 16 hexadecimal digits.
 pub(super) fn span_id(entropy: &dyn Entropy) -> String {
     let bits = entropy.bits();
-    // Whichever half is random.
+    // Both halves, since only one may be random.
     let folded = (bits >> 64) as u64 ^ bits as u64;
     format!("{folded:016x}")
 }
 
-/// The id of a part of a document, which need only differ within a trace: it counts on from the
-/// document's, since asking for random bits is a call of the system.
+/// The id of a part of a document. It only has to differ within a trace, so it counts on from the
+/// document's id and saves a system call for random bits.
 fn child_id(id: &str, number: usize) -> String {
     let id = u64::from_str_radix(id, 16).unwrap_or_default();
     format!("{:016x}", id.wrapping_add(number as u64).wrapping_add(1))

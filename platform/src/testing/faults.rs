@@ -12,7 +12,7 @@ use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-/// What happens to a call.
+/// A fault of a call.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// It is answered with this status and body, and never arrives.
@@ -61,7 +61,7 @@ impl Faults {
         self.planned.lock().expect("no panic in a test").push_back((target, fault));
     }
 
-    /// Forgets what was planned and what was called.
+    /// Forgets all planned faults and recorded calls.
     pub(crate) fn clear(&self) {
         self.planned.lock().expect("no panic in a test").clear();
         self.calls.lock().expect("no panic in a test").clear();

@@ -1,11 +1,12 @@
 //! `GET /users`: by status or role through the index, by email through the guard.
 
-use super::Service;
+use super::page::{fitting, order_name};
+use super::service::Service;
 use crate::cursor::{Binding, Cursor};
 use crate::error::Error;
 use crate::store::DirectoryQuery;
-use users_contract::limits;
-use users_domain::query::{Filter, ListUsers, Order};
+use crate::wire;
+use users_domain::query::{Filter, ListUsers};
 use users_domain::{Status, User};
 
 /// A page of users.
@@ -13,7 +14,7 @@ use users_domain::{Status, User};
 pub struct UserPage {
     /// The users, in order.
     pub users: Vec<User>,
-    /// Where the next page begins, unless this is the last.
+    /// The cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
 }
 
@@ -49,7 +50,7 @@ impl Service {
             limit: usize::from(request.limit),
         };
         let mut page = self.store.directory_page(&query).await?;
-        let fitting = fitting(&page.users);
+        let fitting = fitting(&page.users, wire::user_json);
         let more = page.more || fitting < page.users.len();
         page.users.truncate(fitting);
         let last = page.users.last().filter(|_| more);
@@ -57,27 +58,3 @@ impl Service {
         Ok(UserPage { users: page.users, next_cursor })
     }
 }
-
-/// The order as it stands in a query.
-pub(super) fn order_name(order: Order) -> &'static str {
-    match order {
-        Order::Asc => "asc",
-        Order::Desc => "desc",
-    }
-}
-
-/// How many of the users fit into a page of 4 MiB. At least one always does, being at most
-/// 100 KiB as stored and, with every character escaped, at most six times that as JSON.
-fn fitting(users: &[User]) -> usize {
-    let mut bytes = 0;
-    users
-        .iter()
-        .take_while(|user| {
-            bytes += crate::http::wire::user_json(user).len() + 1;
-            bytes <= limits::PAGE_MAX_BYTES - PAGE_FRAME_BYTES
-        })
-        .count()
-}
-
-/// What a page holds besides its users: member names, brackets and the cursor.
-const PAGE_FRAME_BYTES: usize = 1024;

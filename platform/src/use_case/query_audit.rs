@@ -1,12 +1,12 @@
 //! `GET /users/{userId}/audit`: times are key ranges, since event ids begin with their time.
 
-use super::list_users::order_name;
-use super::{Service, check_preconditions};
+use super::page::{fitting, order_name};
+use super::service::{Service, check_preconditions};
 use crate::cursor::{Binding, Cursor};
 use crate::error::Error;
 use crate::store::AuditRange;
+use crate::wire;
 use ulid::Ulid;
-use users_contract::limits;
 use users_domain::query::{Order, QueryAudit};
 use users_domain::{Action, AuditEntry, Preconditions, Timestamp, UserId};
 
@@ -15,12 +15,12 @@ use users_domain::{Action, AuditEntry, Preconditions, Timestamp, UserId};
 pub struct AuditPage {
     /// The entries, in order.
     pub entries: Vec<AuditEntry>,
-    /// Where the next page begins, unless this is the last.
+    /// The cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
 }
 
 impl Service {
-    /// A page of a user's audit entries. `user_id` is `None` when the text is no id.
+    /// A page of a user's audit entries. `user_id` is `None` for a malformed id.
     ///
     /// # Errors
     ///
@@ -44,13 +44,13 @@ impl Service {
             request.action.map_or("", Action::as_str),
             order_name(request.order),
         ]);
-        // What is wrong with the request comes before what is not there.
+        // A bad cursor (400) comes before a missing user (404).
         let after = match &request.cursor {
             None => None,
             Some(text) => Some(Cursor::decode(text, binding).ok_or(Error::InvalidCursor)?.position),
         };
         let user_id = user_id.ok_or(Error::UserNotFound)?;
-        // Only a condition needs the profile; without one, a page that has entries goes without.
+        // The profile is read for a condition, or when the page is empty.
         let conditional = *preconditions != Preconditions::default();
         if conditional {
             let user = self.store.user(user_id).await?.ok_or(Error::UserNotFound)?;
@@ -66,7 +66,7 @@ impl Service {
         if entries.is_empty() && !conditional && self.store.user(user_id).await?.is_none() {
             return Err(Error::UserNotFound);
         }
-        let fitting = fitting(&entries).min(limit);
+        let fitting = fitting(&entries, wire::entry_json).min(limit);
         let more = entries.len() > fitting;
         entries.truncate(fitting);
         let last = entries.last().filter(|_| more);
@@ -109,19 +109,6 @@ fn lowest_id_at(time: Timestamp) -> Option<u128> {
     (millis < 1 << 48).then_some(millis << 80)
 }
 
-/// How many of the entries fit into a page of 4 MiB; an entry has at most the old and the new
-/// values of a user, so at least one always does.
-fn fitting(entries: &[AuditEntry]) -> usize {
-    let mut bytes = 0;
-    entries
-        .iter()
-        .take_while(|entry| {
-            bytes += crate::http::wire::entry_json(entry).len() + 1;
-            bytes <= limits::PAGE_MAX_BYTES - 1024
-        })
-        .count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::{lowest_id_at, range};
@@ -157,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_without_ids_are_none() {
+    fn ranges_without_ids_are_not_queried() {
         assert_eq!(range(&request(None, Some(0), Order::Asc), None), None);
         assert_eq!(range(&request(None, Some(-5), Order::Asc), None), None);
         assert_eq!(range(&request(Some(i64::MAX), None, Order::Asc), None), None);

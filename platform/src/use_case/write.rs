@@ -1,42 +1,46 @@
-//! What the five writes share: read, decide, commit with the record, and try again when others
-//! came first.
+//! The steps of the five writes: read, decide, commit together with the record, and retry after
+//! losing to a concurrent writer.
 //!
 //! The order of answers is the contract's: a recorded success of the same request, then 404, 412
-//! and 409. The record is not read up front, which would cost every write a call. A request
-//! that succeeds finds it through the condition of its own transaction, and one that is about to
-//! fail looks for it first. It looks after it read the user, so a twin whose change it saw has
-//! its record there too.
+//! and 409. The record is not read up front, which would cost every write a call. A request that
+//! succeeds meets it through the condition of its own transaction, and one that is about to fail
+//! reads it first. It does so after reading the user, so if it saw the change of a twin, it finds
+//! the record of that twin.
 
-use super::{Decided, Service, check_preconditions};
+use super::service::{Service, check_preconditions};
 use crate::bugs::{self, Bug};
 use crate::error::Error;
 use crate::idempotency::{Answer, Idempotency, Record};
 use crate::store::{CommitError, PutRecordError};
 use crate::telemetry::measure;
+use crate::wire;
+use std::time::Duration;
 use tokio::time::Instant;
 use ulid::Ulid;
 use users_contract::metric;
 use users_domain::request::RegisterUser;
 use users_domain::{
-    Action, Actor, Committed, Context, CorrelationId, Decision, EventId, Preconditions, Status,
-    Timestamp, User, UserId,
+    Action, Actor, Context, CorrelationId, Decision, EventId, Preconditions, Status, Timestamp,
+    Transition, User, UserId,
 };
 
-/// What every write comes with.
+/// The parts of a write request that do not depend on the operation.
 pub struct WriteRequest<'a> {
-    /// Names the call in the audit entry.
+    /// The id of the call, for the audit entry.
     pub correlation_id: CorrelationId,
     /// Who calls.
     pub actor: Actor,
-    /// The tracing header that goes with the audit entry, for whoever carries it on.
+    /// The tracing header to store with the audit entry, for the relay.
     pub trace_header: Option<&'a str>,
     /// The versions that the caller accepts.
     pub preconditions: Preconditions,
     /// The idempotency of the request, when it has a key.
     pub idempotency: Option<Idempotency>,
-    /// Makes the answer that a success is recorded with.
-    pub answer: &'a (dyn Fn(&User) -> Answer + Send + Sync),
-    /// When to stop trying.
+    /// The status code that a success is answered and recorded with.
+    pub success_status: u16,
+    /// The path of the collection, for the `Location` of a user that is registered.
+    pub collection_path: Option<&'a str>,
+    /// When to stop retrying.
     pub deadline: Instant,
 }
 
@@ -50,16 +54,31 @@ impl std::fmt::Debug for WriteRequest<'_> {
     }
 }
 
-/// How a write succeeded.
+/// The success of a write.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Written {
     /// The answer.
     pub answer: Answer,
     /// Whether it is a recorded one.
     pub replayed: bool,
-    /// Tries that others came before.
+    /// Attempts lost to concurrent writers.
     pub retries: u32,
 }
+
+impl WriteRequest<'_> {
+    /// The answer that a success with this user gets.
+    fn answer(&self, user: &User) -> Answer {
+        Answer {
+            status: self.success_status,
+            body: wire::user_json(user),
+            etag: user.version.etag(),
+            location: self.collection_path.map(|path| format!("{path}/{}", user.user_id)),
+        }
+    }
+}
+
+/// The decision of the pure rules.
+type Decided = Result<Decision, Error>;
 
 impl Service {
     pub(super) async fn register(
@@ -69,13 +88,13 @@ impl Service {
     ) -> Result<Written, Error> {
         let mut retries = 0;
         loop {
-            // Everything anew, the id too: so an id that is taken is no case of its own.
+            // Retry with a fresh id; a collision then needs no special handling.
             let context = self.context(write);
             let user_id = UserId::from_ulid(ulid_at(context.at, self.entropy.bits()));
-            let change = users_domain::register(request.clone(), user_id, &context)
+            let transition = users_domain::register(request.clone(), user_id, &context)
                 .map_err(Error::Invalid)?;
             if let Some(written) =
-                self.commit(None, &change, write, context.at, &mut retries).await?
+                self.commit(None, &transition, write, context.at, &mut retries).await?
             {
                 return Ok(written);
             }
@@ -91,7 +110,7 @@ impl Service {
         self.change_checked(user_id, write, |_| Ok(()), decide).await
     }
 
-    /// `check` finds what comes before the preconditions, `decide` what comes after them.
+    /// `check` is made before the preconditions are judged, `decide` after it.
     pub(super) async fn change_checked(
         &self,
         user_id: Option<UserId>,
@@ -99,7 +118,7 @@ impl Service {
         check: impl Fn(&User) -> Result<(), Error>,
         decide: impl Fn(User, &Context) -> Decided,
     ) -> Result<Written, Error> {
-        // A text that is no id names no user, and a request for it never succeeded.
+        // No request for a malformed id ever succeeded, so there is no record to look up.
         let user_id = user_id.ok_or(Error::UserNotFound)?;
         let mut retries = 0;
         loop {
@@ -115,14 +134,15 @@ impl Service {
                 Ok(Decision::Unchanged(user)) => {
                     self.record_unchanged(&user, write, context.at, &mut retries).await?
                 }
-                Ok(Decision::Changed(mut change)) => {
+                Ok(Decision::Changed(mut transition)) => {
                     if bugs::on(Bug::RawClock) {
-                        change.user.updated_at = context.at;
-                        change.entry.at = context.at;
-                        change.entry.event_id = EventId::new(context.at, context.event_id_random);
+                        transition.user.updated_at = context.at;
+                        transition.entry.at = context.at;
+                        transition.entry.event_id =
+                            EventId::new(context.at, context.event_id_random);
                     }
                     let before = before.as_ref();
-                    self.commit(before, &change, write, context.at, &mut retries).await?
+                    self.commit(before, &transition, write, context.at, &mut retries).await?
                 }
             };
             if let Some(written) = written {
@@ -131,21 +151,22 @@ impl Service {
         }
     }
 
-    /// Commits a change. `None`: others came first, try again.
+    /// Commits a transition. `None`: lost to a concurrent writer, try again.
     async fn commit(
         &self,
         before: Option<&User>,
-        change: &Committed,
+        transition: &Transition,
         write: &WriteRequest<'_>,
         now: Timestamp,
         retries: &mut u32,
     ) -> Result<Option<Written>, Error> {
-        let answer = (write.answer)(&change.user);
+        let answer = write.answer(&transition.user);
         let record = self.record(write, &answer, now);
-        let commit = self.store.commit(before, change, record.as_ref(), now, write.trace_header);
+        let commit =
+            self.store.commit(before, transition, record.as_ref(), now, write.trace_header);
         let error = match commit.await {
             Ok(()) => {
-                count_change(change);
+                count_transition(transition);
                 return Ok(Some(Written { answer, replayed: false, retries: *retries }));
             }
             Err(error) => error,
@@ -155,7 +176,7 @@ impl Service {
             CommitError::EmailTaken => {
                 self.refuse(Error::EmailAlreadyRegistered, write, *retries).await.map(Some)
             }
-            CommitError::Moved => {
+            CommitError::UserChanged => {
                 measure(metric::VERSION_CONFLICTS, 1.0);
                 self.try_again(Error::ConcurrentModification, write, retries).await
             }
@@ -172,7 +193,7 @@ impl Service {
         }
     }
 
-    /// Records a success that changed nothing. `None`: a twin is at work, try again.
+    /// Records a success that changed nothing. `None`: a twin is being decided, try again.
     async fn record_unchanged(
         &self,
         user: &User,
@@ -180,7 +201,7 @@ impl Service {
         now: Timestamp,
         retries: &mut u32,
     ) -> Result<Option<Written>, Error> {
-        let answer = (write.answer)(user);
+        let answer = write.answer(user);
         let unchanged = Written { answer, replayed: false, retries: *retries };
         let Some(record) = self.record(write, &unchanged.answer, now) else {
             return Ok(Some(unchanged));
@@ -196,7 +217,7 @@ impl Service {
         }
     }
 
-    /// Waits for another try, or gives up with `error` when the time is over.
+    /// Waits for another attempt, or gives up with `error` when the time is over.
     async fn try_again(
         &self,
         error: Error,
@@ -209,6 +230,16 @@ impl Service {
         self.back_off(*retries).await;
         *retries += 1;
         Ok(None)
+    }
+
+    /// Waits before another attempt: at random up to a bound that doubles, so that the writers of one
+    /// user do not collide again and again.
+    async fn back_off(&self, attempt: u32) {
+        const FIRST_MILLIS: u64 = 15;
+        const LAST_MILLIS: u64 = 400;
+        let bound = FIRST_MILLIS.saturating_mul(1 << attempt.min(10)).min(LAST_MILLIS);
+        let millis = u64::try_from(self.entropy.bits() % u128::from(bound)).unwrap_or(bound);
+        tokio::time::sleep(Duration::from_millis(1 + millis)).await;
     }
 
     /// Gives up with `error`, unless the same request has succeeded before.
@@ -249,19 +280,19 @@ impl Service {
     }
 }
 
-/// Counts what became of users.
-fn count_change(change: &Committed) {
-    match change.entry.action {
+/// Counts transitions of users.
+fn count_transition(transition: &Transition) {
+    match transition.entry.action {
         Action::UserRegistered => {
             measure(metric::USERS_REGISTERED, 1.0);
-            let roles = change.user.roles.len();
+            let roles = transition.user.roles.len();
             if roles > 0 {
                 measure(metric::ROLES_ASSIGNED, roles as f64);
             }
         }
         Action::UserProfileUpdated => {}
         Action::UserStatusChanged => measure(
-            match change.user.status {
+            match transition.user.status {
                 Status::Active => metric::USERS_ENABLED,
                 Status::Disabled => metric::USERS_DISABLED,
                 Status::Deleted => metric::USERS_DELETED,
@@ -273,7 +304,7 @@ fn count_change(change: &Committed) {
     }
 }
 
-/// The recorded answer, if the record is of this very request.
+/// The recorded answer, if the record is of this request.
 fn replay(record: Record, write: &WriteRequest<'_>, retries: u32) -> Result<Written, Error> {
     let same = write.idempotency.as_ref().is_some_and(|it| it.fingerprint == record.fingerprint);
     if !same && !bugs::on(Bug::FingerprintIgnored) {

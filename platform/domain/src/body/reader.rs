@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
-use super::Json;
+use super::json::Json;
 use crate::Violation;
 use crate::problem::{Rule, push_segment};
 
@@ -57,7 +57,7 @@ pub(super) fn read(body: &[u8]) -> (Option<Json>, Vec<Violation>) {
     (json, violations)
 }
 
-/// Where the reader is, and what it found on the way.
+/// The position of the reader and its findings so far.
 #[derive(Default)]
 struct State {
     pointer: String,

@@ -1,6 +1,6 @@
-use super::{Document, decode_body};
+use super::Document;
 use crate::fixtures::shown;
-use crate::request::{AssignRole, RegisterUser, SetStatus, UserPatch};
+use crate::request::{AssignRole, RegisterUser, SetStatus, UserPatch, decode_body};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use serde_json::Value;

@@ -1,9 +1,9 @@
-//! What a body is declared to be: `Content-Type` (RFC 9110, section 8.3) and `Content-Encoding`.
+//! The declaration of a body: `Content-Type` (RFC 9110, section 8.3) and `Content-Encoding`.
 //!
 //! Hand-written, since `mime` refuses quoted pairs and white space before a semicolon, and does not
 //! unescape.
 
-use super::{skip_white_space, trim_white_space};
+use super::white_space::{skip_white_space, trim_white_space};
 
 /// A media type, as far as a body is read by it.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use users_contract::header::{IF_MATCH, IF_NONE_MATCH};
 
-use super::{skip_white_space, trim_white_space};
+use super::white_space::{skip_white_space, trim_white_space};
 use crate::{Version, Violation};
 
 /// Both conditions of a request.
@@ -16,7 +16,7 @@ pub struct Preconditions {
     pub if_none_match: Option<Precondition>,
 }
 
-/// How the conditions of a request turn out.
+/// The result of judging the conditions of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Judgement {
     /// Both hold.
@@ -73,7 +73,7 @@ pub enum Precondition {
 pub struct EntityTag {
     /// Whether it is marked weak with `W/`.
     pub weak: bool,
-    /// What is between the quotes, each byte as the character with its number.
+    /// The text between the quotes, each byte as the character with its number.
     pub opaque: String,
 }
 

@@ -95,7 +95,7 @@ fn list_parameters_are_refused_with_every_problem() {
             ("limit=5&limit=5", &["limit must be given only once"], "same value twice"),
             ("limit=5&limit=x&limit=", &["limit must be given only once"], "three times"),
             ("Limit=5", &["Limit is not a known parameter"], "case of names"),
-            ("sort=x&sort=y", &["sort is not a known parameter"], "unknown twice, told once"),
+            ("sort=x&sort=y", &["sort is not a known parameter"], "unknown twice, reported once"),
             ("=x", &[" is not a known parameter"], "no name"),
             (
                 "email=a@x.io&status=active&role=a&order=asc&cursor=c&limit=5",
@@ -215,7 +215,7 @@ fn operations_without_parameters_know_none() {
             (
                 "limit=5&X-Amz-Date=1&limit=6",
                 &["X-Amz-Date is not a known parameter", "limit is not a known parameter"],
-                "none is known, and each is told once",
+                "none is known, and each is reported once",
             ),
             ("é=1", &["é is not a known parameter"], "not ASCII"),
             ("\u{fffd}=1", &["\u{fffd} is not a known parameter"], "not UTF-8"),

@@ -1,7 +1,7 @@
 //! The body of `POST /users/{userId}/roles`.
 
-use super::Decode;
-use super::members::{Problems, refusal};
+use super::decode::Decode;
+use super::members::{Problems, UNKNOWN};
 use crate::body::Json;
 use crate::{Document, Role, Violation};
 
@@ -12,13 +12,8 @@ pub struct AssignRole {
     pub role: Role,
 }
 
-impl AssignRole {
-    /// Reads an assignment from its body.
-    ///
-    /// # Errors
-    ///
-    /// Every rule that the body breaks, in the order of the pointers.
-    pub fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
+impl Decode for AssignRole {
+    fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
         let mut problems = Problems::default();
         let mut has_role = false;
         let mut role = None;
@@ -28,18 +23,12 @@ impl AssignRole {
                     has_role = true;
                     role = problems.text(&pointer, value, Role::parse);
                 }
-                _ => problems.add(&pointer, refusal(name, |_| None)),
+                _ => problems.add(&pointer, UNKNOWN),
             }
         }
         if !has_role && matches!(document.root(), Json::Object(_)) {
             problems.add("/role", "is required");
         }
         problems.finish(role.map(|role| Self { role }))
-    }
-}
-
-impl Decode for AssignRole {
-    fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
-        Self::decode(document)
     }
 }

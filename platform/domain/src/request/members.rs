@@ -1,4 +1,4 @@
-//! What the decoders share: reading members and elements, and collecting what is wrong with them.
+//! Reading of members and elements for all decoders, and the collection of their violations.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,14 @@ use crate::body::Json;
 use crate::problem::{Rule, child_pointer, in_order};
 use crate::{Document, Role, Violation};
 
+/// The rule that a member with an unknown name breaks.
+pub(super) const UNKNOWN: &str = "is not a known field";
+
 const NOT_NULL: &str = "must not be null";
 const STRING: &str = "must be a string";
 const OBJECT: &str = "must be an object";
 
-/// Collects what is wrong with one body.
+/// Collects the violations of one body.
 #[derive(Default)]
 pub(super) struct Problems(Vec<Violation>);
 
@@ -21,7 +24,7 @@ impl Problems {
         self.0.push(Violation::at_pointer(pointer, rule));
     }
 
-    /// The request, when nothing is wrong and all of it is there.
+    /// The request, when it is complete and without violations.
     pub(super) fn finish<T>(self, request: Option<T>) -> Result<T, Vec<Violation>> {
         match request {
             Some(request) if self.0.is_empty() => Ok(request),
@@ -122,10 +125,4 @@ impl Problems {
         }
         roles
     }
-}
-
-/// Why a member that a request does not take is refused; `elsewhere` says how the fields that
-/// users have, but this request does not set, are changed.
-pub(super) fn refusal(name: &str, elsewhere: impl FnOnce(&str) -> Option<&'static str>) -> Rule {
-    elsewhere(name).unwrap_or("is not a known field").into()
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use users_contract::limits;
+use users_contract::{Field, FieldKind, limits};
 
-use super::Decode;
-use super::members::{Problems, refusal};
+use super::decode::Decode;
+use super::members::{Problems, UNKNOWN};
 use crate::body::Json;
 use crate::{
-    AttributeKey, AttributeValue, Attributes, Document, Email, Locale, Name, PhoneNumber, Role,
+    AttributeKey, AttributeValue, Attributes, Document, Email, ProfileText, ProfileTexts, Role,
     Violation,
 };
 
@@ -17,71 +17,54 @@ use crate::{
 pub struct RegisterUser {
     /// The address, unique among users that are not deleted.
     pub email: Email,
-    /// The name to show.
-    pub display_name: Option<Name>,
-    /// The given name.
-    pub given_name: Option<Name>,
-    /// The family name.
-    pub family_name: Option<Name>,
-    /// The phone number.
-    pub phone_number: Option<PhoneNumber>,
-    /// The preferred language.
-    pub locale: Option<Locale>,
+    /// The optional texts of the profile that are set.
+    pub texts: ProfileTexts,
     /// Free text by key, at most 32 entries.
     pub attributes: Attributes,
     /// The roles to begin with, at most 50.
     pub roles: BTreeSet<Role>,
 }
 
-impl RegisterUser {
-    /// Reads a registration from its body.
-    ///
-    /// # Errors
-    ///
-    /// Every rule that the body breaks, in the order of the pointers.
-    pub fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
+impl Decode for RegisterUser {
+    fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
         let mut problems = Problems::default();
         let mut has_email = false;
-        let (mut email, mut display_name, mut given_name) = (None, None, None);
-        let (mut family_name, mut phone_number, mut locale) = (None, None, None);
+        let mut email = None;
+        let mut texts = ProfileTexts::new();
         let mut attributes = Attributes::new();
         let mut roles = BTreeSet::new();
 
         for (name, pointer, value) in problems.body_members(document) {
-            match name {
-                "email" => {
+            let Some(field) = Field::named(name) else {
+                problems.add(&pointer, UNKNOWN);
+                continue;
+            };
+            match field.kind {
+                FieldKind::Email => {
                     has_email = true;
                     email = problems.text(&pointer, value, Email::parse);
                 }
-                "displayName" => display_name = problems.text(&pointer, value, Name::parse),
-                "givenName" => given_name = problems.text(&pointer, value, Name::parse),
-                "familyName" => family_name = problems.text(&pointer, value, Name::parse),
-                "phoneNumber" => phone_number = problems.text(&pointer, value, PhoneNumber::parse),
-                "locale" => locale = problems.text(&pointer, value, Locale::parse),
-                "attributes" => attributes = read_attributes(&mut problems, &pointer, value),
-                "roles" => roles = problems.roles(&pointer, value),
-                _ => problems.add(&pointer, refusal(name, elsewhere)),
+                FieldKind::Text(kind) => {
+                    let text =
+                        problems.text(&pointer, value, |text| ProfileText::parse(kind, text));
+                    texts.extend(text.map(|text| (field.name, text)));
+                }
+                FieldKind::Attributes => {
+                    attributes = read_attributes(&mut problems, &pointer, value);
+                }
+                FieldKind::Roles => roles = problems.roles(&pointer, value),
+                FieldKind::Status => {
+                    problems.add(&pointer, "cannot be chosen; a user is registered as active");
+                }
+                FieldKind::UserId | FieldKind::Version | FieldKind::Time => {
+                    problems.add(&pointer, "cannot be chosen; the service sets it");
+                }
             }
         }
         if !has_email && matches!(document.root(), Json::Object(_)) {
             problems.add("/email", "is required");
         }
-        problems.finish(email.map(|email| Self {
-            email,
-            display_name,
-            given_name,
-            family_name,
-            phone_number,
-            locale,
-            attributes,
-            roles,
-        }))
-    }
-}
-
-impl Decode for RegisterUser {
-    fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
-        Self::decode(document)
+        problems.finish(email.map(|email| Self { email, texts, attributes, roles }))
     }
 }
 
@@ -102,14 +85,4 @@ fn read_attributes(problems: &mut Problems, pointer: &str, value: &Json) -> Attr
         problems.add(pointer, format!("must have at most {} entries", limits::ATTRIBUTES_MAX));
     }
     attributes
-}
-
-fn elsewhere(name: &str) -> Option<&'static str> {
-    match name {
-        "userId" | "version" | "createdAt" | "updatedAt" => {
-            Some("cannot be chosen; the service sets it")
-        }
-        "status" => Some("cannot be chosen; a user is registered as active"),
-        _ => None,
-    }
 }

@@ -1,7 +1,7 @@
 //! The body of `PUT /users/{userId}/status`.
 
-use super::Decode;
-use super::members::{Problems, refusal};
+use super::decode::Decode;
+use super::members::{Problems, UNKNOWN};
 use crate::body::Json;
 use crate::{Document, Reason, Status, Violation};
 
@@ -14,13 +14,8 @@ pub struct SetStatus {
     pub reason: Option<Reason>,
 }
 
-impl SetStatus {
-    /// Reads a change of status from its body.
-    ///
-    /// # Errors
-    ///
-    /// Every rule that the body breaks, in the order of the pointers.
-    pub fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
+impl Decode for SetStatus {
+    fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
         let mut problems = Problems::default();
         let mut has_status = false;
         let (mut status, mut reason) = (None, None);
@@ -34,18 +29,12 @@ impl SetStatus {
                     });
                 }
                 "reason" => reason = problems.text(&pointer, value, Reason::parse),
-                _ => problems.add(&pointer, refusal(name, |_| None)),
+                _ => problems.add(&pointer, UNKNOWN),
             }
         }
         if !has_status && matches!(document.root(), Json::Object(_)) {
             problems.add("/status", "is required");
         }
         problems.finish(status.map(|status| Self { status, reason }))
-    }
-}
-
-impl Decode for SetStatus {
-    fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
-        Self::decode(document)
     }
 }

@@ -1,9 +1,9 @@
-use super::{AssignRole, AttributesPatch, Decode, RegisterUser, SetStatus, UserPatch};
-use crate::fixtures::{attribute, role, shown};
-use crate::{AttributeKey, Document, Email, Name, Reason, Status, decode_body};
+use super::{AssignRole, AttributesPatch, Decode, RegisterUser, SetStatus, UserPatch, decode_body};
+use crate::fixtures::{attribute, name, role, shown};
+use crate::{AttributeKey, Document, Email, Reason, Status};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use users_contract::schema;
+use users_contract::{Field, FieldName, schema};
 
 const ROLE: &str = "must match ^[a-z][a-z0-9:_.-]{0,63}$";
 const KEY: &str = "is not an attribute key: it must match ^[A-Za-z][A-Za-z0-9_.-]{0,63}$";
@@ -36,11 +36,16 @@ fn a_full_registration_is_read() {
     });
     let request: RegisterUser = decode(&body).unwrap();
     assert_eq!(request.email.as_str(), "Ada@example.com");
-    assert_eq!(request.display_name, Name::parse("Ada Lovelace").ok());
-    assert_eq!(request.given_name, Name::parse("Ada").ok());
-    assert_eq!(request.family_name, Name::parse("Lovelace").ok());
-    assert_eq!(request.phone_number.unwrap().as_str(), "+441234567890");
-    assert_eq!(request.locale.unwrap().as_str(), "en-GB");
+    let texts: Vec<_> =
+        request.texts.iter().map(|(field, text)| (Field::of(*field).json, text.as_str())).collect();
+    let expected = [
+        ("displayName", "Ada Lovelace"),
+        ("givenName", "Ada"),
+        ("familyName", "Lovelace"),
+        ("phoneNumber", "+441234567890"),
+        ("locale", "en-GB"),
+    ];
+    assert_eq!(texts, expected);
     assert_eq!(request.attributes, [attribute("team", " analytics ")].into());
     assert_eq!(request.roles, BTreeSet::from([role("admin"), role("billing:read")]));
 }
@@ -51,11 +56,7 @@ fn a_small_registration_is_read() {
         decode(&json!({"email": "a@x.io", "attributes": {}, "roles": []})).unwrap();
     let expected = RegisterUser {
         email: Email::parse("a@x.io").unwrap(),
-        display_name: None,
-        given_name: None,
-        family_name: None,
-        phone_number: None,
-        locale: None,
+        texts: [].into(),
         attributes: [].into(),
         roles: [].into(),
     };
@@ -164,7 +165,7 @@ fn registrations_have_limits() {
 }
 
 #[test]
-fn patches_tell_absent_from_null() {
+fn patches_distinguish_absent_from_null() {
     let body = json!({
         "email": "a@x.io", "displayName": "Ada", "givenName": null, "locale": null,
         "attributes": {"team": "x", "desk": null},
@@ -174,11 +175,12 @@ fn patches_tell_absent_from_null() {
     let desk = AttributeKey::parse("desk").unwrap();
     let expected = UserPatch {
         email: Email::parse("a@x.io").ok(),
-        display_name: Some(Name::parse("Ada").ok()),
-        given_name: Some(None),
-        family_name: None,
-        phone_number: None,
-        locale: Some(None),
+        texts: [
+            (FieldName::DisplayName, Some(name("Ada"))),
+            (FieldName::GivenName, None),
+            (FieldName::Locale, None),
+        ]
+        .into(),
         attributes: Some(AttributesPatch::Merge([(team, Some(value)), (desk, None)].into())),
     };
     assert_eq!(patch, expected);

@@ -2,82 +2,67 @@
 
 use std::collections::BTreeMap;
 
-use super::Decode;
-use super::members::{Problems, refusal};
-use crate::body::Json;
-use crate::{AttributeKey, AttributeValue, Document, Email, Locale, Name, PhoneNumber, Violation};
+use users_contract::{Field, FieldKind, FieldName};
 
-/// The body of an update: a JSON Merge Patch (RFC 7396). The outer `Option` is whether a field is
-/// touched, the inner one whether it is set or cleared.
+use super::decode::Decode;
+use super::members::{Problems, UNKNOWN};
+use crate::body::Json;
+use crate::{AttributeKey, AttributeValue, Document, Email, ProfileText, Violation};
+
+const STATUS_ELSEWHERE: &str = "cannot be changed here; use PUT /users/{userId}/status";
+const ROLES_ELSEWHERE: &str = "cannot be changed here; use POST /users/{userId}/roles and \
+                               DELETE /users/{userId}/roles/{role}";
+
+/// The body of an update: a JSON Merge Patch (RFC 7396).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserPatch {
     /// The address, which cannot be cleared.
     pub email: Option<Email>,
-    /// The name to show.
-    pub display_name: Option<Option<Name>>,
-    /// The given name.
-    pub given_name: Option<Option<Name>>,
-    /// The family name.
-    pub family_name: Option<Option<Name>>,
-    /// The phone number.
-    pub phone_number: Option<Option<PhoneNumber>>,
-    /// The preferred language.
-    pub locale: Option<Option<Locale>>,
+    /// The optional texts that are touched: `None` clears one.
+    pub texts: BTreeMap<FieldName, Option<ProfileText>>,
     /// The attributes.
     pub attributes: Option<AttributesPatch>,
 }
 
-/// What a patch does to the attributes.
+/// The patch of the attributes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AttributesPatch {
-    /// Takes all away.
+    /// Removes all.
     Clear,
-    /// Sets those with a value, and takes away those with none.
+    /// Sets the entries with a value and removes those without one.
     Merge(BTreeMap<AttributeKey, Option<AttributeValue>>),
 }
 
-impl UserPatch {
-    /// Reads a patch from its body.
-    ///
-    /// # Errors
-    ///
-    /// Every rule that the body breaks, in the order of the pointers.
-    pub fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
+impl Decode for UserPatch {
+    fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
         let mut problems = Problems::default();
         let mut patch = Self::default();
         for (name, pointer, value) in problems.body_members(document) {
-            match name {
-                "email" => patch.email = problems.text(&pointer, value, Email::parse),
-                "displayName" => {
-                    patch.display_name = problems.nullable_text(&pointer, value, Name::parse);
+            let Some(field) = Field::named(name) else {
+                problems.add(&pointer, UNKNOWN);
+                continue;
+            };
+            match field.kind {
+                FieldKind::Email => patch.email = problems.text(&pointer, value, Email::parse),
+                FieldKind::Text(kind) => {
+                    let text = problems
+                        .nullable_text(&pointer, value, |text| ProfileText::parse(kind, text));
+                    patch.texts.extend(text.map(|text| (field.name, text)));
                 }
-                "givenName" => {
-                    patch.given_name = problems.nullable_text(&pointer, value, Name::parse);
-                }
-                "familyName" => {
-                    patch.family_name = problems.nullable_text(&pointer, value, Name::parse);
-                }
-                "phoneNumber" => {
-                    patch.phone_number =
-                        problems.nullable_text(&pointer, value, PhoneNumber::parse);
-                }
-                "locale" => patch.locale = problems.nullable_text(&pointer, value, Locale::parse),
-                "attributes" => {
+                FieldKind::Attributes => {
                     patch.attributes = Some(read_attributes(&mut problems, &pointer, value));
                 }
-                _ => problems.add(&pointer, refusal(name, elsewhere)),
+                FieldKind::Status => problems.add(&pointer, STATUS_ELSEWHERE),
+                FieldKind::Roles => problems.add(&pointer, ROLES_ELSEWHERE),
+                FieldKind::UserId | FieldKind::Version | FieldKind::Time => {
+                    problems.add(&pointer, "cannot be changed");
+                }
             }
         }
         if matches!(document.root(), Json::Object(members) if members.is_empty()) {
             problems.add("", "must have at least one member");
         }
         problems.finish(Some(patch))
-    }
-}
-
-impl Decode for UserPatch {
-    fn decode(document: &Document) -> Result<Self, Vec<Violation>> {
-        Self::decode(document)
     }
 }
 
@@ -96,16 +81,4 @@ fn read_attributes(problems: &mut Problems, pointer: &str, value: &Json) -> Attr
         }
     }
     AttributesPatch::Merge(entries)
-}
-
-fn elsewhere(name: &str) -> Option<&'static str> {
-    match name {
-        "userId" | "version" | "createdAt" | "updatedAt" => Some("cannot be changed"),
-        "status" => Some("cannot be changed here; use PUT /users/{userId}/status"),
-        "roles" => Some(
-            "cannot be changed here; use POST /users/{userId}/roles and \
-             DELETE /users/{userId}/roles/{role}",
-        ),
-        _ => None,
-    }
 }

@@ -8,10 +8,8 @@ use crate::{AttributeValue, Change, ChangeValue, Role, Status, User};
 /// Everything that a registration set; `roles` is one element, when there are any.
 pub(super) fn of_registration(user: &User) -> Vec<Change> {
     let set = |field: &str, new: &str| text_change(field, None, Some(new));
-    let texts = user
-        .text_fields()
-        .into_iter()
-        .filter_map(|(field, value)| value.map(|value| set(field, value)));
+    let texts =
+        user.text_fields().filter_map(|(field, value)| value.map(|value| set(field, value)));
     let attributes = user
         .attributes
         .iter()
@@ -33,7 +31,6 @@ pub(super) fn of_registration(user: &User) -> Vec<Change> {
 pub(super) fn between(old: &User, new: &User) -> Vec<Change> {
     let texts = old
         .text_fields()
-        .into_iter()
         .zip(new.text_fields())
         .filter(|((_, old), (_, new))| old != new)
         .map(|((field, old), (_, new))| text_change(field, old, new));

@@ -1,17 +1,18 @@
 mod history;
 
 use super::{Decision, Refusal, assign_role, register, remove_role, set_status, update};
-use crate::fixtures::{attribute, context_at, full_request, full_user, role, shown, user_id};
+use crate::fixtures::{attribute, context_at, full_request, full_user, name, role, shown, user_id};
 use crate::request::{AttributesPatch, SetStatus, UserPatch};
 use crate::{
-    Action, AttributeKey, AttributeValue, Change, ChangeValue, Committed, Email, EventId, Name,
-    Reason, Status, Timestamp, User, Version,
+    Action, AttributeKey, AttributeValue, Change, ChangeValue, Email, EventId, Reason, Status,
+    Timestamp, Transition, User, Version,
 };
+use users_contract::{Field, FieldName};
 
 #[track_caller]
-fn changed(decision: Result<Decision, Refusal>) -> Committed {
+fn changed(decision: Result<Decision, Refusal>) -> Transition {
     match decision {
-        Ok(Decision::Changed(committed)) => *committed,
+        Ok(Decision::Changed(transition)) => *transition,
         other => panic!("expected a change, got {other:?}"),
     }
 }
@@ -53,7 +54,7 @@ fn merge(entries: &[(&str, Option<&str>)]) -> UserPatch {
 #[test]
 fn a_registration_lists_every_field_that_was_set() {
     let context = context_at(1_000);
-    let Committed { user, entry } = register(full_request(), user_id(), &context).unwrap();
+    let Transition { user, entry } = register(full_request(), user_id(), &context).unwrap();
     assert_eq!(user.version, Version::first());
     assert_eq!(user.status, Status::Active);
     assert_eq!((user.created_at, user.updated_at), (context.at, context.at));
@@ -63,27 +64,25 @@ fn a_registration_lists_every_field_that_was_set() {
     assert_eq!(entry.correlation_id, context.correlation_id);
     assert_eq!(entry.actor, context.actor);
     assert_eq!(entry.reason, None);
-    assert_eq!(
-        texts(&entry.changes),
-        [
-            "email: - > Zebra@zebra.example",
-            "displayName: - > display zebra",
-            "givenName: - > given zebra",
-            "familyName: - > family zebra",
-            "phoneNumber: - > +441234567890",
-            "locale: - > en-x-zebra",
-            "attributes.zebra: - > zebra value",
-            "status: - > active",
-            "roles: - > [admin billing:read]",
-        ]
-    );
+    let profile = Field::texts().map(|(field, _)| {
+        let text = user.texts[&field.name].as_str();
+        format!("{}: - > {text}", field.json)
+    });
+    let mut expected = vec!["email: - > Zebra@zebra.example".to_owned()];
+    expected.extend(profile);
+    let others = [
+        "attributes.zebra: - > zebra value",
+        "status: - > active",
+        "roles: - > [admin billing:read]",
+    ];
+    expected.extend(others.map(str::to_owned));
+    assert_eq!(texts(&entry.changes), expected);
 }
 
 #[test]
 fn a_registration_lists_nothing_that_was_not_set() {
     let mut request = full_request();
-    (request.display_name, request.given_name, request.family_name) = (None, None, None);
-    (request.phone_number, request.locale) = (None, None);
+    request.texts.clear();
     request.attributes.clear();
     request.roles.clear();
     let entry = register(request, user_id(), &context_at(1)).unwrap().entry;
@@ -94,20 +93,22 @@ fn a_registration_lists_nothing_that_was_not_set() {
 fn an_update_lists_the_fields_that_differ() {
     let patch = UserPatch {
         email: Some(email("ada@x.io")),
-        display_name: Some(None),
-        given_name: Some(Name::parse("given zebra").ok()),
-        family_name: Some(Name::parse("King").ok()),
+        texts: [
+            (FieldName::DisplayName, None),
+            (FieldName::GivenName, Some(name("givenName zebra"))),
+            (FieldName::FamilyName, Some(name("King"))),
+        ]
+        .into(),
         attributes: merge(&[("a", Some("1")), ("zebra", None), ("none", None)]).attributes,
-        ..UserPatch::default()
     };
     let context = context_at(5_000);
-    let Committed { user, entry } = changed(update(full_user(), &patch, &context));
+    let Transition { user, entry } = changed(update(full_user(), &patch, &context));
     assert_eq!(
         texts(&entry.changes),
         [
             "email: Zebra@zebra.example > ada@x.io",
-            "displayName: display zebra > -",
-            "familyName: family zebra > King",
+            "displayName: displayName zebra > -",
+            "familyName: familyName zebra > King",
             "attributes.a: - > 1",
             "attributes.zebra: zebra value > -",
         ]
@@ -116,10 +117,12 @@ fn an_update_lists_the_fields_that_differ() {
     assert_eq!(entry.version.get(), 2);
     assert_eq!(entry.at, context.at);
     assert_eq!(entry.event_id, EventId::new(context.at, 42));
+    let mut texts = full_user().texts;
+    texts.remove(&FieldName::DisplayName);
+    texts.insert(FieldName::FamilyName, name("King"));
     let expected = User {
         email: email("ada@x.io"),
-        display_name: None,
-        family_name: Name::parse("King").ok(),
+        texts,
         attributes: [attribute("a", "1")].into(),
         version: Version::from_stored(2),
         updated_at: context.at,
@@ -135,17 +138,20 @@ fn a_patch_that_changes_nothing_is_no_change() {
         merge(&[]),
         merge(&[("zebra", Some("zebra value")), ("none", None)]),
         UserPatch { email: Some(user.email.clone()), ..UserPatch::default() },
-        UserPatch { locale: Some(user.locale.clone()), ..UserPatch::default() },
+        UserPatch {
+            texts: user.texts.iter().map(|(field, text)| (*field, Some(text.clone()))).collect(),
+            ..UserPatch::default()
+        },
         UserPatch::default(),
     ];
     for patch in patches {
         let decision = update(user.clone(), &patch, &context_at(5_000));
         assert_eq!(decision, Ok(Decision::Unchanged(user.clone())));
     }
-    let bare = User { attributes: [].into(), locale: None, ..full_user() };
+    let bare = User { attributes: [].into(), texts: [].into(), ..full_user() };
     let patch = UserPatch {
         attributes: Some(AttributesPatch::Clear),
-        locale: Some(None),
+        texts: [(FieldName::Locale, None)].into(),
         ..UserPatch::default()
     };
     assert_eq!(update(bare.clone(), &patch, &context_at(1)), Ok(Decision::Unchanged(bare)));
@@ -154,7 +160,7 @@ fn a_patch_that_changes_nothing_is_no_change() {
 #[test]
 fn another_spelling_of_an_address_is_a_change() {
     let patch = UserPatch { email: Some(email("zebra@ZEBRA.example")), ..UserPatch::default() };
-    let Committed { user, entry } = changed(update(full_user(), &patch, &context_at(1)));
+    let Transition { user, entry } = changed(update(full_user(), &patch, &context_at(1)));
     assert_eq!(texts(&entry.changes), ["email: Zebra@zebra.example > zebra@ZEBRA.example"]);
     assert_eq!(user.email.key(), full_user().email.key());
     assert_eq!(user.version.get(), 2);
@@ -163,7 +169,7 @@ fn another_spelling_of_an_address_is_a_change() {
 #[test]
 fn attributes_can_be_cleared() {
     let patch = UserPatch { attributes: Some(AttributesPatch::Clear), ..UserPatch::default() };
-    let Committed { user, entry } = changed(update(full_user(), &patch, &context_at(1)));
+    let Transition { user, entry } = changed(update(full_user(), &patch, &context_at(1)));
     assert_eq!(user.attributes, [].into());
     assert_eq!(texts(&entry.changes), ["attributes.zebra: zebra value > -"]);
 }
@@ -194,7 +200,7 @@ fn the_status_machine() {
     {
         let reason = Reason::parse("left").ok();
         let request = SetStatus { status: to, reason: reason.clone() };
-        let Committed { user, entry } = changed(set_status(with_status(from), &request, &context));
+        let Transition { user, entry } = changed(set_status(with_status(from), &request, &context));
         let expected = User {
             status: to,
             version: Version::from_stored(2),
@@ -219,7 +225,7 @@ fn the_status_machine() {
 #[test]
 fn roles_are_a_set() {
     let context = context_at(9_000);
-    let Committed { user, entry } = changed(assign_role(full_user(), &role("ops"), &context));
+    let Transition { user, entry } = changed(assign_role(full_user(), &role("ops"), &context));
     assert!(user.roles.contains(&role("ops")));
     assert_eq!(texts(&entry.changes), ["roles: - > ops"]);
     assert_eq!((entry.action, entry.version.get()), (Action::UserRoleAssigned, 2));
@@ -227,7 +233,7 @@ fn roles_are_a_set() {
         assign_role(user.clone(), &role("ops"), &context),
         Ok(Decision::Unchanged(user.clone()))
     );
-    let Committed { user, entry } = changed(remove_role(user, &role("ops"), &context));
+    let Transition { user, entry } = changed(remove_role(user, &role("ops"), &context));
     assert_eq!(user.roles, full_user().roles);
     assert_eq!(texts(&entry.changes), ["roles: ops > -"]);
     assert_eq!((entry.action, entry.version.get()), (Action::UserRoleRemoved, 3));
@@ -317,7 +323,7 @@ fn time_never_stands_still() {
         (1_001, 1_001, "the next millisecond"),
         (7_000, 7_000, "later"),
     ] {
-        let Committed { user, entry } = changed(update(user.clone(), &patch, &context_at(now)));
+        let Transition { user, entry } = changed(update(user.clone(), &patch, &context_at(now)));
         let expected = Timestamp::from_millis(expected);
         assert_eq!((user.updated_at, entry.at), (expected, expected), "{description}");
         assert_eq!(entry.event_id.timestamp(), expected, "{description}");

@@ -1,5 +1,5 @@
-//! Decoding that handlers share. Every step gives its problems as a list, so that all steps run
-//! and the caller is told of all problems at once.
+//! Decoding that handlers share. Every step returns a list of problems, so that all steps run and
+//! all problems are reported at once.
 
 use crate::http::problem::Rejection;
 use crate::http::request::Request;
@@ -7,7 +7,7 @@ use crate::idempotency::{Fingerprint, Idempotency, RecordId};
 use users_contract::{Operation, RequestHeader, header, limits};
 use users_domain::{IdempotencyKey, MediaType, Preconditions, UserId, Violation, is_unencoded};
 
-/// What a decoding step gives.
+/// The result of a decoding step.
 pub(super) type Decoded<T> = Result<T, Vec<Violation>>;
 
 /// Both, or the problems of both.
@@ -22,14 +22,14 @@ pub(super) fn both<A, B>(a: Decoded<A>, b: Decoded<B>) -> Decoded<(A, B)> {
     }
 }
 
-/// The body of an operation that has one, after its size, type and coding were judged.
+/// The body of an operation that has one, after checks of its size, type and coding.
 pub(super) fn body<'a>(request: &'a Request, operation: &Operation) -> Result<&'a [u8], Rejection> {
     let body = request.body();
     if body.len() > limits::BODY_MAX_BYTES {
         return Err(Rejection::PayloadTooLarge);
     }
     let accepted = operation.request.map_or(&[][..], |body| body.content_types);
-    // Two types are none: which of them is meant is not known.
+    // Two types are ambiguous, so neither counts.
     let media_type = match request.header("content-type").as_slice() {
         [one] => MediaType::parse(one),
         _ => None,
@@ -65,8 +65,8 @@ pub(super) fn preconditions(request: &Request, operation: &Operation) -> Decoded
 }
 
 impl WriteHeaders {
-    /// The idempotency of the request, when it has a key. `canonical_body` is empty for a request
-    /// whose body does not count.
+    /// The idempotency of the request, when it has a key. `canonical_body` is empty for an operation
+    /// without a body.
     pub(super) fn idempotency(
         &self,
         request: &Request,
@@ -88,7 +88,7 @@ impl WriteHeaders {
     }
 }
 
-/// The user that the path names; `None` when the text is no id.
+/// The user that the path names; `None` for a malformed id.
 pub(super) fn user_id(request: &Request) -> Option<UserId> {
     UserId::parse(&request.path_parameter("userId")?)
 }

@@ -5,12 +5,10 @@ use crate::http::problem::Rejection;
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::http::serve::{App, Handler};
-use crate::http::wire;
-use crate::idempotency::Answer;
 use crate::use_case::{WriteRequest, Written};
 use tokio::time::Instant;
 use users_contract::{Operation, OperationName};
-use users_domain::{Document, Role, User, decode_body, query, request as body_of};
+use users_domain::{Document, Role, decode_body, query, request as body_of};
 
 /// `POST /users`
 #[derive(Clone, Copy, Debug)]
@@ -22,11 +20,10 @@ impl Handler for RegisterUser {
     async fn handle(app: &App, request: &Request, until: Instant) -> Result<Response, Rejection> {
         let operation = Operation::of(Self::OPERATION);
         let (register, headers, document) = with_body::<body_of::RegisterUser>(request, operation)?;
-        let answer = |user: &User| Answer {
-            location: Some(format!("{}/{}", request.path.trim_end_matches('/'), user.user_id)),
-            ..answer(operation, user)
+        let write = WriteRequest {
+            collection_path: Some(request.path.trim_end_matches('/')),
+            ..write(request, operation, headers, &document.canonical(), until)
         };
-        let write = write(request, operation, headers, &document.canonical(), &answer, until);
         Ok(response(app.service.register_user(&register, &write).await?))
     }
 }
@@ -41,8 +38,7 @@ impl Handler for UpdateUser {
     async fn handle(app: &App, request: &Request, until: Instant) -> Result<Response, Rejection> {
         let operation = Operation::of(Self::OPERATION);
         let (patch, headers, document) = with_body::<body_of::UserPatch>(request, operation)?;
-        let answer = |user: &User| answer(operation, user);
-        let write = write(request, operation, headers, &document.canonical(), &answer, until);
+        let write = write(request, operation, headers, &document.canonical(), until);
         Ok(response(app.service.update_user(user_id(request), &patch, &write).await?))
     }
 }
@@ -57,8 +53,7 @@ impl Handler for SetStatus {
     async fn handle(app: &App, request: &Request, until: Instant) -> Result<Response, Rejection> {
         let operation = Operation::of(Self::OPERATION);
         let (status, headers, document) = with_body::<body_of::SetStatus>(request, operation)?;
-        let answer = |user: &User| answer(operation, user);
-        let write = write(request, operation, headers, &document.canonical(), &answer, until);
+        let write = write(request, operation, headers, &document.canonical(), until);
         Ok(response(app.service.set_status(user_id(request), &status, &write).await?))
     }
 }
@@ -73,8 +68,7 @@ impl Handler for AssignRole {
     async fn handle(app: &App, request: &Request, until: Instant) -> Result<Response, Rejection> {
         let operation = Operation::of(Self::OPERATION);
         let (role, headers, document) = with_body::<body_of::AssignRole>(request, operation)?;
-        let answer = |user: &User| answer(operation, user);
-        let write = write(request, operation, headers, &document.canonical(), &answer, until);
+        let write = write(request, operation, headers, &document.canonical(), until);
         Ok(response(app.service.assign_role(user_id(request), &role, &write).await?))
     }
 }
@@ -91,14 +85,13 @@ impl Handler for RemoveRole {
         let (_, headers) =
             both(query::NoParameters::decode(&request.query), write_headers(request, operation))?;
         let role = request.path_parameter("role").and_then(|role| Role::parse(&role).ok());
-        let answer = |user: &User| answer(operation, user);
-        let write = write(request, operation, headers, "", &answer, until);
+        let write = write(request, operation, headers, "", until);
         let result = app.service.remove_role(user_id(request), role.as_ref(), &write).await;
         Ok(response(result?))
     }
 }
 
-/// Decodes query, headers and body, and tells the problems of all three.
+/// Decodes query, headers and body, and reports the problems of all three.
 fn with_body<T: body_of::Decode>(
     request: &Request,
     operation: &Operation,
@@ -116,7 +109,6 @@ fn write<'a>(
     operation: &Operation,
     headers: WriteHeaders,
     canonical_body: &str,
-    answer: &'a (dyn Fn(&User) -> Answer + Send + Sync),
     deadline: Instant,
 ) -> WriteRequest<'a> {
     WriteRequest {
@@ -125,17 +117,9 @@ fn write<'a>(
         trace_header: request.trace_header.as_deref(),
         idempotency: headers.idempotency(request, operation, canonical_body),
         preconditions: headers.preconditions,
-        answer,
+        success_status: operation.success.status,
+        collection_path: None,
         deadline,
-    }
-}
-
-fn answer(operation: &Operation, user: &User) -> Answer {
-    Answer {
-        status: operation.success.status,
-        body: wire::user_json(user),
-        etag: user.version.etag(),
-        location: None,
     }
 }
 

@@ -73,7 +73,7 @@ async fn conflicts_are_retried_until_patience_ends() {
 }
 
 #[tokio::test]
-async fn a_change_in_between_is_judged_by_the_precondition() {
+async fn a_concurrent_change_is_judged_by_the_precondition() {
     let world = World::new().await;
     let user = registered(&world, "ada@example.com").await;
     let patch = Call::new().user(&user).json(&json!({"locale": "en"})).header("If-Match", "\"1\"");

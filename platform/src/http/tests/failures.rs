@@ -1,4 +1,4 @@
-//! What goes wrong underneath never shows, and what may pass is said to pass.
+//! Failures of AWS are never shown, and temporary ones are 503.
 
 use super::registered;
 use crate::http::handler::{GetUser, ListUsers, RegisterUser};
@@ -13,7 +13,7 @@ fn assert_says_nothing(text: &str) {
 }
 
 #[tokio::test]
-async fn faults_of_ours_are_internal_errors() {
+async fn faults_of_the_service_are_internal_errors() {
     let world = World::new().await;
     let user = registered(&world, "ada@example.com").await;
     for name in ["AccessDeniedException", "ValidationException", "ResourceNotFoundException"] {
@@ -25,7 +25,7 @@ async fn faults_of_ours_are_internal_errors() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_unavailable() {
+async fn temporary_failures_are_unavailable() {
     let world = World::new().await;
     let user = registered(&world, "ada@example.com").await;
     for (status, name) in [
@@ -46,7 +46,7 @@ async fn what_may_pass_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_failure_that_passes_is_not_seen() {
+async fn a_temporary_failure_is_not_seen_by_the_caller() {
     let world = World::new().await;
     let user = registered(&world, "ada@example.com").await;
     world.faults.plan("GetItem", Fault::error(400, "ThrottlingException"));
@@ -74,7 +74,7 @@ async fn a_damaged_item_is_an_internal_error() {
 }
 
 #[tokio::test]
-async fn unprocessed_keys_of_a_batch_are_asked_for_again() {
+async fn unprocessed_keys_of_a_batch_are_requested_again() {
     let world = World::new().await;
     let body = json!({"email": "ada@example.com", "roles": ["admin"]});
     let user = world.call::<RegisterUser>(&Call::new().json(&body)).await.user_id();

@@ -1,11 +1,11 @@
 //! Lists and histories: complete, in order, without repetition, page by page.
 
 use super::registered;
+use crate::config::Shards;
 use crate::http::Handler;
 use crate::http::handler::{
     AssignRole, ListUsers, QueryAudit, RegisterUser, RemoveRole, SetStatus, UpdateUser,
 };
-use crate::store::Shards;
 use crate::testing::{Call, World};
 use serde_json::{Value, json};
 use std::num::NonZeroU8;
@@ -68,7 +68,7 @@ async fn lists_are_complete_however_the_users_are_spread() {
     for (written, read) in [(1, 1), (2, 4), (4, 4)] {
         let [written, read] = [written, read].map(|it| NonZeroU8::new(it).unwrap());
         let shards = Shards { written, read, old_form: false };
-        assert_lists(World::spread(shards).await, &[7]).await;
+        assert_lists(World::with_shards(shards).await, &[7]).await;
     }
 }
 
@@ -96,7 +96,7 @@ fn profiles(world: &World) -> Vec<Value> {
 async fn lists_are_complete_while_users_are_brought_over_from_the_old_form() {
     let shards = Shards { old_form: true, ..Shards::default() };
     for every in [1, 2, 3] {
-        let world = World::spread(shards).await;
+        let world = World::with_shards(shards).await;
         let (world, users) = populated(world).await;
         for (index, item) in profiles(&world).iter().enumerate() {
             let shard = item["statusPk"]["S"].as_str().and_then(|key| key.rsplit('#').next());
@@ -119,7 +119,7 @@ async fn lists_are_complete_while_users_are_brought_over_from_the_old_form() {
 #[tokio::test]
 async fn users_of_the_old_form_are_listed_while_the_index_by_status_is_being_made() {
     let shards = Shards { old_form: true, ..Shards::default() };
-    let (world, users) = populated(World::spread(shards).await).await;
+    let (world, users) = populated(World::with_shards(shards).await).await;
     for item in profiles(&world) {
         let shard = item["statusPk"]["S"].as_str().and_then(|key| key.rsplit('#').next());
         to_old_form(&world, &item, shard.expect("a shard"));
@@ -347,7 +347,7 @@ async fn a_history_is_complete_in_order_and_filtered() {
 }
 
 #[tokio::test]
-async fn a_history_of_nobody_is_not_found_and_an_empty_range_is_empty() {
+async fn the_history_of_an_unknown_user_is_not_found_and_an_empty_range_is_empty() {
     let world = World::new().await;
     let nobody = Call::new().user("01JD8Z6T3Y5V0Q4C9K2M7N8P1R");
     assert_eq!(world.call::<QueryAudit>(&nobody).await.code(), "user-not-found");

@@ -1,4 +1,4 @@
-//! What the log says of each invocation.
+//! The log line of each invocation.
 
 use super::registered;
 use crate::http::handler::{GetUser, RegisterUser, UpdateUser};
@@ -83,7 +83,7 @@ async fn a_line_has_the_usual_names_and_what_the_call_cost() {
 }
 
 #[tokio::test]
-async fn tries_of_the_sdk_are_counted_apart_from_calls() {
+async fn attempts_of_the_sdk_are_counted_apart_from_calls() {
     let world = World::new().await;
     let user_id = registered(&world, "ada@example.com").await;
     let (collected, _guard) = collected();
@@ -99,19 +99,19 @@ pub(super) fn throttled() -> Fault {
 }
 
 #[tokio::test]
-async fn a_sampled_invocation_tells_of_each_call_as_well() {
-    let world = World::telling(|telemetry| telemetry.with_debug_share(1.0)).await;
+async fn a_sampled_invocation_also_logs_each_call() {
+    let world = World::with_telemetry(|telemetry| telemetry.with_debug_share(1.0)).await;
     let user_id = registered(&world, "ada@example.com").await;
     let (collected, _guard) = collected();
     let patch = Call::new().user(&user_id).json(&json!({"locale": "en-GB"}));
     let patch = patch.header("X-Correlation-Id", "order-4711");
     assert_eq!(world.call::<UpdateUser>(&patch).await.status, 200);
     let lines = lines(&collected);
-    let told: Vec<_> =
+    let logged: Vec<_> =
         lines.iter().map(|line| (line["level"].as_str(), line["aws_operation"].as_str())).collect();
     let [debug, info] = [Some("DEBUG"), Some("INFO")];
     let expected = [(debug, Some("GetItem")), (debug, Some("TransactWriteItems")), (info, None)];
-    assert_eq!(told, expected);
+    assert_eq!(logged, expected);
     for line in &lines {
         assert_eq!(line["correlation_id"], "order-4711");
     }

@@ -103,7 +103,7 @@ async fn everything(world: &World) {
 }
 
 #[tokio::test]
-async fn what_is_emitted_is_what_is_defined() {
+async fn all_defined_metrics_are_emitted_and_no_others() {
     let world = World::new().await;
     everything(&world).await;
     // Of eight records, the bus takes one of the two of the first call and never takes the other;
@@ -118,11 +118,11 @@ async fn what_is_emitted_is_what_is_defined() {
             };
             (200, json!({"FailedEntryCount": 0, "Entries": entries}).to_string())
         }),
-        &world.told,
+        &world.telemetry,
     );
     relay.publish(stream_of(&world), &Context::default()).await;
 
-    let lines = world.told.metrics();
+    let lines = world.telemetry.metrics();
     let data: Vec<_> = lines.iter().flat_map(data).collect();
     let emitted: BTreeSet<_> =
         data.iter().map(|datum| (datum.name.as_str(), datum.unit.as_str(), datum.keys())).collect();
@@ -168,9 +168,11 @@ async fn what_is_emitted_is_what_is_defined() {
 async fn an_invocation_is_one_call_with_its_latency_and_units() {
     let world = World::new().await;
     let user_id = registered(&world, "ada@example.com").await;
-    world.told.metrics();
+    world.telemetry.metrics();
     world.call::<GetUser>(&Call::new().user(&user_id)).await;
-    let [line] = &world.told.metrics()[..] else { panic!("one line, for nothing else happened") };
+    let [line] = &world.telemetry.metrics()[..] else {
+        panic!("one line, for nothing else happened")
+    };
     assert_eq!(line["_aws"]["Timestamp"], START_MILLIS);
     let data = data(line);
     let names: BTreeSet<_> = data.iter().map(|datum| datum.name.as_str()).collect();

@@ -40,8 +40,8 @@ const MARKS: &[&str] = &[
 const HEADER: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
 #[track_caller]
-fn expect_unmarked(what: &str, told: &Value) {
-    let text = told.to_string();
+fn expect_unmarked(what: &str, output: &Value) {
+    let text = output.to_string();
     for mark in MARKS {
         assert!(!text.contains(mark), "{mark} is in {what}: {text}");
     }
@@ -116,9 +116,9 @@ async fn everything(world: &World) -> Vec<Answered> {
 }
 
 #[tokio::test]
-async fn no_operation_tells_personal_data_whether_it_succeeds_or_fails() {
+async fn no_operation_reports_personal_data_whether_it_succeeds_or_fails() {
     // With the debug lines, too.
-    let world = World::telling(|telemetry| telemetry.with_debug_share(1.0)).await;
+    let world = World::with_telemetry(|telemetry| telemetry.with_debug_share(1.0)).await;
     let (collected, _guard) = collected();
     let answers = everything(&world).await;
 
@@ -132,10 +132,10 @@ async fn no_operation_tells_personal_data_whether_it_succeeds_or_fails() {
     let lines = lines(&collected);
     let of_level = |level: &str| lines.iter().filter(|line| line["level"] == level).count();
     assert_eq!(of_level("INFO") + of_level("WARN") + of_level("ERROR"), answers.len());
-    assert!(of_level("DEBUG") > answers.len() / 2, "the calls of AWS are told");
+    assert!(of_level("DEBUG") > answers.len() / 2, "the calls of AWS are logged");
     assert!(lines.iter().any(|line| line["level"] == "WARN" && line["cause"].is_string()));
     assert!(lines.iter().any(|line| line["level"] == "ERROR" && line["cause"].is_string()));
-    let (metrics, documents) = (world.told.metrics(), world.told.documents());
+    let (metrics, documents) = (world.telemetry.metrics(), world.telemetry.documents());
     assert!(metrics.len() >= answers.len() && documents.len() == answers.len());
     for operation in OPERATIONS {
         assert!(metrics.iter().any(|line| line["Operation"] == operation.id), "{}", operation.id);
@@ -147,11 +147,11 @@ async fn no_operation_tells_personal_data_whether_it_succeeds_or_fails() {
 }
 
 #[tokio::test]
-async fn the_relay_tells_none_whether_events_are_taken_refused_or_unreadable() {
+async fn the_relay_reports_no_personal_data_whether_events_are_taken_refused_or_unreadable() {
     let world = World::new().await;
     everything(&world).await;
-    world.told.metrics();
-    world.told.documents();
+    world.telemetry.metrics();
+    world.telemetry.documents();
     let (collected, _guard) = collected();
     let mut context = Context::default();
     context.xray_trace_id = Some(HEADER.to_owned());
@@ -167,7 +167,7 @@ async fn the_relay_tells_none_whether_events_are_taken_refused_or_unreadable() {
             letters.lock().expect("no panic").push(body.to_owned());
             (200, json!({"MessageId": "1"}).to_string())
         });
-        relay_with(scripted(move |_| (status, answer.clone())), queue, &world.told)
+        relay_with(scripted(move |_| (status, answer.clone())), queue, &world.telemetry)
     };
     let event = stream_of(&world);
     let records = event.records.len();
@@ -192,7 +192,7 @@ async fn the_relay_tells_none_whether_events_are_taken_refused_or_unreadable() {
     assert_eq!(lines.len() - letters.len(), 4, "{lines:#?}");
     // Only what may be taken later makes a batch fail.
     assert_eq!(lines.iter().filter(|line| line["cause"].is_string()).count(), 1);
-    let (metrics, documents) = (world.told.metrics(), world.told.documents());
+    let (metrics, documents) = (world.telemetry.metrics(), world.telemetry.documents());
     assert!(metrics.iter().any(|line| line["Operation"] == RELAY.id));
     assert!(documents.iter().any(|document| document["name"] == RELAY.function));
     expect_unmarked("the log", &json!(lines));
@@ -213,7 +213,7 @@ impl Handler for Crash {
 }
 
 #[tokio::test]
-async fn a_crash_tells_where_it_was_and_nothing_else() {
+async fn a_panic_reports_its_place_and_nothing_else() {
     let world = World::new().await;
     let (collected, _guard) = collected();
     let _reporting = reporting_panics_of_this_thread();
@@ -228,14 +228,14 @@ async fn a_crash_tells_where_it_was_and_nothing_else() {
         "{line}"
     );
     expect_unmarked("the log", line);
-    expect_unmarked("the metrics", &json!(world.told.metrics()));
-    expect_unmarked("the traces", &json!(world.told.documents()));
+    expect_unmarked("the metrics", &json!(world.telemetry.metrics()));
+    expect_unmarked("the traces", &json!(world.telemetry.documents()));
 }
 
 #[test]
-fn marks_are_found_where_there_are_some() {
+fn marks_are_found() {
     let leaking =
         Mutex::new(json!({"cause": "mark-mail@example.com is taken"}).to_string().into_bytes());
-    let told = json!(lines(&leaking));
-    assert!(std::panic::catch_unwind(|| expect_unmarked("the log", &told)).is_err());
+    let logged = json!(lines(&leaking));
+    assert!(std::panic::catch_unwind(|| expect_unmarked("the log", &logged)).is_err());
 }

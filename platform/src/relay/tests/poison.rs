@@ -1,10 +1,10 @@
-//! Entries that can never be delivered: they go to the dead letters, and hold up nobody.
+//! Entries that can never be delivered: they go to the dead letters, and block no other entry.
 
 mod fates;
 
 use super::{Calls, bus, relay_of, relay_with, stream};
 use crate::relay::{DeadLetters, Relay, RelayResponse};
-use crate::testing::{Told, scripted};
+use crate::testing::{CollectedTelemetry, scripted};
 use aws_lambda_events::event::dynamodb::Event;
 use aws_sdk_eventbridge::config::SharedHttpClient;
 use lambda_http::lambda_runtime::Context;
@@ -17,7 +17,7 @@ use users_contract::RELAY;
 type Image = HashMap<String, AttributeValue>;
 type Letters = Arc<Mutex<Vec<Value>>>;
 
-/// A queue that keeps what it gets.
+/// A queue that keeps its messages.
 fn queue() -> (SharedHttpClient, Letters) {
     let letters = Letters::default();
     let seen = Arc::clone(&letters);
@@ -46,7 +46,7 @@ struct Harness {
 impl Harness {
     fn over(bus: SharedHttpClient, calls: Calls) -> Self {
         let (queue, letters) = queue();
-        Self { relay: relay_with(bus, queue, &Told::default()), calls, letters }
+        Self { relay: relay_with(bus, queue, &CollectedTelemetry::default()), calls, letters }
     }
 
     async fn publish(&self, event: Event) -> RelayResponse {
@@ -143,7 +143,7 @@ async fn an_image_that_cannot_be_read_is_given_up_and_the_others_arrive() {
 }
 
 #[tokio::test]
-async fn a_letter_has_the_version_as_far_as_that_can_be_read() {
+async fn a_letter_has_the_version_if_it_can_be_read() {
     let sound = stream(2).await;
     for (version, expected) in [
         (Some(AttributeValue::N("2".to_owned())), json!(2)),
@@ -165,7 +165,7 @@ async fn a_letter_has_the_version_as_far_as_that_can_be_read() {
 }
 
 #[tokio::test]
-async fn keys_that_nobody_expects_are_in_the_letter_and_stop_nothing() {
+async fn unexpected_keys_are_in_the_letter_and_stop_nothing() {
     let sound = stream(2).await;
     for pk in ["", "USER#", "USER#\u{ffff}\u{e9}\u{7f}\u{1}", "EMAIL#x", "USER#\u{1d11e}\"\\"] {
         let harness = taking(|_| None);
@@ -222,7 +222,7 @@ fn is_second_of(user: &str) -> impl Fn(&Value) -> bool + Send + Sync + use<> {
 }
 
 #[tokio::test]
-async fn what_the_bus_refuses_for_its_content_is_given_up() {
+async fn entries_that_the_bus_refuses_for_their_content_are_given_up() {
     let event = stream(3).await;
     for code in ["InvalidArgument", "MalformedDetail", "RedactionFailure"] {
         let is_poison = is_second_of(&user_of(&event, 2));
@@ -237,7 +237,7 @@ async fn what_the_bus_refuses_for_its_content_is_given_up() {
 }
 
 #[tokio::test]
-async fn what_may_pass_or_be_mended_is_tried_again_and_never_given_up() {
+async fn temporary_and_fixable_failures_are_retried_and_never_given_up() {
     let event = stream(3).await;
     for code in [
         "AccessDeniedException",
@@ -284,7 +284,7 @@ fn refusing_calls(
 }
 
 #[tokio::test]
-async fn one_entry_that_spoils_a_call_is_found_and_given_up() {
+async fn an_entry_that_invalidates_its_call_is_found_and_given_up() {
     let event = stream(3).await;
     for (status, code) in [
         (400, "ValidationException"),
@@ -302,7 +302,7 @@ async fn one_entry_that_spoils_a_call_is_found_and_given_up() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_for_now_gives_nothing_up() {
+async fn a_temporarily_failing_call_gives_nothing_up() {
     let event = stream(3).await;
     for (status, code) in [
         (400, "AccessDeniedException"),
@@ -320,7 +320,7 @@ async fn a_call_that_fails_for_now_gives_nothing_up() {
 }
 
 #[tokio::test]
-async fn a_letter_that_cannot_be_written_is_a_failure_like_any_other() {
+async fn a_letter_that_cannot_be_written_fails_its_record() {
     let mut event = stream(3).await;
     change(&mut event, 2, Image::clear);
     for (status, code) in [
@@ -332,7 +332,7 @@ async fn a_letter_that_cannot_be_written_is_a_failure_like_any_other() {
     ] {
         let (bus, calls) = bus(|_| None);
         let queue = scripted(move |_| (status, json!({"__type": code}).to_string()));
-        let relay = relay_with(bus, queue, &Told::default());
+        let relay = relay_with(bus, queue, &CollectedTelemetry::default());
         let response = relay.publish(event.clone(), &Context::default()).await;
         assert_eq!(failed(&response), Some(2), "{code}");
         let sent: usize = calls.lock().expect("no panic").iter().map(Vec::len).sum();
@@ -341,18 +341,17 @@ async fn a_letter_that_cannot_be_written_is_a_failure_like_any_other() {
 }
 
 #[tokio::test]
-async fn the_queue_is_not_even_asked_for_while_there_are_no_letters() {
+async fn the_client_of_the_queue_is_not_made_without_letters() {
     let (bus, calls) = bus(|_| None);
-    let untouched =
-        DeadLetters::new("https://letters".to_owned(), |name| panic!("nobody needs {name}"));
-    let relay = relay_of(bus, untouched, &Told::default());
+    let unused = DeadLetters::without_client("https://letters".to_owned());
+    let relay = relay_of(bus, unused, &CollectedTelemetry::default());
     let response = relay.publish(stream(3).await, &Context::default()).await;
     assert_eq!(failed(&response), None);
     assert_eq!(calls.lock().expect("no panic").len(), 3);
 }
 
 #[tokio::test]
-async fn what_is_handed_in_again_is_named_and_gets_no_second_letter() {
+async fn a_redelivered_record_is_named_and_gets_no_second_letter() {
     let harness = taking(|detail| (detail["version"] == 3).then_some("MalformedDetail"));
     let mut event = stream(3).await;
     change(&mut event, 0, Image::clear);

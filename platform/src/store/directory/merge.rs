@@ -1,46 +1,49 @@
 //! Partitions of an index merged into one list by user id.
 //!
 //! A page asks all partitions at once for about their part of the page, so it reads about one and a
-//! half times what it returns, not partitions × page. How large a part is, is assumed for the first
-//! request and known for later ones, from what the partition has given.
+//! half times what it returns, not partitions × page. The size of a part is assumed for the first
+//! request; later ones go by what the partition has returned.
 
-use super::super::Store;
-use super::super::failure::classify;
-use super::super::items::{Index, NamedUser, USER_ATTRIBUTES, UserItem, read_item};
-use super::projection;
+use crate::aws::classify;
 use crate::error::Error;
+use crate::store::Store;
+use crate::store::items::{
+    Index, Item, NamedUser, projection, read_item, read_user, user_attributes,
+};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
-use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use ulid::Ulid;
 use users_domain::query::Order;
 use users_domain::{User, UserId};
 
-/// What an index holds, in the order of user ids.
-pub(super) trait Indexed: DeserializeOwned {
+/// The items of an index, in the order of user ids.
+pub(super) trait Indexed {
     type Value;
-    /// What is read of an item, by the names of its attributes. The keys are left out: they are a
-    /// quarter of what DynamoDB would send and the SDK would decode.
-    const ATTRIBUTES: &[&str];
-    fn read(self) -> Result<(UserId, Self::Value), Error>;
+    /// The attributes to read. The keys are left out: they are a quarter of what DynamoDB would send.
+    fn attributes() -> impl Iterator<Item = &'static str>;
+    fn read(item: Item) -> Result<(UserId, Self::Value), Error>;
 }
 
-impl Indexed for UserItem {
-    type Value = User;
-    const ATTRIBUTES: &[&str] = USER_ATTRIBUTES;
-    fn read(self) -> Result<(UserId, User), Error> {
-        let user = self.into_user()?;
+impl Indexed for User {
+    type Value = Self;
+    fn attributes() -> impl Iterator<Item = &'static str> {
+        user_attributes()
+    }
+    fn read(item: Item) -> Result<(UserId, Self), Error> {
+        let user = read_user(item)?;
         Ok((user.user_id, user))
     }
 }
 
 impl Indexed for NamedUser {
     type Value = ();
-    const ATTRIBUTES: &[&str] = NamedUser::ATTRIBUTES;
-    fn read(self) -> Result<(UserId, ()), Error> {
-        Ok((self.user_id()?, ()))
+    fn attributes() -> impl Iterator<Item = &'static str> {
+        std::iter::once("userId")
+    }
+    fn read(item: Item) -> Result<(UserId, ()), Error> {
+        Ok((read_item::<Self>(item)?.user_id()?, ()))
     }
 }
 
@@ -48,15 +51,15 @@ impl Indexed for NamedUser {
 struct Partition<V> {
     index: Index,
     key: String,
-    /// How many users were read of it.
-    given: usize,
+    /// Users read from it so far.
+    read: usize,
     buffer: VecDeque<(UserId, V)>,
     last: Option<Ulid>,
     exhausted: bool,
 }
 
 impl<V> Partition<V> {
-    fn is_dry(&self) -> bool {
+    fn needs_read(&self) -> bool {
         self.buffer.is_empty() && !self.exhausted
     }
 }
@@ -88,7 +91,7 @@ impl<'a, T: Indexed> Merge<'a, T> {
             .map(|(index, key)| Partition {
                 index,
                 key,
-                given: 0,
+                read: 0,
                 buffer: VecDeque::new(),
                 last: after,
                 exhausted: false,
@@ -115,7 +118,7 @@ impl<'a, T: Indexed> Merge<'a, T> {
     /// The next of the list, if it is known without reading on.
     pub(super) fn pop(&mut self) -> Option<(UserId, T::Value)> {
         loop {
-            if self.partitions.iter().any(Partition::is_dry) {
+            if self.partitions.iter().any(Partition::needs_read) {
                 return None;
             }
             let order = self.order;
@@ -140,20 +143,20 @@ impl<'a, T: Indexed> Merge<'a, T> {
         }
     }
 
-    /// Whether everything was read and taken.
+    /// Whether all users were read and taken.
     pub(super) fn is_exhausted(&self) -> bool {
         self.partitions.iter().all(|partition| partition.exhausted && partition.buffer.is_empty())
     }
 
-    /// Reads on in every partition that has run dry, all at once, for `missing` more of the list.
+    /// Reads on in every partition whose buffer is empty, all at once, for `missing` more of the list.
     pub(super) async fn fill(&mut self, missing: usize) -> Result<(), Error> {
         let (store, order, merged, assumed) = (self.store, self.order, self.merged, self.assumed);
-        try_join_all(self.partitions.iter_mut().filter(|partition| partition.is_dry()).map(
+        try_join_all(self.partitions.iter_mut().filter(|partition| partition.needs_read()).map(
             |partition| {
-                // All that a dry partition has given is among the users that were merged.
+                // All users of an empty buffer are among the merged ones.
                 let part = match merged {
                     0 => assumed,
-                    merged => partition.given as f64 / merged as f64,
+                    merged => partition.read as f64 / merged as f64,
                 };
                 store.read_partition::<T>(partition, order, share(missing, part))
             },
@@ -163,11 +166,11 @@ impl<'a, T: Indexed> Merge<'a, T> {
     }
 }
 
-/// What a partition is asked for above what is expected of it, in standard deviations.
+/// The number that a partition is asked for above the expected one, in standard deviations.
 const MARGIN: f64 = 1.5;
 
 /// How many users a partition is asked for when `missing` are needed of a list of which it holds a
-/// `part`, so that it mostly does not run dry: users fall to partitions at random, and one partition
+/// `part`, so that one read mostly suffices: users fall to partitions at random, and one partition
 /// in fifteen holds more of a page than [`MARGIN`] allows for.
 pub(super) fn share(missing: usize, part: f64) -> usize {
     let expected = missing as f64 * part;
@@ -191,7 +194,7 @@ impl Store {
             .expression_attribute_values(":pk", AttributeValue::S(partition.key.clone()))
             .scan_index_forward(order == Order::Asc)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        let (projection, names) = projection(T::ATTRIBUTES);
+        let (projection, names) = projection(T::attributes());
         query = query.projection_expression(projection).set_expression_attribute_names(Some(names));
         if let Some(last) = partition.last {
             condition.push_str(match order {
@@ -203,8 +206,8 @@ impl Store {
         }
         let output = match query.key_condition_expression(condition).send().await {
             Ok(output) => output,
-            // DynamoDB refuses reads of an index that it is still building. Until it is ready, the
-            // former place has to do.
+            // DynamoDB refuses reads of an index that it is still building. Until it is ready, lists
+            // rely on the old form.
             Err(error) if self.shards.old_form && error.code() == Some("ValidationException") => {
                 partition.exhausted = true;
                 return Ok(());
@@ -212,8 +215,8 @@ impl Store {
             Err(error) => return Err(classify("dynamodb:Query", &error)),
         };
         for item in output.items.unwrap_or_default() {
-            partition.buffer.push_back(read_item::<T>(item)?.read()?);
-            partition.given += 1;
+            partition.buffer.push_back(T::read(item)?);
+            partition.read += 1;
         }
         match partition.buffer.back() {
             Some((id, _)) => partition.last = Some(id.ulid()),

@@ -48,7 +48,7 @@ fn near(value: &Value, expected: f64) -> bool {
 }
 
 #[test]
-fn a_document_hangs_below_lambdas_segment_and_holds_the_calls() {
+fn a_document_is_a_child_of_lambdas_segment_and_holds_the_calls() {
     let document = document(Some(200), Some(200));
     assert_eq!(document["trace_id"], "1-5759e988-bd862e3fe1be46a994272793");
     assert_eq!(document["parent_id"], "53995c3f42cd8ad8");
@@ -83,7 +83,7 @@ fn a_document_hangs_below_lambdas_segment_and_holds_the_calls() {
 }
 
 #[test]
-fn a_segment_in_somebody_elses_trace_is_a_functions_own() {
+fn a_segment_in_the_trace_of_a_request_names_the_function() {
     let kind = Kind::Segment { name: "users-audit-publish" };
     let document = document_of(kind, None, Some(200));
     assert_eq!(document["name"], "users-audit-publish");
@@ -94,13 +94,13 @@ fn a_segment_in_somebody_elses_trace_is_a_functions_own() {
 }
 
 #[test]
-fn what_a_document_causes_is_below_it() {
-    let below = TraceHeader::parse(Some(HEADER)).below("70de5b6f19ff9a0a");
-    assert_eq!(below, "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=70de5b6f19ff9a0a;Sampled=1");
+fn a_child_header_names_the_document_as_parent() {
+    let child = TraceHeader::parse(Some(HEADER)).child_header("70de5b6f19ff9a0a");
+    assert_eq!(child, "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=70de5b6f19ff9a0a;Sampled=1");
 }
 
 #[test]
-fn what_failed_is_marked_by_whose_fault_it_was() {
+fn failures_are_marked_as_error_throttle_or_fault() {
     for (status, flags) in [
         (Some(404), ["error", "error"]),
         (Some(429), ["throttle", "error"]),
@@ -115,7 +115,7 @@ fn what_failed_is_marked_by_whose_fault_it_was() {
 }
 
 #[test]
-fn a_header_is_read_in_any_order_and_whatever_it_lacks() {
+fn a_tracing_header_is_read_in_any_order_and_with_missing_parts() {
     let parsed = TraceHeader::parse(Some(HEADER));
     assert_eq!(parsed.root, "1-5759e988-bd862e3fe1be46a994272793");
     assert!(parsed.sampled && parsed.parent == "53995c3f42cd8ad8");

@@ -5,12 +5,13 @@ use super::status_request;
 use crate::fixtures::{any_patch, any_registration, any_role, context_at, user_id};
 use crate::request::UserPatch;
 use crate::{
-    Change, ChangeValue, Committed, Context, Decision, EventId, Refusal, Role, Status, User,
+    Change, ChangeValue, Context, Decision, EventId, Refusal, Role, Status, Transition, User,
     assign_role, register, remove_role, set_status, update,
 };
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use std::collections::BTreeMap;
+use users_contract::Field;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -54,11 +55,9 @@ fn fields(user: &User) -> BTreeMap<String, ChangeValue> {
     let mut set = |name: &str, value: Option<&str>| {
         fields.extend(value.map(|value| (name.to_owned(), text(value))));
     };
-    set("displayName", user.display_name.as_ref().map(AsRef::as_ref));
-    set("givenName", user.given_name.as_ref().map(AsRef::as_ref));
-    set("familyName", user.family_name.as_ref().map(AsRef::as_ref));
-    set("phoneNumber", user.phone_number.as_ref().map(AsRef::as_ref));
-    set("locale", user.locale.as_ref().map(AsRef::as_ref));
+    for (field, text) in &user.texts {
+        set(Field::of(*field).json, Some(text.as_str()));
+    }
     for (key, value) in &user.attributes {
         set(&format!("attributes.{}", key.as_str()), Some(value.as_str()));
     }
@@ -107,7 +106,7 @@ proptest! {
         request in any_registration(),
         steps in vec((any_step(), 0_i64..5_000, any::<u128>()), 0..24),
     ) {
-        let Committed { mut user, entry } =
+        let Transition { mut user, entry } =
             register(request, user_id(), &context_at(1_000)).unwrap();
         let mut known = BTreeMap::new();
         apply(&mut known, &entry.changes);
@@ -116,8 +115,8 @@ proptest! {
         for (step, now, random) in steps {
             let context = Context { event_id_random: random, ..context_at(now) };
             match take(&step, user.clone(), &context) {
-                Ok(Decision::Changed(committed)) => {
-                    let Committed { user: next, entry } = *committed;
+                Ok(Decision::Changed(transition)) => {
+                    let Transition { user: next, entry } = *transition;
                     prop_assert_eq!(next.version, user.version.next());
                     prop_assert_eq!(entry.version, next.version);
                     prop_assert_eq!(entry.at, next.updated_at);

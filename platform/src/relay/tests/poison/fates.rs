@@ -4,7 +4,7 @@ use super::{change, failed, huge, stream, taking, user_of, versions};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What becomes of a record.
+/// The fate of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fate {
     Sound,
@@ -16,7 +16,7 @@ enum Fate {
 }
 
 #[tokio::test]
-async fn whatever_is_poison_nothing_is_lost_and_users_stay_in_order() {
+async fn with_any_undeliverable_records_nothing_is_lost_and_users_stay_in_order() {
     let sound = stream(5).await;
     for seed in 0..150 {
         let mut random = fastrand::Rng::with_seed(seed);

@@ -1,21 +1,21 @@
-//! What a service measures and traces, collected.
+//! Collected metrics and traces.
 
 use crate::telemetry::Telemetry;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 
-/// The stack that metrics are of.
+/// The value of the metrics' dimension `Stack`.
 pub(crate) const STACK: &str = "users-test";
 
 /// The metrics and documents so far.
 #[derive(Clone, Default)]
-pub(crate) struct Told {
+pub(crate) struct CollectedTelemetry {
     metrics: Arc<Mutex<Vec<u8>>>,
     packets: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
-impl Told {
-    /// A telemetry that is collected here.
+impl CollectedTelemetry {
+    /// A telemetry whose output is collected here.
     pub(crate) fn telemetry(&self) -> Telemetry {
         let (metrics, packets) = (Arc::clone(&self.metrics), Arc::clone(&self.packets));
         Telemetry::to(
@@ -29,14 +29,14 @@ impl Told {
         )
     }
 
-    /// The lines of metrics so far, and none of them again.
+    /// Takes the lines of metrics so far.
     pub(crate) fn metrics(&self) -> Vec<Value> {
         let bytes = std::mem::take(&mut *self.metrics.lock().expect("nobody panics here"));
         let text = String::from_utf8(bytes).expect("text");
         text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
-    /// The documents so far, and none of them again.
+    /// Takes the documents so far.
     pub(crate) fn documents(&self) -> Vec<Value> {
         let packets = std::mem::take(&mut *self.packets.lock().expect("nobody panics here"));
         packets.iter().map(|packet| document(packet)).collect()

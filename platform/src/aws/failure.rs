@@ -1,11 +1,11 @@
-//! From the SDK's errors to ours: what may be tried again later, and what is a fault of ours.
+//! Sorts the SDK's errors into those that may pass and those that are faults of this service.
 
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, chain};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
 use std::error::Error as StdError;
 
-/// Error codes that say "later", as DynamoDB and EventBridge document them.
+/// Error codes that DynamoDB, EventBridge and SQS document as temporary.
 const TRANSIENT: &[&str] = &[
     "InternalException",
     "InternalFailure",
@@ -30,9 +30,9 @@ where
         |what: String| Error::Unavailable(Cause { call, what, request_id: request_id.clone() });
     match error {
         SdkError::TimeoutError(_) => unavailable("no answer in time".to_owned()),
-        // The connector's texts name addresses and system errors, nothing of the request.
+        // The connector's texts name addresses and system errors, but nothing of the request.
         SdkError::DispatchFailure(failure) => unavailable(match failure.as_connector_error() {
-            Some(connector) => format!("no connection: {}", crate::telemetry::chain(connector)),
+            Some(connector) => format!("no connection: {}", chain(connector)),
             None => "no connection".to_owned(),
         }),
         SdkError::ResponseError(_) => unavailable("the answer could not be read".to_owned()),
@@ -44,11 +44,6 @@ where
                 Error::Internal(Cause { call, what: code.to_owned(), request_id })
             }
         }
-        _ => Error::Internal(cause(call, "the request could not be built")),
+        _ => Error::Internal(Cause::new(call, "the request could not be built")),
     }
-}
-
-/// A cause without a request id.
-pub(crate) fn cause(call: &'static str, what: impl Into<String>) -> Cause {
-    Cause { call, what: what.into(), request_id: None }
 }

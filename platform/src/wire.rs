@@ -1,24 +1,17 @@
-//! The JSON of users, audit entries and pages, as API.md shows it.
+//! The JSON of users, audit entries, pages and events, as the OpenAPI document describes it.
 
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
-use users_domain::{AuditEntry, Change, ChangeValue, User, UserAgent};
+use users_contract::Field;
+use users_domain::{AuditEntry, Change, ChangeValue, ProfileTexts, User, UserAgent};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct UserBody<'a> {
     user_id: String,
     email: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    display_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    given_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    family_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phone_number: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    locale: Option<&'a str>,
+    #[serde(flatten)]
+    texts: TextsBody<'a>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attributes: BTreeMap<&'a str, &'a str>,
     status: &'static str,
@@ -28,16 +21,22 @@ struct UserBody<'a> {
     updated_at: String,
 }
 
+/// The optional texts that are set, as members of the user.
+struct TextsBody<'a>(&'a ProfileTexts);
+
+impl Serialize for TextsBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = self.0.iter().map(|(field, text)| (Field::of(*field).json, text.as_str()));
+        serializer.collect_map(members)
+    }
+}
+
 impl<'a> UserBody<'a> {
     fn new(user: &'a User) -> Self {
         Self {
             user_id: user.user_id.to_string(),
             email: user.email.as_str(),
-            display_name: user.display_name.as_ref().map(|it| it.as_str()),
-            given_name: user.given_name.as_ref().map(|it| it.as_str()),
-            family_name: user.family_name.as_ref().map(|it| it.as_str()),
-            phone_number: user.phone_number.as_ref().map(|it| it.as_str()),
-            locale: user.locale.as_ref().map(|it| it.as_str()),
+            texts: TextsBody(&user.texts),
             attributes: user
                 .attributes
                 .iter()
@@ -161,8 +160,8 @@ pub(crate) fn audit_page_json(entries: &[AuditEntry], next_cursor: Option<&str>)
     json(&Page { items, next_cursor })
 }
 
-/// JSON text. serde_json fails on maps whose keys are no strings and on `Serialize`
-/// implementations that fail themselves; the types above are neither.
+/// JSON text. Serializing fails only for maps whose keys are not strings and for `Serialize`
+/// implementations that fail; no type of this crate is either.
 pub(crate) fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
