@@ -12,9 +12,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Region, SharedHttpClient, StalledStreamProtectionConfig,
-};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::box_error::BoxError;
 use std::time::Duration;
 use transport::Transport;
@@ -63,7 +61,7 @@ macro_rules! client {
             let config = config
                 .region(region)
                 .endpoint_resolver(Resolved(endpoint.clone()))
-                .http_client(http_client(env, transport.for_sdk())?)
+                .http_client(transport.for_sdk())
                 .build();
             // While the network answers, the client is made.
             let client = async { $sdk::Client::from_conf(config) };
@@ -121,25 +119,6 @@ fn endpoint(env: Environment<'_>, variable: &'static str) -> Option<Endpoint> {
 /// gone through at every call.
 #[derive(Debug)]
 struct Resolved(Endpoint);
-
-/// The transport as it is; with the feature for them, with the bug that is wanted.
-#[cfg(not(feature = "deliberate-bugs"))]
-#[expect(clippy::unnecessary_wraps, reason = "the one with bugs can refuse the name of the bug")]
-fn http_client(
-    _env: Environment<'_>,
-    sound: SharedHttpClient,
-) -> Result<SharedHttpClient, ConfigError> {
-    Ok(sound)
-}
-
-#[cfg(feature = "deliberate-bugs")]
-fn http_client(
-    env: Environment<'_>,
-    sound: SharedHttpClient,
-) -> Result<SharedHttpClient, ConfigError> {
-    crate::bugs::check(env)?;
-    Ok(SharedHttpClient::new(crate::bugs::BuggyHttpClient(sound)))
-}
 
 fn retry() -> RetryConfig {
     RetryConfig::standard()

@@ -7,7 +7,6 @@
 //! itself is in [`telemetry`].
 
 mod aws;
-mod bugs;
 mod clock;
 mod config;
 mod cursor;

@@ -1,7 +1,6 @@
 //! One call to `PutEvents`: which entries may be in it together.
 
 use super::Outgoing;
-use crate::bugs::{self, Bug};
 use std::collections::HashSet;
 use users_contract::RELAY;
 use users_domain::UserId;
@@ -27,8 +26,7 @@ impl Call {
         self.entries.is_empty()
             || (self.entries.len() < CALL_MAX_ENTRIES
                 && self.bytes + size(outgoing) <= CALL_MAX_BYTES
-                && (!self.users.contains(&outgoing.entry.user_id)
-                    || bugs::on(Bug::RelayMixesEntries)))
+                && !self.users.contains(&outgoing.entry.user_id))
     }
 
     pub(super) fn add(&mut self, outgoing: Outgoing) {

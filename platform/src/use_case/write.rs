@@ -8,7 +8,6 @@
 //! its record there too.
 
 use super::{Decided, Service, check_preconditions};
-use crate::bugs::{self, Bug};
 use crate::error::Error;
 use crate::idempotency::{Answer, Idempotency, Record};
 use crate::store::{CommitError, PutRecordError};
@@ -18,8 +17,8 @@ use ulid::Ulid;
 use users_contract::metric;
 use users_domain::request::RegisterUser;
 use users_domain::{
-    Action, Actor, Committed, Context, CorrelationId, Decision, EventId, Preconditions, Status,
-    Timestamp, User, UserId,
+    Action, Actor, Committed, Context, CorrelationId, Decision, Preconditions, Status, Timestamp,
+    User, UserId,
 };
 
 /// What every write comes with.
@@ -115,12 +114,7 @@ impl Service {
                 Ok(Decision::Unchanged(user)) => {
                     self.record_unchanged(&user, write, context.at, &mut retries).await?
                 }
-                Ok(Decision::Changed(mut change)) => {
-                    if bugs::on(Bug::RawClock) {
-                        change.user.updated_at = context.at;
-                        change.entry.at = context.at;
-                        change.entry.event_id = EventId::new(context.at, context.event_id_random);
-                    }
+                Ok(Decision::Changed(change)) => {
                     let before = before.as_ref();
                     self.commit(before, &change, write, context.at, &mut retries).await?
                 }
@@ -276,7 +270,7 @@ fn count_change(change: &Committed) {
 /// The recorded answer, if the record is of this very request.
 fn replay(record: Record, write: &WriteRequest<'_>, retries: u32) -> Result<Written, Error> {
     let same = write.idempotency.as_ref().is_some_and(|it| it.fingerprint == record.fingerprint);
-    if !same && !bugs::on(Bug::FingerprintIgnored) {
+    if !same {
         return Err(Error::IdempotencyKeyReused);
     }
     Ok(Written { answer: record.answer, replayed: true, retries })
