@@ -5,11 +5,9 @@
 use crate::random::{Settings, round};
 use crate::stack::Programs;
 use anyhow::{Context, Result, bail};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
-use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 /// Most rounds until a bug must be found.
 const ROUNDS: u64 = 12;
@@ -66,27 +64,18 @@ pub(crate) async fn find_all(
 ) -> Result<Vec<Found>> {
     let catalogue: Catalogue =
         toml::from_str(include_str!("../bugs.toml")).context("bugs.toml is not valid")?;
-    let limit = Arc::new(Semaphore::new(AT_ONCE));
-    let mut tasks = JoinSet::new();
-    for bug in catalogue.bug {
-        if only.is_some_and(|text| !bug.name.contains(text)) {
-            continue;
-        }
-        let (programs, limit) = (programs.clone(), Arc::clone(&limit));
-        let (kinds, faults) = if bug.relay { (OF_RELAY, 0.3) } else { (OF_WRITES, 0.12) };
-        let settings = Settings { clients: 6, requests: 30, faults, kinds, stack_kill: 0.0 };
-        tasks.spawn(async move {
-            let _permit = limit.acquire().await?;
-            let found = find(&programs, &bug.name, &settings, seed).await;
+    let bugs = catalogue.bug.into_iter();
+    let chosen = bugs.filter(|bug| only.is_none_or(|text| bug.name.contains(text)));
+    stream::iter(chosen)
+        .map(|bug| async move {
+            let (kinds, faults) = if bug.relay { (OF_RELAY, 0.3) } else { (OF_WRITES, 0.12) };
+            let settings = Settings { clients: 6, requests: 30, faults, kinds, stack_kill: 0.0 };
+            let found = find(programs, &bug.name, &settings, seed).await;
             found.with_context(|| format!("{} ({})", bug.name, bug.description))
-        });
-    }
-    let mut found = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        found.push(done.context("a search panicked")??);
-    }
-    found.sort_by(|one, other| one.bug.cmp(&other.bug));
-    Ok(found)
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
 }
 
 async fn find(programs: &Programs, bug: &str, settings: &Settings, seed: u64) -> Result<Found> {

@@ -3,12 +3,10 @@
 use crate::caller::Caller;
 use crate::history::{History, Request};
 use crate::stack::Control;
-use anyhow::{Context, Result};
+use anyhow::Result;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 /// Most requests that are repeated at once.
 const AT_ONCE: usize = 8;
@@ -18,18 +16,11 @@ const AT_ONCE: usize = 8;
 pub(crate) async fn repeat_and_collect(control: &Control, caller: &Caller) -> Result<History> {
     control.quiesce().await?;
     let quiet_since = Some(caller.log().now());
-    let limit = Arc::new(Semaphore::new(AT_ONCE));
-    let mut tasks = JoinSet::new();
-    for (label, request) in repeatable(control, caller).await? {
-        let (caller, limit) = (caller.labelled(label), Arc::clone(&limit));
-        tasks.spawn(async move {
-            let _permit = limit.acquire().await?;
-            caller.send(request).await.map(drop)
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done.context("a client panicked")??;
-    }
+    stream::iter(repeatable(control, caller).await?)
+        .map(|(label, request)| async move { caller.labelled(label).send(request).await })
+        .buffer_unordered(AT_ONCE)
+        .try_for_each(|_| async { Ok(()) })
+        .await?;
     Ok(History { quiet_since, ..collect(control, caller).await? })
 }
 

@@ -12,11 +12,12 @@ use crate::caller::{Caller, Log};
 use crate::checker::{NEVER_SETTLED, check};
 use crate::clients::{self, Habits, Stop};
 use crate::collect::collect;
-use crate::history::{History, Operation};
+use crate::history::{Exchange, History, Operation};
 use crate::report::describe;
 use crate::stack::{Programs, Stack};
 use answers::Answers;
 use anyhow::{Context, Result};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use throttle::Throttle;
 use users_support::Scratch;
@@ -40,7 +41,7 @@ pub(crate) struct Arguments {
     /// Throttle as the template says, or at RATE calls per second and method, to see 429 on a
     /// machine that cannot reach the template's limits. Without it, nothing is throttled.
     #[arg(long, value_name = "RATE", num_args = 0..=1, require_equals = true)]
-    throttle: Option<Option<u16>>,
+    pub(crate) throttle: Option<Option<u16>>,
     /// Build functions and stack with optimisations. (`cargo xtask` does, before it runs this.)
     #[arg(long)]
     release: bool,
@@ -58,7 +59,7 @@ fn minutes(text: &str) -> Result<f64, String> {
 /// Holds the load and prints the figures; returns whether every check passed.
 pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     let throttle = Throttle::from_option(arguments.throttle);
-    // On a disk, since hours of data may not fit into memory.
+    // On a disk, since the data of an hour may not fit into memory.
     let scratch = Scratch::new("users-load")?;
     let template = throttle.write_template(&arguments.programs.template, scratch.path())?;
     let programs = Programs { template, ..arguments.programs.clone() };
@@ -105,18 +106,21 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     Ok(false)
 }
 
-/// The counts by which a reader sees that the checks had something to check.
+/// The counts that show how much there was to check.
 fn totals(history: &History) -> String {
-    let registered = history.exchanges.iter().filter(|exchange| {
-        exchange.request.operation == Operation::Register && exchange.successes().next().is_some()
-    });
+    let registrations =
+        history.exchanges.iter().filter(|it| it.request.operation == Operation::Register);
+    let acknowledged: BTreeSet<_> = registrations
+        .flat_map(Exchange::successes)
+        .filter_map(|(_, answer)| Some(answer.json()["userId"].as_str()?.to_owned()))
+        .collect();
     let of_kind = |kind: &str| {
         let items = history.users.iter();
         items.filter(|item| item["sk"].as_str().is_some_and(|sk| sk.starts_with(kind))).count()
     };
     format!(
-        "{} registrations acknowledged, {} users found; {} versions, {} events on the bus",
-        registered.count(),
+        "{} users acknowledged, {} found; {} versions, {} events on the bus",
+        acknowledged.len(),
         of_kind("PROFILE"),
         of_kind("AUDIT#"),
         history.events.len()

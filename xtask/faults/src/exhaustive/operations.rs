@@ -7,10 +7,8 @@ use crate::report::Statistics;
 use crate::scenario::Scenario;
 use crate::stack::{Control, Programs, Stack};
 use anyhow::{Context, Result, bail};
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use std::sync::Arc;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 /// Cases between two lines of progress.
 const PROGRESS: usize = 500;
@@ -22,7 +20,7 @@ pub(super) async fn run(programs: &Programs, plan: &Plan) -> Result<(usize, Stat
     let caller = Caller::new(stack.client()?, &Log::new(), "exhaustive");
     let kinds = control.get("/faults/kinds").await?;
     let observing = Scenario::all().into_iter().map(|it| case(it, Fault::none())).collect();
-    let (observed, failures) = run_cases(&control, &caller, plan.at_once, observing).await?;
+    let (observed, failures) = run_cases(&control, &caller, plan.at_once, observing).await;
     fail_with(&failures)?;
     let mut cases = Vec::new();
     for (scenario, observed) in observed {
@@ -32,7 +30,7 @@ pub(super) async fn run(programs: &Programs, plan: &Plan) -> Result<(usize, Stat
     }
     cases.sort_by(|(one, ..), (other, ..)| one.cmp(other));
     let cases = plan.choose(cases);
-    let (done, failures) = run_cases(&control, &caller, plan.at_once, cases).await?;
+    let (done, failures) = run_cases(&control, &caller, plan.at_once, cases).await;
     let statistics = judge(&control, &caller, "NAME of the case in the report").await?;
     fail_with(&failures)?;
     let happened = done.iter().filter(|(_, placed)| placed["fired"] != 0).count();
@@ -44,29 +42,24 @@ pub(super) fn case(scenario: Scenario, fault: Fault) -> Named<Scenario> {
     (format!("{}/{}", scenario.name(), fault.name()), fault, scenario)
 }
 
-type Outcomes = (Vec<(Scenario, Value)>, Vec<String>);
-
-/// Runs cases at once; returns what the stack reports of each fault, and the failures.
+/// Runs cases at once; returns the stack's report of each fault, and the failures.
 async fn run_cases(
     control: &Control,
     caller: &Caller,
     at_once: usize,
     cases: Vec<Named<Scenario>>,
-) -> Result<Outcomes> {
-    let (limit, all) = (Arc::new(Semaphore::new(at_once)), cases.len());
-    let mut tasks = JoinSet::new();
-    for (name, fault, scenario) in cases {
-        let (control, caller) = (control.clone(), caller.labelled(&name));
-        let limit = Arc::clone(&limit);
-        tasks.spawn(async move {
-            let _permit = limit.acquire().await?;
-            let placed = run_case(&control, &caller, scenario, &fault).await.context(name)?;
-            Ok::<_, anyhow::Error>((scenario, placed))
-        });
-    }
+) -> (Vec<(Scenario, Value)>, Vec<String>) {
+    let all = cases.len();
+    let mut running = stream::iter(cases)
+        .map(|(name, fault, scenario)| async move {
+            let caller = caller.labelled(&name);
+            let placed = run_case(control, &caller, scenario, &fault).await.context(name)?;
+            anyhow::Ok((scenario, placed))
+        })
+        .buffer_unordered(at_once);
     let (mut done, mut failures) = (Vec::new(), Vec::new());
-    while let Some(result) = tasks.join_next().await {
-        match result.context("a case panicked")? {
+    while let Some(result) = running.next().await {
+        match result {
             Ok(case) => done.push(case),
             Err(error) => failures.push(format!("{error:#}")),
         }
@@ -75,7 +68,7 @@ async fn run_cases(
             eprintln!("{count} of {all} cases of the operations");
         }
     }
-    Ok((done, failures))
+    (done, failures)
 }
 
 fn fail_with(failures: &[String]) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The answers of a load by operation: their times, and whether the load explains them.
 
-use crate::history::{Answer, Exchange, Operation};
+use crate::history::{Exchange, Operation};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -114,8 +114,8 @@ fn is_explained(operation: Operation, status: u16, code: &str, is_throttled: boo
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Answers, Exchange, Operation, is_explained};
-    use crate::history::{Attempt, Request};
+    use super::{Answers, Exchange, Operation, is_explained};
+    use crate::history::{Answer, Attempt, Request};
     use std::time::Duration;
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn every_attempt_counts() {
-        let attempt = |status, milliseconds| Attempt {
+        let attempt = |status, milliseconds: u64| Attempt {
             correlation_id: String::new(),
             begun: 0,
             ended: milliseconds * 1000,
