@@ -135,7 +135,7 @@ fn apply_edit(patch: &str, edit: &Edit, files: &mut BTreeMap<PathBuf, Vec<u8>>) 
     if count != 1 {
         bail!("{}: the text occurs {count} times:\n{}", does_not_apply(), edit.find);
     }
-    let is_on = format!("(std::env::var(\"DELIBERATE_BUG\").as_deref() == Ok(\"{patch}\"))");
+    let is_on = format!("std::env::var(\"DELIBERATE_BUG\").is_ok_and(|bug| bug == \"{patch}\")");
     let replacement = edit.replace.replace("{BUG}", &is_on);
     *bytes = text.replacen(&edit.find, &replacement, 1).into_bytes();
     Ok(())
@@ -166,8 +166,8 @@ mod tests {
 
     #[test]
     fn a_patch_applies_once_or_is_an_error_that_names_it() {
-        let variable = "(std::env::var(\"DELIBERATE_BUG\").as_deref() == Ok(\"some-bug\"))";
-        assert_eq!(applied("x"), Ok(format!("offset; if {variable} {{}}; y; y")));
+        let is_on = "std::env::var(\"DELIBERATE_BUG\").is_ok_and(|bug| bug == \"some-bug\")";
+        assert_eq!(applied("x"), Ok(format!("offset; if {is_on} {{}}; y; y")));
         for find in ["y", "z"] {
             let error = applied(find).unwrap_err();
             assert!(error.starts_with("the patch `some-bug` does not apply to a.rs"), "{error}");
