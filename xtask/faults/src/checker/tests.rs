@@ -121,7 +121,7 @@ fn versions_have_no_gaps_and_equal_their_changes() {
         history.users.remove(PROFILE);
     });
     expect("unknown item", |history| {
-        history.users.push(json!({"pk": "USER#other", "sk": "PROFILE"}))
+        history.users.push(json!({"pk": "USER#other", "sk": "PROFILE"}));
     });
 }
 
@@ -161,7 +161,7 @@ fn roles_index_and_profile_agree() {
         ("directoryPk", json!(null)),
     ] {
         expect("index and profile agree", |history| {
-            history.users[PROFILE][attribute] = value.clone()
+            history.users[PROFILE][attribute] = value.clone();
         });
     }
 }
