@@ -9,13 +9,13 @@ mod transport;
 
 pub(crate) use failure::classify;
 
-use crate::config::{AwsConfig, ConfigError};
+use crate::config::AwsConfig;
 use crate::telemetry::Recorder;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Region, SharedHttpClient, SharedInterceptor, StalledStreamProtectionConfig,
+    BehaviorVersion, Region, SharedInterceptor, StalledStreamProtectionConfig,
 };
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_types::SdkConfig;
@@ -120,7 +120,7 @@ async fn connect<C>(
         .region(Region::new(config.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(config.credentials.clone()))
         .endpoint_url(url)
-        .http_client(http_client(transport.for_sdk())?)
+        .http_client(transport.for_sdk())
         .retry_config(
             RetryConfig::standard()
                 .with_max_attempts(ATTEMPTS)
@@ -138,17 +138,4 @@ async fn connect<C>(
         .build();
     let ((), client) = tokio::join!(transport.open(url), async { client(&settings) });
     Ok(client)
-}
-
-/// The transport as it is; with the feature for them, with the chosen deliberate bug.
-#[cfg(not(feature = "deliberate-bugs"))]
-#[expect(clippy::unnecessary_wraps, reason = "the one with bugs can refuse the name of the bug")]
-fn http_client(sound: SharedHttpClient) -> Result<SharedHttpClient, ConfigError> {
-    Ok(sound)
-}
-
-#[cfg(feature = "deliberate-bugs")]
-fn http_client(sound: SharedHttpClient) -> Result<SharedHttpClient, ConfigError> {
-    crate::bugs::check(&crate::config::process_environment)?;
-    Ok(SharedHttpClient::new(crate::bugs::BuggyHttpClient(sound)))
 }

@@ -26,23 +26,8 @@ impl Clock for SystemClock {
         // A clock before 1970 or after year 292 million is broken; zero is as good as any.
         let since_epoch = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let millis = i64::try_from(since_epoch.as_millis()).unwrap_or_default();
-        Timestamp::from_millis(millis.saturating_add(offset_millis()))
+        Timestamp::from_millis(millis)
     }
-}
-
-/// The error of the clock.
-#[cfg(not(feature = "clock-offset"))]
-const fn offset_millis() -> i64 {
-    0
-}
-
-/// The error of the clock that the test has set; none while the file cannot be read or is incomplete.
-#[cfg(feature = "clock-offset")]
-fn offset_millis() -> i64 {
-    crate::config::process_environment("CLOCK_OFFSET_FILE")
-        .and_then(|path| std::fs::read_to_string(path).ok())
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or_default()
 }
 
 /// The operating system's random numbers.

@@ -206,11 +206,6 @@ pub(crate) fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-#[cfg(feature = "deliberate-bugs")]
-pub(crate) fn rejected(variable: &'static str, rule: &'static str) -> ConfigError {
-    ConfigError { variable, rule }
-}
-
 pub(crate) fn optional(env: Environment<'_>, variable: &'static str) -> Option<String> {
     env(variable).filter(|value| !value.is_empty())
 }

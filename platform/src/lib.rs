@@ -7,7 +7,6 @@
 //! invocation.
 
 mod aws;
-mod bugs;
 mod clock;
 mod config;
 mod cursor;

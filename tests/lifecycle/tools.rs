@@ -248,7 +248,7 @@ fn nothing_is_left_of_the_fault_tests() {
     let moments = [Moment::Cargo("build"), Moment::Starting, Moment::Busy];
     let words = ["test-faults", "--part", "random", "--minutes", "30"];
     expect_nothing_left(&words, &moments, |running| {
-        running.said().contains("Rounds of chance") && running.has_program("users-role-assign")
+        running.said().contains("Random rounds") && running.has_program("users-role-assign")
     });
 }
 

@@ -1,9 +1,8 @@
 //! Commands that are programs of their own, because of what has to be compiled for them: `users-aws`
-//! for the SDK of AWS, `users-load` and `users-faults` for what makes load and faults, `users-bench`
-//! because few need it. Here their names are known, and what has to be built before; options, help
+//! for the SDK of AWS, `users-faults` for load and faults, `users-bench` because few need it. Here their names are known, and what has to be built before; options, help
 //! and exit status are the program's.
 
-use crate::{build, cargo, local, project};
+use crate::{build, cargo, project};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::path::Path;
@@ -35,13 +34,6 @@ impl Arguments {
     }
 }
 
-/// Runs a program with all that was given.
-pub(crate) fn run(package: &str, arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = command(package, &[])?;
-    command.args(&arguments.arguments);
-    finish(command)
-}
-
 /// Runs a command of `users-aws` as it is.
 pub(crate) fn aws(name: &str, arguments: &Arguments) -> Result<ExitCode> {
     let mut command = command("users-aws", &[])?;
@@ -62,23 +54,6 @@ pub(crate) fn aws_with_bundles(name: &str, arguments: &Arguments) -> Result<Exit
         let bundles = project::target()?.join("bundles").join(architecture.as_str());
         command.arg("--bundles").arg(bundles);
     }
-    finish(command)
-}
-
-/// Holds a load on a local stack, which is built before, in the profile of the arguments.
-pub(crate) fn load(arguments: &Arguments) -> Result<ExitCode> {
-    let release = arguments.arguments.iter().any(|argument| argument == "--release");
-    let mut command = command("users-load", &[])?;
-    if arguments.ask_for_help() {
-        // So that what must be given for a run, and is given below, does not have to be there.
-        command.arg("--help");
-        return finish(command);
-    }
-    let built = local::build("dev", release, &["users-load"])?;
-    command.arg("--stack").arg(&built.program);
-    command.arg("--functions").arg(&built.functions);
-    command.arg("--template").arg(&built.template);
-    command.args(&arguments.arguments);
     finish(command)
 }
 

@@ -48,7 +48,7 @@ enum Command {
     Test(test::Arguments),
     /// Run the black-box tests at a local stack of their own, or deploy to an emulator and test it.
     TestLocal(test_local::Arguments),
-    /// Hold a mixed load on a local stack of its own, and check what must be true afterwards.
+    /// Hold a mixed load on a local stack of its own, and check the results.
     TestLoad(delegate::Arguments),
     /// Prove by faults that requests take effect once and nothing is lost.
     TestFaults(delegate::Arguments),
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
         Command::Call(arguments) => call::run(&arguments),
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::TestLocal(arguments) => test_local::run(&arguments),
-        Command::TestLoad(arguments) => delegate::load(&arguments),
+        Command::TestLoad(arguments) => test_faults::load(&arguments),
         Command::TestFaults(arguments) => test_faults::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

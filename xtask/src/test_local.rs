@@ -216,7 +216,7 @@ fn run_embedded(arguments: &Embedded) -> Result<()> {
 /// Builds the stack and the tests; for the suite `lifecycle` also the commands that it interrupts,
 /// which are never optimised.
 fn build(release: bool, with_commands: bool) -> Result<local::Built> {
-    let commands = ["users-tests", "users-faults", "users-load"];
+    let commands = ["users-tests", "users-faults"];
     if with_commands && release {
         local::build("dev", false, &commands)?;
     }

@@ -1,7 +1,6 @@
 //! The entries to be sent, and the rule which of them may share a call to `PutEvents`.
 
 use super::dead_letters::Subject;
-use crate::bugs::{self, Bug};
 use crate::telemetry::TraceHeader;
 use std::collections::HashSet;
 use users_contract::RELAY;
@@ -52,8 +51,7 @@ impl Call {
         self.entries.is_empty()
             || (self.entries.len() < CALL_MAX_ENTRIES
                 && self.bytes + size(outgoing) <= CALL_MAX_BYTES
-                && (!self.users.contains(&outgoing.entry.user_id)
-                    || bugs::on(Bug::RelayMixesEntries)))
+                && !self.users.contains(&outgoing.entry.user_id))
     }
 
     pub(super) fn add(&mut self, outgoing: Outgoing) {

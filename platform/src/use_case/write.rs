@@ -8,7 +8,6 @@
 //! the record of that twin.
 
 use super::service::{Service, check_preconditions};
-use crate::bugs::{self, Bug};
 use crate::error::Error;
 use crate::idempotency::{Answer, Idempotency, Record};
 use crate::store::{CommitError, PutRecordError};
@@ -20,8 +19,8 @@ use ulid::Ulid;
 use users_contract::metric;
 use users_domain::request::RegisterUser;
 use users_domain::{
-    Action, Actor, Context, CorrelationId, Decision, EventId, Preconditions, Status, Timestamp,
-    Transition, User, UserId,
+    Action, Actor, Context, CorrelationId, Decision, Preconditions, Status, Timestamp, Transition,
+    User, UserId,
 };
 
 /// The parts of a write request that do not depend on the operation.
@@ -134,13 +133,7 @@ impl Service {
                 Ok(Decision::Unchanged(user)) => {
                     self.record_unchanged(&user, write, context.at, &mut retries).await?
                 }
-                Ok(Decision::Changed(mut transition)) => {
-                    if bugs::on(Bug::RawClock) {
-                        transition.user.updated_at = context.at;
-                        transition.entry.at = context.at;
-                        transition.entry.event_id =
-                            EventId::new(context.at, context.event_id_random);
-                    }
+                Ok(Decision::Changed(transition)) => {
                     let before = before.as_ref();
                     self.commit(before, &transition, write, context.at, &mut retries).await?
                 }
@@ -307,7 +300,7 @@ fn count_transition(transition: &Transition) {
 /// The recorded answer, if the record is of this request.
 fn replay(record: Record, write: &WriteRequest<'_>, retries: u32) -> Result<Written, Error> {
     let same = write.idempotency.as_ref().is_some_and(|it| it.fingerprint == record.fingerprint);
-    if !same && !bugs::on(Bug::FingerprintIgnored) {
+    if !same {
         return Err(Error::IdempotencyKeyReused);
     }
     Ok(Written { answer: record.answer, replayed: true, retries })

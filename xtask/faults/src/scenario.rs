@@ -1,118 +1,145 @@
-//! The situations that the exhaustive part goes through: each operation with its successes and its
-//! main refusals, with a key and without, and sent again.
+//! The situations of the exhaustive part: each operation with its successes and main refusals,
+//! without a key, with a key, and sent again.
 
 use crate::caller::Caller;
+use crate::history::Request;
+use Subject::{Deleted, Existing, Unknown};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use users_faults::history::Request;
 
-/// A situation without the key.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
-    Register,
-    RegisterTaken,
-    Update,
-    UpdateAddress,
-    UpdateNothing,
-    UpdateUnknown,
-    UpdateStale,
-    UpdateDeleted,
-    UpdateTaken,
-    Disable,
-    Delete,
-    SameStatus,
-    StatusOfDeleted,
-    StatusOfUnknown,
-    StatusStale,
-    Assign,
-    AssignAgain,
-    AssignUnknown,
-    AssignStale,
-    AssignDeleted,
-    Remove,
-    RemoveAbsent,
-    RemoveUnknown,
-    RemoveStale,
-    RemoveDeleted,
-    Profile,
-    ProfileUnchanged,
-    ProfileUnknown,
-    List,
-    ListByStatus,
-    ListByRole,
-    ListByAddress,
-    ListByFreeAddress,
-    Audit,
-    AuditOfNothing,
-    AuditUnknown,
+/// The user that a request is about.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    /// No user has its id.
+    Unknown,
+    /// A new user with the address `one`, a name, an attribute and the role `old`.
+    Existing,
+    /// A user that was deleted.
+    Deleted,
 }
 
-use Kind::{
-    Assign, AssignAgain, AssignDeleted, AssignStale, AssignUnknown, Audit, AuditOfNothing,
-    AuditUnknown, Delete, Disable, List, ListByAddress, ListByFreeAddress, ListByRole,
-    ListByStatus, Profile, ProfileUnchanged, ProfileUnknown, Register, RegisterTaken, Remove,
-    RemoveAbsent, RemoveDeleted, RemoveStale, RemoveUnknown, SameStatus, StatusOfDeleted,
-    StatusOfUnknown, StatusStale, Update, UpdateAddress, UpdateDeleted, UpdateNothing, UpdateStale,
-    UpdateTaken, UpdateUnknown,
-};
+/// The request, the subject, and the status of the answer.
+#[derive(Clone, Copy, Debug)]
+struct Situation {
+    name: &'static str,
+    subject: Subject,
+    status: u16,
+    request: fn(&Prepared) -> Request,
+}
 
-const WRITES: [Kind; 25] = [
-    Register,
-    RegisterTaken,
-    Update,
-    UpdateAddress,
-    UpdateNothing,
-    UpdateUnknown,
-    UpdateStale,
-    UpdateDeleted,
-    UpdateTaken,
-    Disable,
-    Delete,
-    SameStatus,
-    StatusOfDeleted,
-    StatusOfUnknown,
-    StatusStale,
-    Assign,
-    AssignAgain,
-    AssignUnknown,
-    AssignStale,
-    AssignDeleted,
-    Remove,
-    RemoveAbsent,
-    RemoveUnknown,
-    RemoveStale,
-    RemoveDeleted,
+impl Situation {
+    const fn new(
+        name: &'static str,
+        subject: Subject,
+        status: u16,
+        request: fn(&Prepared) -> Request,
+    ) -> Self {
+        Self { name, subject, status, request }
+    }
+}
+
+const WRITES: [Situation; 25] = [
+    Situation::new("register", Unknown, 201, |it| {
+        Request::register(json!({"email": it.address("new"), "roles": ["a:b", "c"]}))
+    }),
+    Situation::new("register-taken", Existing, 409, |it| {
+        Request::register(json!({"email": it.address("ONE")}))
+    }),
+    Situation::new("update", Existing, 200, |it| Request::update(&it.user, patch())),
+    Situation::new("update-address", Existing, 200, |it| {
+        Request::update(&it.user, json!({"email": it.address("other")}))
+    }),
+    Situation::new("update-nothing", Existing, 200, |it| {
+        Request::update(&it.user, json!({"displayName": "Ada"}))
+    }),
+    Situation::new("update-unknown", Unknown, 404, |it| Request::update(&it.user, patch())),
+    Situation::new("update-stale", Existing, 412, |it| {
+        Request::update(&it.user, patch()).if_match(7)
+    }),
+    Situation::new("update-deleted", Deleted, 409, |it| Request::update(&it.user, patch())),
+    Situation::new("update-taken", Existing, 409, |it| {
+        Request::update(&it.user, json!({"email": it.address("two")}))
+    }),
+    Situation::new("disable", Existing, 200, |it| {
+        Request::set_status(&it.user, "disabled", Some("on leave")).if_match(1)
+    }),
+    Situation::new("delete", Existing, 200, |it| Request::set_status(&it.user, "deleted", None)),
+    Situation::new("same-status", Existing, 200, |it| {
+        Request::set_status(&it.user, "active", None)
+    }),
+    Situation::new("status-of-deleted", Deleted, 409, |it| {
+        Request::set_status(&it.user, "active", None)
+    }),
+    Situation::new("status-of-unknown", Unknown, 404, |it| {
+        Request::set_status(&it.user, "active", None)
+    }),
+    Situation::new("status-stale", Existing, 412, |it| {
+        Request::set_status(&it.user, "disabled", None).if_match(7)
+    }),
+    Situation::new("assign", Existing, 200, |it| Request::assign_role(&it.user, "new:role")),
+    Situation::new("assign-again", Existing, 200, |it| Request::assign_role(&it.user, "old")),
+    Situation::new("assign-unknown", Unknown, 404, |it| Request::assign_role(&it.user, "new")),
+    Situation::new("assign-stale", Existing, 412, |it| {
+        Request::assign_role(&it.user, "new").if_match(7)
+    }),
+    Situation::new("assign-deleted", Deleted, 409, |it| Request::assign_role(&it.user, "new")),
+    Situation::new("remove", Existing, 200, |it| Request::remove_role(&it.user, "old")),
+    Situation::new("remove-absent", Existing, 404, |it| Request::remove_role(&it.user, "new")),
+    Situation::new("remove-unknown", Unknown, 404, |it| Request::remove_role(&it.user, "old")),
+    Situation::new("remove-stale", Existing, 412, |it| {
+        Request::remove_role(&it.user, "old").if_match(7)
+    }),
+    Situation::new("remove-deleted", Deleted, 409, |it| Request::remove_role(&it.user, "old")),
 ];
-/// Writes that succeed, and so can be replayed.
-const SUCCESSES: [Kind; 9] = [
-    Register,
-    Update,
-    UpdateAddress,
-    UpdateNothing,
-    Delete,
-    SameStatus,
-    Assign,
-    AssignAgain,
-    Remove,
+
+const READS: [Situation; 11] = [
+    Situation::new("profile", Existing, 200, |it| Request::profile(&it.user)),
+    Situation::new("profile-unchanged", Existing, 304, |it| {
+        Request::profile(&it.user).if_none_match(1)
+    }),
+    Situation::new("profile-unknown", Unknown, 404, |it| Request::profile(&it.user)),
+    Situation::new("list", Unknown, 200, |_| Request::list(&[("limit", "5")])),
+    Situation::new("list-by-status", Unknown, 200, |_| {
+        Request::list(&[("status", "disabled"), ("limit", "5")])
+    }),
+    Situation::new("list-by-role", Existing, 200, |_| {
+        Request::list(&[("role", "old"), ("limit", "5")])
+    }),
+    Situation::new("list-by-address", Existing, 200, |it| {
+        Request::list(&[("email", &it.address("one"))])
+    }),
+    Situation::new("list-by-free-address", Unknown, 200, |it| {
+        Request::list(&[("email", &it.address("nobody"))])
+    }),
+    Situation::new("audit", Existing, 200, |it| Request::audit(&it.user, &[("limit", "5")])),
+    Situation::new("audit-of-nothing", Existing, 200, |it| {
+        Request::audit(&it.user, &[("to", "2020-01-01T00:00:00Z")])
+    }),
+    Situation::new("audit-unknown", Unknown, 404, |it| Request::audit(&it.user, &[])),
 ];
-const READS: [Kind; 11] = [
-    Profile,
-    ProfileUnchanged,
-    ProfileUnknown,
-    List,
-    ListByStatus,
-    ListByRole,
-    ListByAddress,
-    ListByFreeAddress,
-    Audit,
-    AuditOfNothing,
-    AuditUnknown,
-];
-/// The writes in the middle of which the whole stack is killed.
-const KILLED: [Kind; 5] = [Register, UpdateAddress, Delete, Assign, Remove];
+
+/// The writes during which the whole stack is killed.
+const KILLED: [&str; 5] = ["register", "update-address", "delete", "assign", "remove"];
 
 /// An id that no user has.
 const NOBODY: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+fn patch() -> Value {
+    json!({"displayName": "Grace", "attributes": {"team": null, "desk": "7"}})
+}
+
+/// The parts of a request that differ from case to case.
+struct Prepared {
+    user: String,
+    /// A text in every address and key.
+    unique: String,
+}
+
+impl Prepared {
+    fn address(&self, name: &str) -> String {
+        format!("{name}-{}@example.com", self.unique)
+    }
+}
 
 /// Whether a request has an idempotency key, and was sent before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -122,166 +149,77 @@ enum Key {
     Replayed,
 }
 
-/// A situation.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
-    kind: Kind,
+    situation: Situation,
     key: Key,
 }
 
-/// A request in its situation, and what it is to be answered.
+/// A request to send, and the status of its answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct Expected {
     pub(crate) request: Request,
     pub(crate) status: u16,
-    /// Whether its client sends it until that is the answer.
-    pub(crate) is_repeated: bool,
 }
 
 impl Scenario {
-    /// Every situation.
     pub(crate) fn all() -> Vec<Self> {
-        let with = |key| move |kind| Self { kind, key };
+        let with = |key| move |situation| Self { situation, key };
         let keyed = WRITES.into_iter().map(with(Key::With));
         let unkeyed = WRITES.into_iter().chain(READS).map(with(Key::Without));
-        keyed.chain(unkeyed).chain(SUCCESSES.into_iter().map(with(Key::Replayed))).collect()
+        // Only a success is recorded.
+        let successes = WRITES.into_iter().filter(|it| it.status < 300);
+        keyed.chain(unkeyed).chain(successes.map(with(Key::Replayed))).collect()
     }
 
-    /// The situations in the middle of which the whole stack is killed.
+    /// The scenarios during which the whole stack is killed.
     pub(crate) fn killed() -> Vec<Self> {
-        KILLED.into_iter().map(|kind| Self { kind, key: Key::With }).collect()
+        let killed = WRITES.into_iter().filter(|it| KILLED.contains(&it.name));
+        killed.map(|situation| Self { situation, key: Key::With }).collect()
     }
 
-    /// Its name.
     pub(crate) fn name(self) -> String {
-        let mut name = String::new();
-        for (index, letter) in format!("{:?}", self.kind).char_indices() {
-            if letter.is_uppercase() && index > 0 {
-                name.push('-');
-            }
-            name.push(letter.to_ascii_lowercase());
-        }
-        match self.key {
-            Key::Without => name,
-            Key::With => format!("{name}+key"),
-            Key::Replayed => format!("{name}+replay"),
-        }
+        let key = match self.key {
+            Key::Without => "",
+            Key::With => "+key",
+            Key::Replayed => "+replay",
+        };
+        format!("{}{key}", self.situation.name)
     }
 
-    /// Makes what the situation needs; `unique` is in every address and key.
-    pub(crate) async fn prepare(self, caller: &Caller, unique: &str) -> Result<Prepared> {
-        let stage = Stage { caller, unique };
-        let (request, status) = stage.request(self.kind).await?;
-        let is_write = request.operation.is_write();
-        let request = match self.key {
-            Key::Without => request,
-            Key::With | Key::Replayed => request.keyed(format!("key-{unique}")),
-        };
+    /// Brings the situation about; `unique` is in every address and key.
+    pub(crate) async fn prepare(self, caller: &Caller, unique: &str) -> Result<Expected> {
+        let Situation { name, subject, status, request } = self.situation;
+        let mut prepared = Prepared { user: NOBODY.to_owned(), unique: unique.to_owned() };
+        match subject {
+            Unknown => {}
+            Existing => prepared.user = register(caller, &prepared.address("one")).await?,
+            Deleted => {
+                prepared.user = register(caller, &prepared.address("gone")).await?;
+                let delete = Request::set_status(&prepared.user, "deleted", None);
+                caller.succeed(delete).await?;
+            }
+        }
+        if name == "update-taken" {
+            register(caller, &prepared.address("two")).await?;
+        }
+        let mut request = request(&prepared);
+        if self.key != Key::Without {
+            request = request.keyed(format!("key-{unique}"));
+        }
         if self.key == Key::Replayed {
             caller.succeed(request.clone()).await?;
         }
-        Ok(Prepared { request, status, is_repeated: !is_write || self.key != Key::Without })
+        Ok(Expected { request, status })
     }
 }
 
-struct Stage<'a> {
-    caller: &'a Caller,
-    unique: &'a str,
-}
-
-impl Stage<'_> {
-    fn address(&self, name: &str) -> String {
-        format!("{name}-{}@example.com", self.unique)
-    }
-
-    async fn user(&self, name: &str) -> Result<String> {
-        let body = json!({
-            "email": self.address(name), "displayName": "Ada", "roles": ["old"],
-            "attributes": {"team": "a"}
-        });
-        let answer = self.caller.succeed(Request::register(body)).await?;
-        let user: Value = answer.json();
-        user["userId"].as_str().map(str::to_owned).context("a registration shows no user")
-    }
-
-    async fn deleted(&self) -> Result<String> {
-        let user = self.user("gone").await?;
-        self.caller.succeed(Request::set_status(&user, "deleted", None)).await?;
-        Ok(user)
-    }
-
-    async fn request(&self, kind: Kind) -> Result<(Request, u16)> {
-        let name = json!({"displayName": "Grace", "attributes": {"team": null, "desk": "7"}});
-        Ok(match kind {
-            Register => {
-                let body = json!({"email": self.address("new"), "roles": ["a:b", "c"]});
-                (Request::register(body), 201)
-            }
-            RegisterTaken => {
-                self.user("one").await?;
-                (Request::register(json!({"email": self.address("ONE")})), 409)
-            }
-            Update => (Request::update(&self.user("one").await?, name), 200),
-            UpdateAddress => {
-                let patch = json!({"email": self.address("other")});
-                (Request::update(&self.user("one").await?, patch), 200)
-            }
-            UpdateNothing => {
-                let user = self.user("one").await?;
-                (Request::update(&user, json!({"displayName": "Ada"})), 200)
-            }
-            UpdateUnknown => (Request::update(NOBODY, name), 404),
-            UpdateStale => (Request::update(&self.user("one").await?, name).if_match(7), 412),
-            UpdateDeleted => (Request::update(&self.deleted().await?, name), 409),
-            UpdateTaken => {
-                self.user("two").await?;
-                let patch = json!({"email": self.address("two")});
-                (Request::update(&self.user("one").await?, patch), 409)
-            }
-            Disable => {
-                let user = self.user("one").await?;
-                (Request::set_status(&user, "disabled", Some("on leave")).if_match(1), 200)
-            }
-            Delete => (Request::set_status(&self.user("one").await?, "deleted", None), 200),
-            SameStatus => (Request::set_status(&self.user("one").await?, "active", None), 200),
-            StatusOfDeleted => (Request::set_status(&self.deleted().await?, "active", None), 409),
-            StatusOfUnknown => (Request::set_status(NOBODY, "active", None), 404),
-            StatusStale => {
-                let user = self.user("one").await?;
-                (Request::set_status(&user, "disabled", None).if_match(7), 412)
-            }
-            Assign => (Request::assign_role(&self.user("one").await?, "new:role"), 200),
-            AssignAgain => (Request::assign_role(&self.user("one").await?, "old"), 200),
-            AssignUnknown => (Request::assign_role(NOBODY, "new"), 404),
-            AssignStale => (Request::assign_role(&self.user("one").await?, "new").if_match(7), 412),
-            AssignDeleted => (Request::assign_role(&self.deleted().await?, "new"), 409),
-            Remove => (Request::remove_role(&self.user("one").await?, "old"), 200),
-            RemoveAbsent => (Request::remove_role(&self.user("one").await?, "new"), 404),
-            RemoveUnknown => (Request::remove_role(NOBODY, "old"), 404),
-            RemoveStale => (Request::remove_role(&self.user("one").await?, "old").if_match(7), 412),
-            RemoveDeleted => (Request::remove_role(&self.deleted().await?, "old"), 409),
-            Profile => (Request::profile(&self.user("one").await?), 200),
-            ProfileUnchanged => (Request::profile(&self.user("one").await?).if_none_match(1), 304),
-            ProfileUnknown => (Request::profile(NOBODY), 404),
-            List => (Request::list(&[("limit", "5")]), 200),
-            ListByStatus => (Request::list(&[("status", "disabled"), ("limit", "5")]), 200),
-            ListByRole => {
-                self.user("one").await?;
-                (Request::list(&[("role", "old"), ("limit", "5")]), 200)
-            }
-            ListByAddress => {
-                self.user("one").await?;
-                (Request::list(&[("email", &self.address("one"))]), 200)
-            }
-            ListByFreeAddress => (Request::list(&[("email", &self.address("nobody"))]), 200),
-            Audit => (Request::audit(&self.user("one").await?, &[("limit", "5")]), 200),
-            AuditOfNothing => {
-                let user = self.user("one").await?;
-                (Request::audit(&user, &[("to", "2020-01-01T00:00:00Z")]), 200)
-            }
-            AuditUnknown => (Request::audit(NOBODY, &[]), 404),
-        })
-    }
+async fn register(caller: &Caller, address: &str) -> Result<String> {
+    let body = json!({
+        "email": address, "displayName": "Ada", "roles": ["old"], "attributes": {"team": "a"}
+    });
+    let user = caller.succeed(Request::register(body)).await?.json();
+    user["userId"].as_str().map(str::to_owned).context("a registration shows no user id")
 }
 
 #[cfg(test)]
@@ -290,10 +228,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_situation_has_a_name_of_its_own() {
+    fn every_scenario_has_its_own_name() {
         let all = Scenario::all();
         let names: BTreeSet<_> = all.iter().map(|scenario| scenario.name()).collect();
         assert_eq!(names.len(), all.len());
         assert!(names.contains("update-address+replay"), "{names:?}");
+        assert_eq!(Scenario::killed().len(), super::KILLED.len());
     }
 }

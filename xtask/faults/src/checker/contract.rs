@@ -1,10 +1,11 @@
-//! What requests make of a user, as the contract has it.
+//! The effect of requests on a user, according to the contract.
 
+use super::violation::roles;
 use crate::history::{Operation, Request};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// The action that the audit entry of an operation names; none when it changes nothing.
+/// The action in the audit entry of an operation; `None` for reads.
 pub(super) fn action_of(operation: Operation) -> Option<&'static str> {
     match operation {
         Operation::Register => Some("user.registered"),
@@ -16,7 +17,7 @@ pub(super) fn action_of(operation: Operation) -> Option<&'static str> {
     }
 }
 
-/// A state without what every change sets.
+/// A state without the fields that every change sets.
 pub(super) fn core(state: &Value) -> Value {
     let mut state = state.as_object().cloned().unwrap_or_default();
     for name in ["userId", "version", "createdAt", "updatedAt"] {
@@ -25,7 +26,7 @@ pub(super) fn core(state: &Value) -> Value {
     Value::Object(state)
 }
 
-/// What a request makes of a state; `None` when it cannot be asked of it.
+/// The state after a request; `None` when the request cannot succeed in this state.
 pub(super) fn after_of(request: &Request, before: Option<&Value>) -> Option<Value> {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
     if request.operation == Operation::Register {
@@ -44,8 +45,8 @@ pub(super) fn after_of(request: &Request, before: Option<&Value>) -> Option<Valu
             user["roles"] = json!(more.collect::<BTreeSet<_>>());
         }
         Operation::RemoveRole => {
-            let gone = request.role.as_deref();
-            let fewer = roles(&before).filter(|role| Some(*role) != gone);
+            let removed = request.role.as_deref();
+            let fewer = roles(&before).filter(|role| Some(*role) != removed);
             user["roles"] = json!(fewer.collect::<BTreeSet<_>>());
         }
         Operation::Register | Operation::Profile | Operation::List | Operation::Audit => {
@@ -55,11 +56,7 @@ pub(super) fn after_of(request: &Request, before: Option<&Value>) -> Option<Valu
     Some(user)
 }
 
-fn roles(user: &Value) -> impl Iterator<Item = &str> {
-    user["roles"].as_array().into_iter().flatten().filter_map(Value::as_str)
-}
-
-/// RFC 7396, but that an empty `attributes` is none.
+/// RFC 7396, except that empty `attributes` are removed.
 fn merged(user: &Value, patch: &Value) -> Value {
     let mut user = user.as_object().cloned().unwrap_or_default();
     for (name, value) in patch.as_object().into_iter().flatten() {

@@ -1,75 +1,66 @@
-//! Every fault at every place of the relay's way from the stream to the bus.
+//! Every fault at every call and step of the relay.
 //!
-//! A batch is gathered while the stream is held: three users, and a second change of the first one,
-//! which has to wait for another call. There is one stream, so the cases come one after another.
+//! A batch gathers while the stream is held: three users, and a second change of the first one,
+//! which has to wait for another call. There is only one stream, so the cases run one by one.
 
-use super::{Fault, IsCase, Plan, nothing, verdict};
-use crate::caller::{Caller, Log, Ticket};
-use crate::report::Figures;
+use super::fault::Fault;
+use super::plan::{Named, Plan, judge};
+use crate::caller::{Caller, Log, RequestId};
+use crate::history::Request;
+use crate::report::Statistics;
 use crate::stack::{Control, Programs, Stack};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use users_faults::history::Request;
 
-/// The relay.
 const FUNCTION: &str = "users-audit-publish";
 
-/// Goes through all cases; gives how many there were.
-pub(crate) async fn run(programs: &Programs, plan: &Plan) -> Result<(usize, Figures)> {
+/// Runs all cases; returns their number.
+pub(super) async fn run(programs: &Programs, plan: &Plan) -> Result<(usize, Statistics)> {
     let stack = Stack::start(programs, &[]).await?;
     let control = stack.control();
     let caller = Caller::new(stack.client()?, &Log::new(), "relay");
     let kinds = control.get("/faults/kinds").await?;
-    let watched = case(&control, &caller, &nothing()).await?;
-    let all = Fault::all(&kinds, &["start", "response", "delivery"], &watched).into_iter();
-    let cases = plan.choose(all.filter(|fault| !fault.kills_the_stack()).map(OfRelay).collect());
-    for one in &cases {
-        let name = one.name();
-        case(&control, &caller.part_of(&name), one.fault()).await.context(name)?;
+    let observed = run_case(&control, &caller, &Fault::none()).await?;
+    let all = Fault::all(&kinds, &["start", "response", "delivery"], &observed).into_iter();
+    let cases = plan.choose(all.filter(|fault| !fault.kills_the_stack()).map(case).collect());
+    for (name, fault, ()) in &cases {
+        let caller = caller.labelled(name);
+        run_case(&control, &caller, fault).await.with_context(|| name.clone())?;
     }
-    let figures = verdict(&control, &caller, &plan.again("relay/")).await?;
-    Ok((cases.len(), figures))
+    let statistics = judge(&control, &caller, "relay/").await?;
+    Ok((cases.len(), statistics))
 }
 
-/// A fault in an invocation of the relay.
-#[derive(Clone, Debug)]
-pub(super) struct OfRelay(pub(super) Fault);
-
-impl IsCase for OfRelay {
-    fn name(&self) -> String {
-        format!("relay/{}", self.0.name())
-    }
-
-    fn fault(&self) -> &Fault {
-        &self.0
-    }
+/// A case of the relay.
+pub(super) fn case(fault: Fault) -> Named<()> {
+    (format!("relay/{}", fault.name()), fault, ())
 }
 
-async fn case(control: &Control, caller: &Caller, fault: &Fault) -> Result<Value> {
+async fn run_case(control: &Control, caller: &Caller, fault: &Fault) -> Result<Value> {
     let id = gather(control, caller, fault).await?;
     control.post("/streams", &json!({"hold": false})).await?;
-    control.streams_carried().await?;
+    control.streams_drained().await?;
     let placed = control.get(&format!("/faults/placed/{id}")).await?;
-    if *fault != nothing() && placed["fired"] == 0 {
+    if *fault != Fault::none() && placed["fired"] == 0 {
         bail!("the fault has not happened");
     }
     Ok(placed)
 }
 
-/// Holds the stream, makes a batch, and places the fault in the invocation that will carry it.
-pub(crate) async fn gather(control: &Control, caller: &Caller, fault: &Fault) -> Result<String> {
+/// Holds the stream, makes a batch, and places the fault in the invocation that will publish it.
+pub(super) async fn gather(control: &Control, caller: &Caller, fault: &Fault) -> Result<String> {
     control.post("/streams", &json!({"hold": true})).await?;
-    let tickets: [Ticket; 4] = std::array::from_fn(|_| caller.log().ticket());
-    let id = tickets[0].correlation_id(1);
+    let requests: [RequestId; 4] = std::array::from_fn(|_| caller.log().next_id());
+    let id = requests[0].correlation_id(1);
     let mut first = None;
-    for (nth, ticket) in tickets.iter().take(3).enumerate() {
+    for (nth, request) in requests.iter().take(3).enumerate() {
         let body = json!({"email": format!("relay-{nth}-{id}@example.com")});
-        let sight = caller.send_as(ticket, Request::register(body)).await?;
-        let user = sight.last_answer().map(|answer| answer.json()["userId"].clone());
+        let exchange = caller.send_as(*request, Request::register(body)).await?;
+        let user = exchange.last_answer().map(|answer| answer.json()["userId"].clone());
         first.get_or_insert(user.unwrap_or_default());
     }
-    let user = first.as_ref().and_then(Value::as_str).context("nobody was registered")?;
-    caller.send_as(&tickets[3], Request::assign_role(user, "new")).await?;
-    fault.place(control, &id, FUNCTION, &id).await?;
+    let user = first.as_ref().and_then(Value::as_str).context("no user was registered")?;
+    caller.send_as(requests[3], Request::assign_role(user, "new")).await?;
+    fault.place(control, FUNCTION, &id).await?;
     Ok(id)
 }

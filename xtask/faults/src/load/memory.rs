@@ -1,75 +1,71 @@
-//! Memory of the stack and of the functions' processes over the run, and whether it stays flat.
+//! Memory of the stack and of the functions' processes, and whether it stays flat.
 //!
-//! What is counted is anonymous memory: pages of files that the kernel keeps and gives up by itself
-//! say nothing about a leak.
+//! Only anonymous memory counts: the kernel frees pages of files by itself, so they are no leak.
 
 use crate::stack::Stack;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Samples of a run; more would cost more than they tell.
+/// Samples of a run.
 const SAMPLES: u32 = 120;
-/// How long memory is expected to fill. DynamoDB keeps what it answered to a transaction for ten
-/// minutes, in case it is asked again with the same token, and so does the engine of the stack; all
-/// else that is kept has reached its bound long before.
+/// How long memory may fill. DynamoDB keeps the results of transactions for ten minutes, for clients
+/// that repeat a request token, and so does the engine of the stack.
 const WARM_UP: Duration = Duration::from_secs(11 * 60);
-/// Shortest time after the warm-up that is judged.
+/// Shortest time after the warm-up from which growth can be judged.
 const SHORTEST: Duration = Duration::from_secs(5 * 60);
-/// Fewest samples that say anything.
+/// Fewest samples after the warm-up from which growth can be judged.
 const FEWEST: usize = 12;
-/// Growth from the first half after the warm-up to the second that a process may have, in percent
-/// and in bytes. Allocators return memory in steps, and a few steps are no leak.
+/// Growth that a process may have from the first half after the warm-up to the second, in percent or
+/// in bytes, whichever is more. Allocators return memory in steps, and a few steps are no leak.
 const GROWTH_PERCENT: f64 = 10.0;
 const GROWTH_BYTES: f64 = 2.0 * MIB;
 
-pub(crate) const MIB: f64 = 1024.0 * 1024.0;
+const MIB: f64 = 1024.0 * 1024.0;
 
-/// Memory at one moment.
+/// Memory at one moment, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
+struct Sample {
     /// Since the load began.
-    pub(crate) at: Duration,
-    /// Of the stack, in bytes.
-    pub(crate) stack: u64,
-    /// Of all functions together, in bytes.
-    pub(crate) functions: u64,
-    /// How many processes these are.
-    pub(crate) processes: usize,
+    at: Duration,
+    stack: u64,
+    /// All functions together.
+    functions: u64,
+    /// The number of the functions' processes.
+    processes: usize,
 }
 
-/// All samples of a run; none where the system does not tell.
+/// The samples of a run; none where the operating system has no `/proc`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memory(pub(crate) Vec<Sample>);
+pub(super) struct Memory(Vec<Sample>);
 
-/// Takes samples until the time is over.
-pub(crate) async fn sample(stack: &Stack, until: Instant) -> Memory {
+/// Takes samples until the end of the load.
+pub(super) async fn sample(stack: &Stack, end: Instant) -> Memory {
     let begun = Instant::now();
-    let pause = until.saturating_duration_since(begun) / SAMPLES;
+    let pause = end.saturating_duration_since(begun) / SAMPLES;
     let mut samples = Vec::new();
     loop {
         let next = Instant::now() + pause;
-        if next >= until {
+        if next >= end {
             break;
         }
         tokio::time::sleep_until(next.into()).await;
-        let stack_bytes = stack.pid().and_then(anonymous_bytes);
-        let functions = stack.function_pids().await.unwrap_or_default();
-        // An instance may end between being listed and being looked at.
+        let functions = stack.control().function_pids().await.unwrap_or_default();
+        // An instance may end before its memory is read.
         let functions: Vec<_> = functions.into_iter().filter_map(anonymous_bytes).collect();
-        if let Some(stack_bytes) = stack_bytes {
+        if let Some(stack) = stack.pid().and_then(anonymous_bytes) {
             samples.push(Sample {
                 at: begun.elapsed(),
-                stack: stack_bytes,
+                stack,
                 functions: functions.iter().sum(),
                 processes: functions.len(),
             });
         }
     }
-    tokio::time::sleep_until(until.into()).await;
+    tokio::time::sleep_until(end.into()).await;
     Memory(samples)
 }
 
-/// The anonymous memory of a process that is resident, as Linux tells it.
+/// The resident anonymous memory of a process, from Linux.
 fn anonymous_bytes(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     read_anonymous_bytes(&status)
@@ -81,34 +77,31 @@ fn read_anonymous_bytes(status: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// How memory went over a run, all in bytes.
+/// Medians of a run, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Course {
-    /// Median during the warm-up.
-    pub(crate) warm_up: f64,
-    /// Medians of the halves after it; none when they are too short to say anything.
-    pub(crate) halves: Option<[f64; 2]>,
+struct Course {
+    warm_up: f64,
+    /// The halves after the warm-up; `None` when they are too short to judge.
+    halves: Option<[f64; 2]>,
 }
 
 impl Memory {
-    /// The course of the stack's memory.
-    pub(crate) fn stack(&self) -> Option<Course> {
+    fn stack(&self) -> Option<Course> {
         self.course(|sample| sample.stack as f64)
     }
 
-    /// The course of the memory of a function's process on average: new processes, which more
-    /// callers at once bring, are no growth.
-    pub(crate) fn function(&self) -> Option<Course> {
+    /// An average process of a function, since more concurrency brings more processes.
+    fn function(&self) -> Option<Course> {
         self.course(|sample| sample.functions as f64 / sample.processes.max(1) as f64)
     }
 
-    /// What did not stay flat, in a run that is long enough to tell.
-    pub(crate) fn broken(&self) -> Vec<String> {
+    /// The processes whose memory does not stay flat.
+    pub(super) fn failures(&self) -> Vec<String> {
         [("the stack", self.stack()), ("a function", self.function())]
             .into_iter()
-            .filter_map(|(who, course)| Some((who, course?)))
+            .filter_map(|(process, course)| Some((process, course?)))
             .filter(|(_, course)| !course.is_flat())
-            .map(|(who, course)| format!("the memory of {who} goes on growing: {course}"))
+            .map(|(process, course)| format!("the memory of {process} keeps growing: {course}"))
             .collect()
     }
 
@@ -126,8 +119,8 @@ impl Memory {
 }
 
 impl Course {
-    /// Whether the second half needs hardly more than the first; of a short run nobody can say.
-    pub(crate) fn is_flat(&self) -> bool {
+    /// Whether the second half needs hardly more than the first. A short run counts as flat.
+    fn is_flat(&self) -> bool {
         self.halves.is_none_or(|[first, second]| {
             second - first <= f64::max(first * GROWTH_PERCENT / 100.0, GROWTH_BYTES)
         })
@@ -145,6 +138,20 @@ impl fmt::Display for Course {
                  after it (medians)"
             ),
         }
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (process, course) in [("stack", self.stack()), ("a function", self.function())] {
+            match course {
+                Some(course) => writeln!(formatter, "  {process:<11} {course}")?,
+                None => writeln!(formatter, "  {process:<11} not measured")?,
+            }
+        }
+        let (bytes, processes) = self.0.last().map_or((0, 0), |it| (it.functions, it.processes));
+        let mebibytes = bytes as f64 / MIB;
+        writeln!(formatter, "  {:<11} {mebibytes:.0} MiB in {processes} processes", "functions")
     }
 }
 
@@ -175,32 +182,32 @@ mod tests {
 
     #[test]
     fn a_warm_up_is_flat_and_a_leak_is_not() {
-        let broken = |mebibytes: fn(f64) -> f64| run(30, mebibytes).broken();
+        let failures = |mebibytes: fn(f64) -> f64| run(30, mebibytes).failures();
         let nothing = Vec::<String>::new();
-        // What is kept for ten minutes and then let go.
-        assert_eq!(broken(|minute| 20.0 + 3.0 * minute.min(10.0)), nothing);
-        assert_eq!(broken(|minute| 80.0 + 5.0 * (minute * 20.0).sin()), nothing);
-        let leak = broken(|minute| 20.0 + 3.0 * minute);
+        // Memory that is kept for ten minutes and then freed.
+        assert_eq!(failures(|minute| 20.0 + 3.0 * minute.min(10.0)), nothing);
+        assert_eq!(failures(|minute| 80.0 + 5.0 * (minute * 20.0).sin()), nothing);
+        let leak = failures(|minute| 20.0 + 3.0 * minute);
         assert!(matches!(&leak[..], [one] if one.contains("of the stack")), "{leak:?}");
         // A small process may grow by an allocator's step, and a large one by as many percent.
-        assert_eq!(broken(|minute| if minute < 25.0 { 4.0 } else { 5.5 }), nothing);
-        assert_ne!(broken(|minute| if minute < 20.0 { 4.0 } else { 7.0 }), nothing);
+        assert_eq!(failures(|minute| if minute < 25.0 { 4.0 } else { 5.5 }), nothing);
+        assert_ne!(failures(|minute| if minute < 20.0 { 4.0 } else { 7.0 }), nothing);
     }
 
     #[test]
     fn a_short_run_is_not_judged() {
-        assert_eq!(run(15, |minute| 20.0 + 3.0 * minute).broken(), Vec::<String>::new());
+        assert_eq!(run(15, |minute| 20.0 + 3.0 * minute).failures(), Vec::<String>::new());
         assert_eq!(Memory::default().stack(), None);
-        let told = run(5, |_| 30.0).stack().unwrap().to_string();
-        assert_eq!(told, "30.0 MiB (median; too short a run to judge growth)");
-        let told = run(20, |minute| if minute < 11.0 { 30.0 } else { 40.0 }).stack().unwrap();
+        let shown = run(5, |_| 30.0).stack().unwrap().to_string();
+        assert_eq!(shown, "30.0 MiB (median; too short a run to judge growth)");
+        let shown = run(20, |minute| if minute < 11.0 { 30.0 } else { 40.0 }).stack().unwrap();
         let expected =
             "30.0 MiB in the warm-up, 40.0 and 40.0 MiB in the halves after it (medians)";
-        assert_eq!(told.to_string(), expected);
+        assert_eq!(shown.to_string(), expected);
     }
 
     #[test]
-    fn anonymous_memory_is_read_as_linux_writes_it() {
+    fn anonymous_memory_is_read_in_the_format_of_linux() {
         let status = "Name:\tx\nVmRSS:\t   9000 kB\nRssAnon:\t    1234 kB\nRssFile:\t 1 kB\n";
         assert_eq!(read_anonymous_bytes(status), Some(1234 * 1024));
         assert_eq!(read_anonymous_bytes("VmRSS:\t 1 kB\n"), None);

@@ -1,131 +1,150 @@
-//! Each user's states, replayed from the audit entries, and the tables held to them.
+//! The states of each user, replayed from the audit entries, and compared with the tables.
 
-use super::{Violation, text};
-use crate::history::World;
+use super::violation::{Violation, roles, text};
+use crate::history::History;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How the spread over index partitions is told in keys.
+/// The shards of the index, as keys name them.
 const SHARDS: [&str; 2] = ["0", "1"];
 const FIRST_VERSION: u64 = 1;
 
-/// All users, and the guards of addresses.
-pub(super) struct People<'a> {
-    pub(super) by_id: BTreeMap<&'a str, Person<'a>>,
-    guards: Vec<(&'a str, &'a Value)>,
+/// The users table by user and guarded address.
+pub(super) struct Users<'a> {
+    pub(super) by_id: BTreeMap<&'a str, User<'a>>,
+    guards: BTreeMap<&'a str, &'a Value>,
+    /// The users that have had an address, deleted ones included.
+    holders: BTreeMap<String, BTreeSet<&'a str>>,
 }
 
-/// All items of one user.
+/// The items and states of one user.
 #[derive(Default)]
-pub(super) struct Person<'a> {
-    profiles: Vec<&'a Value>,
+pub(super) struct User<'a> {
+    profile: Option<&'a Value>,
     roles: BTreeMap<&'a str, &'a Value>,
     /// In the order of their keys.
     pub(super) audit: Vec<&'a Value>,
-    /// What a caller is shown at each version, from 1.
+    /// The states that the API shows, from version 1.
     states: Vec<Value>,
 }
 
-impl Person<'_> {
-    /// What a caller is shown at a version.
+impl User<'_> {
+    /// The state that the API shows at a version.
     pub(super) fn at(&self, version: u64) -> Option<&Value> {
         let index = usize::try_from(version.checked_sub(FIRST_VERSION)?).ok()?;
         self.states.get(index)
     }
 
-    /// The states from a version on, with their versions.
-    pub(super) fn since(&self, version: u64) -> impl Iterator<Item = (u64, &Value)> {
-        (FIRST_VERSION..).zip(&self.states).filter(move |(at, _)| *at >= version)
+    /// The states from a version on.
+    pub(super) fn since(&self, version: u64) -> impl Iterator<Item = &Value> {
+        let states = (FIRST_VERSION..).zip(&self.states);
+        states.filter(move |(at, _)| *at >= version).map(|(_, state)| state)
     }
 }
 
-impl<'a> People<'a> {
-    /// Sorts the items of the users table by user.
-    pub(super) fn new(world: &'a World, found: &mut Vec<Violation>) -> Self {
-        let mut people = Self { by_id: BTreeMap::new(), guards: Vec::new() };
-        for item in &world.users {
+impl<'a> Users<'a> {
+    /// Sorts the items by user, and replays the audit entries.
+    pub(super) fn new(history: &'a History, found: &mut Vec<Violation>) -> Self {
+        let (by_id, guards) = (BTreeMap::new(), BTreeMap::new());
+        let mut users = Self { by_id, guards, holders: BTreeMap::new() };
+        for item in &history.users {
             let (pk, sk) = (text(item, "pk"), text(item, "sk"));
-            let user_id = text(item, "userId");
-            let person = pk.strip_prefix("USER#").filter(|id| *id == user_id);
-            match (person, pk.strip_prefix("EMAIL#")) {
-                (Some(id), _) => {
-                    let person = people.by_id.entry(id).or_default();
-                    if sk == "PROFILE" {
-                        person.profiles.push(item);
-                    } else if let Some(role) = sk.strip_prefix("ROLE#") {
-                        person.roles.insert(role, item);
-                    } else if sk.strip_prefix("AUDIT#") == Some(text(item, "eventId")) {
-                        person.audit.push(item);
-                    } else {
-                        found.push(Violation::new("unknown item", sk).with(item));
-                    }
-                }
-                (None, Some(address)) if sk == "EMAIL" => people.guards.push((address, item)),
-                _ => found.push(Violation::new("unknown item", format!("{pk} {sk}")).with(item)),
+            if sk == "EMAIL"
+                && let Some(address) = pk.strip_prefix("EMAIL#")
+            {
+                users.guards.insert(address, item);
+                continue;
+            }
+            let id = pk.strip_prefix("USER#").filter(|id| *id == text(item, "userId"));
+            let is_known = id.is_some_and(|id| users.by_id.entry(id).or_default().add(sk, item));
+            if !is_known {
+                found.push(Violation::new("unknown item", format!("{pk} {sk}")).with(item));
             }
         }
-        for person in people.by_id.values_mut() {
-            person.audit.sort_by_key(|entry| text(entry, "eventId"));
-            person.replay(found);
+        for (id, user) in &mut users.by_id {
+            user.audit.sort_by_key(|entry| text(entry, "eventId"));
+            user.replay(found);
+            for state in &user.states {
+                let address = text(state, "email").to_lowercase();
+                users.holders.entry(address).or_default().insert(id);
+            }
         }
-        people
+        users
     }
 
-    /// Holds the users table to the replayed states.
+    /// The state of a user at a version.
+    pub(super) fn at(&self, id: &str, version: u64) -> Option<&Value> {
+        self.by_id.get(id)?.at(version)
+    }
+
+    /// The users that have had an address.
+    pub(super) fn holders(&self, address: &str) -> impl Iterator<Item = (&'a str, &User<'a>)> {
+        let ids = self.holders.get(&address.to_lowercase()).into_iter().flatten();
+        ids.filter_map(|id| Some((*id, self.by_id.get(id)?)))
+    }
+
+    /// Compares the users table with the replayed states.
     pub(super) fn check(&self, found: &mut Vec<Violation>) {
         let mut owners: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for (id, person) in &self.by_id {
-            let [profile] = person.profiles.as_slice() else {
-                let count = person.profiles.len();
-                let mut violation = Violation::new("one profile", format!("{id} has {count}"));
-                violation.items = person.audit.iter().map(|entry| (*entry).clone()).collect();
-                found.push(violation);
+        for (id, user) in &self.by_id {
+            let Some(profile) = user.profile else {
+                let violation = Violation::new("one profile per user", format!("{id} has none"));
+                found.push(violation.with_all(&user.audit));
                 continue;
             };
-            person.check_profile(id, profile, found);
-            person.check_index(id, profile, found);
+            user.check_profile(id, profile, found);
+            user.check_index(id, profile, found);
             if text(profile, "status") != "deleted" {
                 let address = text(profile, "email").to_lowercase();
                 owners.entry(address).or_default().push(id);
             }
         }
         for (address, ids) in &owners {
+            let names = ids.join(" and ");
             if ids.len() > 1 {
-                let text = format!("{address} is the address of {}", ids.join(" and "));
-                found.push(self.about("one user for an address", text, ids));
+                let text = format!("{address} belongs to {names}");
+                found.push(self.about("an address belongs to one user", text, ids));
             }
-        }
-        for (address, ids) in &owners {
-            let guards: Vec<_> =
-                self.guards.iter().filter(|(guarded, _)| guarded == address).collect();
-            let is_guarded = guards.iter().any(|(_, guard)| ids.contains(&text(guard, "userId")));
-            if !is_guarded {
-                let text = format!("{address} of {} has no guard of its own", ids.join(" and "));
+            let guard = self.guards.get(address.as_str());
+            if !guard.is_some_and(|guard| ids.contains(&text(guard, "userId"))) {
+                let text = format!("{address} of {names} has no guard of its own");
                 found.push(self.about("every live address is guarded", text, ids));
             }
         }
         for (address, guard) in &self.guards {
             let owner = text(guard, "userId");
             if !owners.get(*address).is_some_and(|ids| ids.contains(&owner)) {
-                let text = format!("{address} is guarded for {owner}, who does not live there");
-                let violation = self.about("every guard is owned", text, &[owner]);
+                let text = format!("{address} is guarded for {owner}, who does not have it");
+                let violation = self.about("every guard has an owner", text, &[owner]);
                 found.push(violation.with(guard));
             }
         }
     }
 
-    /// A violation with everything of some users.
+    /// A violation with the audit entries of some users.
     fn about(&self, rule: &'static str, text: String, ids: &[&str]) -> Violation {
-        let mut violation = Violation::new(rule, text);
-        for person in ids.iter().filter_map(|id| self.by_id.get(id)) {
-            violation.items.extend(person.audit.iter().rev().map(|entry| (*entry).clone()));
-        }
-        violation
+        let users = ids.iter().filter_map(|id| self.by_id.get(id));
+        let latest_first = users.flat_map(|user| user.audit.iter().rev());
+        Violation::new(rule, text).with_all(latest_first)
     }
 }
 
-impl Person<'_> {
-    /// Goes through the audit entries in order and notes each state, as far as they make sense.
+impl<'a> User<'a> {
+    /// Adds an item; returns whether its kind is known.
+    fn add(&mut self, sk: &'a str, item: &'a Value) -> bool {
+        if sk == "PROFILE" {
+            self.profile = Some(item);
+        } else if let Some(role) = sk.strip_prefix("ROLE#") {
+            self.roles.insert(role, item);
+        } else if sk.strip_prefix("AUDIT#") == Some(text(item, "eventId")) {
+            self.audit.push(item);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Applies the audit entries in order and keeps each state, up to the first contradiction.
     fn replay(&mut self, found: &mut Vec<Violation>) {
         let mut state = Map::new();
         let mut roles: BTreeSet<String> = BTreeSet::new();
@@ -136,9 +155,8 @@ impl Person<'_> {
                 let versions: Vec<_> =
                     self.audit.iter().map(|entry| entry["version"].to_string()).collect();
                 let text = format!("{id} has audit entries of {}", versions.join(", "));
-                let mut violation = Violation::new("versions without gaps", text).with(entry);
-                violation.items.extend(before.cloned());
-                found.push(violation);
+                let violation = Violation::new("versions without gaps", text).with(entry);
+                found.push(violation.with_all(before.as_ref()));
                 return;
             }
             let at = text(entry, "at");
@@ -146,7 +164,7 @@ impl Person<'_> {
                 && at <= text(before, "at")
             {
                 let text = format!("version {version} of {id} is not later than the one before");
-                found.push(Violation::new("time goes on", text).with(entry).with(before));
+                found.push(Violation::new("timestamps increase", text).with(entry).with(before));
             }
             if let Err(problem) = apply(&mut state, &mut roles, entry) {
                 let text = format!("version {version} of {id}: {problem}");
@@ -172,56 +190,50 @@ impl Person<'_> {
         }
         let shown = Value::Object(shown);
         if self.states.last() != Some(&shown) {
-            let text = format!(
-                "{id} is at version {} with {} audit entries, which come to another state",
-                profile["version"],
-                self.audit.len()
-            );
-            let mut violation =
-                Violation::new("one audit entry for each version, equal to the change", text)
-                    .with(profile);
-            violation.items.extend(self.audit.iter().rev().map(|entry| (*entry).clone()));
-            found.push(violation);
+            let (version, count) = (&profile["version"], self.audit.len());
+            let text = format!("{id} is at version {version}, and its {count} entries differ");
+            let rule = "one audit entry for each version, equal to the change";
+            let violation = Violation::new(rule, text).with(profile);
+            found.push(violation.with_all(self.audit.iter().rev()));
         }
         let address = text(profile, "email").to_lowercase();
         if text(profile, "emailKey") != address {
-            let text = format!("{id} is kept under another address than its own");
+            let text = format!("the address key of {id} is not its address");
             found.push(Violation::new("address and its key agree", text).with(profile));
         }
     }
 
     fn check_index(&self, id: &str, profile: &Value, found: &mut Vec<Violation>) {
+        const AGREE: &str = "index and profile agree";
         let status = text(profile, "status");
         let shard = text(profile, "statusPk").strip_prefix(&format!("STATUS#{status}#"));
         let Some(shard) = shard.filter(|shard| SHARDS.contains(shard)) else {
-            let text = format!("{id} is listed under another status than its own");
-            found.push(Violation::new("index and profile agree", text).with(profile));
+            let text = format!("{id} is {status}, but listed under another status");
+            found.push(Violation::new(AGREE, text).with(profile));
             return;
         };
         let live = (status != "deleted").then(|| json!(format!("LIVE#{shard}")));
         if profile.get("directoryPk") != live.as_ref() {
-            let text = format!("{id} is {status}, and listed among all users accordingly or not");
-            found.push(Violation::new("index and profile agree", text).with(profile));
+            let text = format!("{id} is {status}, which its key in the list of all contradicts");
+            found.push(Violation::new(AGREE, text).with(profile));
         }
-        let of_profile: BTreeSet<&str> =
-            profile["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let of_profile: BTreeSet<&str> = roles(profile).collect();
         let of_items: BTreeSet<&str> = self.roles.keys().copied().collect();
         if of_profile != of_items {
             let text = format!("{id} has the roles {of_profile:?} and the items {of_items:?}");
-            let mut violation = Violation::new("roles and their items agree", text).with(profile);
-            violation.items.extend(self.audit.iter().rev().map(|entry| (*entry).clone()));
-            found.push(violation);
+            let violation = Violation::new("roles and their items agree", text).with(profile);
+            found.push(violation.with_all(self.audit.iter().rev()));
         }
         for (role, item) in &self.roles {
             if text(item, "directoryPk") != format!("ROLE#{role}#{shard}") {
-                let text = format!("{id} is listed under another role than {role}");
-                found.push(Violation::new("index and profile agree", text).with(item));
+                let text = format!("{id} is not listed under its role {role}");
+                found.push(Violation::new(AGREE, text).with(item));
             }
         }
     }
 }
 
-/// Carries out the changes of an audit entry; each must fit what was there.
+/// Applies the changes of an audit entry; the old values must be those of the state.
 fn apply(
     state: &mut Map<String, Value>,
     roles: &mut BTreeSet<String>,
@@ -235,7 +247,7 @@ fn apply(
         let field = text(change, "field");
         let (old, new) = (change.get("old"), change.get("new"));
         if old == new {
-            return Err(format!("{field} stays as it is"));
+            return Err(format!("{field} does not change"));
         }
         let fits = if field == "roles" {
             apply_roles(roles, old, new)
@@ -253,7 +265,7 @@ fn apply(
             replace(state, field, old, new)
         };
         if !fits {
-            return Err(format!("the old value of {field} is not what was there"));
+            return Err(format!("the old value of {field} is wrong"));
         }
     }
     Ok(())
@@ -278,9 +290,9 @@ fn apply_roles(roles: &mut BTreeSet<String>, old: Option<&Value>, new: Option<&V
         (Some(Value::String(role)), None) => roles.remove(role),
         (None, Some(Value::Array(list))) => {
             let list = list.iter().filter_map(Value::as_str).map(str::to_owned);
-            let were_none = roles.is_empty();
+            let had_none = roles.is_empty();
             roles.extend(list);
-            were_none
+            had_none
         }
         _ => false,
     }

@@ -1,30 +1,42 @@
-//! Throttling: the template's limits, others in their place, or none.
+//! Throttling: with the template's limits, with other limits, or off.
 
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::fmt;
+use std::path::{Path, PathBuf};
 
-/// How calls are limited.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Throttle {
-    /// Not at all.
+pub(super) enum Throttle {
     Off,
     /// As the template says.
     Template,
-    /// At so many calls a second and method, and bursts as large.
+    /// This many calls per second and method, with bursts of the same size.
     Rate(u16),
 }
 
 impl Throttle {
-    pub(crate) fn from_flag(flag: Option<Option<u16>>) -> Self {
-        match flag {
+    pub(super) fn from_option(option: Option<Option<u16>>) -> Self {
+        match option {
             None => Self::Off,
             Some(None) => Self::Template,
             Some(Some(rate)) => Self::Rate(rate),
         }
     }
 
+    /// Writes a template with the limits into a folder; returns its path.
+    pub(super) fn write_template(self, template: &Path, folder: &Path) -> Result<PathBuf> {
+        let text = std::fs::read_to_string(template)
+            .with_context(|| format!("cannot read {}", template.display()))?;
+        let mut template: Value =
+            serde_json::from_str(&text).context("the template is not JSON")?;
+        self.apply(&mut template);
+        let path = folder.join("template.json");
+        std::fs::write(&path, template.to_string()).context("cannot write the template")?;
+        Ok(path)
+    }
+
     /// Puts the limits into the method settings of every API stage of a template.
-    pub(crate) fn apply(self, template: &mut Value) {
+    fn apply(self, template: &mut Value) {
         let resources = template["Resources"].as_object_mut().into_iter().flatten();
         let stages = resources.filter(|(_, it)| it["Type"] == "AWS::ApiGateway::Stage");
         for (_, stage) in stages {
@@ -51,7 +63,9 @@ impl fmt::Display for Throttle {
         match self {
             Self::Off => formatter.write_str("not throttled"),
             Self::Template => formatter.write_str("throttled as the template says"),
-            Self::Rate(rate) => write!(formatter, "throttled at {rate} calls a second and method"),
+            Self::Rate(rate) => {
+                write!(formatter, "throttled at {rate} calls per second and method")
+            }
         }
     }
 }
