@@ -2,7 +2,7 @@
 //! idempotency key and change something every time.
 
 use crate::engine::USERS;
-use crate::events::{Pairs, ROLE, list, read, registration, write};
+use crate::events::{ROLE, list, read, registration, write};
 use crate::world::World;
 use serde_json::{Value, json};
 
@@ -32,28 +32,11 @@ pub(crate) struct Case {
     /// The function's name.
     pub(crate) function: &'static str,
     pub(crate) kind: Kind,
-    event: Event,
+    event: fn(&World, usize) -> Value,
 }
 
-/// Where a case's events come from.
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    /// A page of the list with these parameters.
-    Page(&'static Pairs<'static>),
-    /// By the number of the invocation.
-    Call(fn(&World, usize) -> Value),
-}
-
-/// The floor without any call.
-pub(crate) const NOOP: Case =
-    Case { name: "floor-noop", function: "floor-noop", kind: Kind::Floor, event: Event::Call(get) };
-/// The floor that all functions are compared with.
-pub(crate) const FLOOR: Case = Case {
-    name: "floor-get-item",
-    function: "floor-get-item",
-    kind: Kind::Floor,
-    event: Event::Call(get),
-};
+/// The floor, which all functions are compared with.
+pub(crate) const FLOOR: Case = case("floor-get-item", "floor-get-item", Kind::Floor, get);
 
 /// All cases of the service; the first of each function is the one whose time is measured.
 pub(crate) const CASES: &[Case] = &[
@@ -63,9 +46,9 @@ pub(crate) const CASES: &[Case] = &[
     case("set-status", "users-status-update", Kind::Write, set_status),
     case("assign-role", "users-role-assign", Kind::Write, assign_role),
     case("remove-role", "users-role-remove", Kind::Write, remove_role),
-    page("list", &[]),
-    page("list-by-status", &[("status", "active")]),
-    page("list-by-role", &[("role", ROLE)]),
+    case("list", "users-list-query", Kind::List, |_, _| list(&[])),
+    case("list-by-status", "users-list-query", Kind::List, |_, _| list(&[("status", "active")])),
+    case("list-by-role", "users-list-query", Kind::List, |_, _| list(&[("role", ROLE)])),
     case("list-by-email", "users-list-query", Kind::List, list_by_email),
     case("audit", "users-audit-query", Kind::ReadById, audit),
     case("relay", "users-audit-publish", Kind::Relay, relay),
@@ -77,28 +60,13 @@ const fn case(
     kind: Kind,
     event: fn(&World, usize) -> Value,
 ) -> Case {
-    Case { name, function, kind, event: Event::Call(event) }
-}
-
-const fn page(name: &'static str, query: &'static Pairs<'static>) -> Case {
-    Case { name, function: "users-list-query", kind: Kind::List, event: Event::Page(query) }
+    Case { name, function, kind, event }
 }
 
 impl Case {
     /// The event of an invocation; `number` must not have been used for this case before.
     pub(crate) fn event(&self, world: &World, number: usize) -> Value {
-        match self.event {
-            Event::Page(query) => list(query),
-            Event::Call(event) => event(world, number),
-        }
-    }
-
-    /// The parameters of the list, for a case whose pages can be walked.
-    pub(crate) fn pages(&self) -> Option<&'static Pairs<'static>> {
-        match self.event {
-            Event::Page(query) => Some(query),
-            Event::Call(_) => None,
-        }
+        (self.event)(world, number)
     }
 
     /// Whether the time of the function is measured by this case.
@@ -107,11 +75,10 @@ impl Case {
     }
 }
 
-/// The timed cases of these names; without names all of them, and the empty floor.
+/// The timed cases of these names; without names all of them.
 pub(crate) fn timed(names: &[String]) -> Vec<Case> {
-    let named = |it: &&Case| names.is_empty() || names.iter().any(|name| name == it.name);
-    let cases = CASES.iter().filter(|it| it.is_timed());
-    [NOOP].iter().filter(|_| names.is_empty()).chain(cases.filter(named)).copied().collect()
+    let is_named = |it: &&Case| names.is_empty() || names.iter().any(|name| name == it.name);
+    CASES.iter().filter(|it| it.is_timed()).filter(is_named).copied().collect()
 }
 
 /// The names of the timed cases.
@@ -182,7 +149,7 @@ fn relay(world: &World, number: usize) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{CASES, NOOP, timed, timed_names};
+    use super::{CASES, timed, timed_names};
 
     #[test]
     fn cases_are_chosen_by_name() {
@@ -191,8 +158,7 @@ mod tests {
             timed(&only).iter().map(|it| it.name).collect()
         };
         assert_eq!(names(&["list", "update"]), ["update", "list"], "in the order of the cases");
-        assert_eq!(names(&[])[1..], timed_names());
-        assert_eq!(names(&[])[0], NOOP.name);
+        assert_eq!(names(&[]), timed_names());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 pub(crate) const ROLE: &str = "member";
 
 /// Parameters by name.
-pub(crate) type Pairs<'a> = [(&'a str, &'a str)];
+type Pairs<'a> = [(&'a str, &'a str)];
 
 /// The registration of a user; no name may be registered twice.
 pub(crate) fn registration(name: &str) -> Value {
@@ -31,6 +31,12 @@ pub(crate) fn address(name: &str) -> String {
 /// A page of users.
 pub(crate) fn list(query: &Pairs<'_>) -> Value {
     event("GET", "/users", &[], query, &[], None)
+}
+
+/// Adds a query parameter to an event.
+pub(crate) fn add_parameter(event: &mut Value, name: &str, value: &str) {
+    event["queryStringParameters"][name] = json!(value);
+    event["multiValueQueryStringParameters"][name] = json!([value]);
 }
 
 /// A read below the path of a user.

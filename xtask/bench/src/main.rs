@@ -27,9 +27,8 @@ mod usage;
 mod world;
 
 use anyhow::{Context, Result, ensure};
-use budgets::{Budgets, Tolerance};
+use budgets::Budgets;
 use bundles::Programs;
-use cases::Kind;
 use clap::Parser;
 use cpu::Cpu;
 use measure::{Effort, Lab};
@@ -157,8 +156,7 @@ fn measure(lab: &mut Lab, arguments: &Arguments, effort: Effort) -> Result<Repor
 
 /// Compares memory after few and many invocations.
 fn measure_memory(lab: &Lab, arguments: &Arguments) -> Result<ExitCode> {
-    let mut cases = cases::timed(&arguments.only);
-    cases.retain(|case| case.kind != Kind::Floor);
+    let cases = cases::timed(&arguments.only);
     let report = memory::measure(lab, &cases, arguments.invocations)?;
     match arguments.output {
         Output::Text => print!("{}", report.text()),
@@ -179,12 +177,7 @@ fn hold_budgets(lab: &mut Lab, arguments: &Arguments) -> Result<ExitCode> {
         callgrind::count(lab, arguments.profiles.as_deref(), |function, counted| {
             budgets.as_ref().is_ok_and(|budgets| budgets.allows(function, counted))
         })?;
-    let measured = Budgets {
-        tolerance: budgets.as_ref().map_or_else(|_| Tolerance::default(), |it| it.tolerance),
-        archive_bytes,
-        usage: lab.usage()?,
-        instructions,
-    };
+    let measured = Budgets { archive_bytes, usage: lab.usage()?, instructions };
     if arguments.accept {
         measured.write(&path)?;
         println!("{} has the new figures; commit it with the reason", path.display());

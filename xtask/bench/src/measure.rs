@@ -1,11 +1,11 @@
 //! Times and memory of functions, each next to the floor, and what they ask of AWS.
 
 use crate::bundles::Programs;
-use crate::cases::{CASES, Case, FLOOR};
+use crate::cases::{CASES, Case, FLOOR, Kind};
 use crate::cpu::{Cpu, Share};
 use crate::endpoint::Endpoint;
 use crate::engine::Engine;
-use crate::events::{Pairs, list};
+use crate::events::add_parameter;
 use crate::function::{Function, Invoked, Launch};
 use crate::samples::{Pair, Sample, Timed, times_by_case};
 use crate::usage::Usage;
@@ -13,7 +13,7 @@ use crate::world::World;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +59,9 @@ pub(crate) struct Lab {
     world: World,
     /// Events that were used up, by case.
     used: BTreeMap<&'static str, usize>,
+    /// Takes traces in place of the X-Ray daemon, which the kernel drops: sending to a closed port
+    /// would cost less.
+    _daemon: UdpSocket,
 }
 
 impl Lab {
@@ -72,12 +75,13 @@ impl Lab {
         let engine = Arc::new(Engine::new(template)?);
         let roots = folder.join("roots.pem");
         let endpoint = Endpoint::start(Arc::clone(&engine), &roots)?;
-        let daemon = daemon().context("cannot listen for traces")?;
-        let surroundings = Launch { command: Vec::new(), endpoint, roots, daemon };
+        let daemon = UdpSocket::bind(("127.0.0.1", 0)).context("cannot listen for traces")?;
+        let address = daemon.local_addr().context("cannot listen for traces")?;
+        let surroundings = Launch { command: Vec::new(), endpoint, roots, daemon: address };
         let register = programs.program("users-register-create")?;
         let register = Launch { command: vec![register.into()], ..surroundings.clone() };
         let world = World::new(&engine, &register, USERS + effort.invocations())?;
-        Ok(Self { programs, surroundings, world, used: BTreeMap::new() })
+        Ok(Self { programs, surroundings, world, used: BTreeMap::new(), _daemon: daemon })
     }
 
     /// How to start the function of a case.
@@ -176,38 +180,28 @@ impl Lab {
             self.invoke(case, &function)?;
             let endpoint = self.surroundings.endpoint.clone();
             endpoint.hold_answers(HELD);
-            let of_case = match case.pages() {
-                Some(query) => walk(&function, query)?,
-                None => vec![self.invoke(case, &function)?.usage()],
-            };
+            let pages = if case.kind == Kind::List { PAGES } else { 1 };
+            let of_case = self.walk(case, &function, pages)?;
             endpoint.hold_answers(Duration::ZERO);
             usage.insert(case.name.to_owned(), Usage::median(&of_case));
         }
         Ok(usage)
     }
-}
 
-/// The usage of the pages of a list, which begins again at its end.
-fn walk(function: &Function, query: &Pairs<'_>) -> Result<Vec<Usage>> {
-    let mut usage = Vec::with_capacity(PAGES);
-    let mut cursor: Option<String> = None;
-    for _ in 0..PAGES {
-        let mut query = query.to_vec();
-        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-        let page = function.invoke(&list(&query))?;
-        cursor = page.body["nextCursor"].as_str().map(str::to_owned);
-        usage.push(page.usage());
+    /// The usage of invocations that continue a list where there is one, from its beginning at its
+    /// end.
+    fn walk(&mut self, case: &Case, function: &Function, pages: usize) -> Result<Vec<Usage>> {
+        let mut usage = Vec::with_capacity(pages);
+        let mut cursor: Option<String> = None;
+        for _ in 0..pages {
+            let mut event = self.event(case);
+            if let Some(cursor) = cursor {
+                add_parameter(&mut event, "cursor", &cursor);
+            }
+            let page = function.invoke(&event).context(case.name)?;
+            cursor = page.body["nextCursor"].as_str().map(str::to_owned);
+            usage.push(page.usage());
+        }
+        Ok(usage)
     }
-    Ok(usage)
-}
-
-/// Receives traces in place of the X-Ray daemon: sending to a closed port would cost less.
-fn daemon() -> std::io::Result<SocketAddr> {
-    let socket = UdpSocket::bind(("127.0.0.1", 0))?;
-    let address = socket.local_addr()?;
-    std::thread::spawn(move || {
-        let mut packet = [0; 65_536];
-        while socket.recv(&mut packet).is_ok() {}
-    });
-    Ok(address)
 }

@@ -12,7 +12,7 @@ mod template;
 
 use crate::cases::{Case, Kind};
 use crate::endpoint::serve;
-use crate::events::list;
+use crate::events::add_parameter;
 use crate::function::{Function, Launch};
 use crate::measure::Lab;
 use crate::runtime_api::{Answer, Invocation};
@@ -168,19 +168,17 @@ impl Outcome {
 impl Subject {
     /// Invokes a function once over the engine, and has the backend repeat its answers.
     fn of(lab: &Lab, case: &Case) -> Result<Self> {
-        let mut event = match case.pages() {
-            // Short, since what is kept of a page does not depend on its length.
-            Some(_) => list(&[("limit", "5")]),
-            None => lab.numbered_event(case, MARK),
-        };
+        let mut event = lab.numbered_event(case, MARK);
+        if case.kind == Kind::List {
+            // Short, since growth does not depend on the length of a page.
+            add_parameter(&mut event, "limit", "5");
+        }
         let mut refused = event.clone();
         if case.kind != Kind::Relay {
             distinguish(&mut event);
             distinguish(&mut refused);
             // No operation has this parameter.
-            let value = MARK.to_string();
-            refused["queryStringParameters"] = json!({"unknown": value});
-            refused["multiValueQueryStringParameters"] = json!({"unknown": [value]});
+            add_parameter(&mut refused, "unknown", &MARK.to_string());
         }
         let mut launch = lab.launch(case)?;
         let recorded = Function::start(&launch, None)?.invoke(&event).context(case.name)?.exchanges;
