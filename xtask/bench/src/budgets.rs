@@ -33,7 +33,7 @@ pub(crate) struct Budgets {
     pub(crate) archive_bytes: BTreeMap<String, u64>,
     /// Instructions, by function.
     pub(crate) instructions: BTreeMap<String, Instructions>,
-    /// What each case asks of AWS.
+    /// The AWS usage of each case.
     #[serde(rename = "asks")]
     pub(crate) usage: BTreeMap<String, Usage>,
 }

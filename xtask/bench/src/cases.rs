@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// Roles that one user is given before the next user's turn.
 const ROLES_EACH: usize = 40;
 
-/// What a case does, which decides its limits.
+/// The kind of a case, which decides its limits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     /// Reads by the id of a user.

@@ -1,7 +1,7 @@
-//! What the functions call in place of AWS: DynamoDB and the bus behind TLS on loopback.
+//! The endpoint that the functions call in place of AWS: DynamoDB and the bus behind TLS on loopback.
 //!
-//! It keeps every exchange with the time in which it was served, so that the function's own time and
-//! what it asked for can be told from the backend's.
+//! It keeps every exchange and its times, from which the AWS usage of an invocation follows, and the
+//! backend's part of its time.
 
 use crate::engine::Engine;
 use crate::http::Connection;

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Launch {
     /// Its program and arguments.
     pub(crate) command: Vec<OsString>,
-    /// What it calls in place of AWS.
+    /// The endpoint that it calls in place of AWS.
     pub(crate) endpoint: Endpoint,
     /// The certificates that it trusts.
     pub(crate) roots: PathBuf,

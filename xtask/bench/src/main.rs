@@ -36,7 +36,7 @@ use report::Report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measures the functions: sizes, times, memory, and what they ask of AWS.
+/// Measures the functions: sizes, times, memory and AWS usage.
 #[derive(Debug, Parser)]
 #[command(
     bin_name = "cargo xtask bench",

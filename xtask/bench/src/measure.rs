@@ -1,4 +1,4 @@
-//! Times and memory of functions, each next to the floor, and what they ask of AWS.
+//! Times and memory of functions, each next to the floor, and their AWS usage.
 
 use crate::bundles::Programs;
 use crate::cases::{CASES, Case, FLOOR, Kind};
@@ -171,7 +171,7 @@ impl Lab {
         (0..invocations).map(|_| Ok(self.invoke(case, function)?.own_ms())).collect()
     }
 
-    /// What each case asks of AWS when it is warm; of a list, the median page.
+    /// The AWS usage of each case when it is warm; of a list, the median page.
     pub(crate) fn usage(&mut self) -> Result<BTreeMap<String, Usage>> {
         let mut usage = BTreeMap::new();
         for case in CASES {

@@ -22,7 +22,7 @@ pub(crate) struct Report {
     /// Why the times at the share are missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) share_left_out: Option<String>,
-    /// What each case asks of AWS.
+    /// The AWS usage of each case.
     #[serde(rename = "asks")]
     pub(crate) usage: BTreeMap<String, Usage>,
 }

@@ -1,4 +1,4 @@
-//! What an invocation asks of AWS, from its exchanges with the endpoint.
+//! The AWS usage of an invocation, from its exchanges with the endpoint.
 
 use crate::endpoint::Exchange;
 use crate::stats::median;

@@ -69,9 +69,9 @@ impl Aws {
     }
 }
 
-async fn send(call: Call, what: &str) -> Result<Answer> {
+async fn send(call: Call, operation: &str) -> Result<Answer> {
     let response: Response =
-        call.send().await.with_context(|| format!("the emulator did not answer {what}"))?;
+        call.send().await.with_context(|| format!("the emulator did not answer {operation}"))?;
     let text = String::from_utf8_lossy(&response.body).into_owned();
     Ok(Answer { status: response.status, text })
 }
@@ -87,9 +87,9 @@ impl Answer {
     }
 
     /// The answer, when it is a success.
-    pub(crate) fn success(self, what: &str) -> Result<Self> {
+    pub(crate) fn success(self, operation: &str) -> Result<Self> {
         if !self.is_success() {
-            bail!("{what}: {}", self.describe());
+            bail!("{operation}: {}", self.describe());
         }
         Ok(self)
     }

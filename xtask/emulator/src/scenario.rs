@@ -50,7 +50,7 @@ pub(crate) async fn run(endpoint: &str, bundles: &Path, keep: bool) -> Result<()
     let mut steps = Steps::new();
     let bundles = std::path::absolute(bundles)
         .with_context(|| format!("cannot find {}", bundles.display()))?;
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let directory = tempfile::tempdir().context("cannot create a temporary directory")?;
     let emulator = steps.step("Recognise the emulator", introduce(endpoint)).await?;
     let (tool, suite) =
         steps.step("Build the deploy tool and the black-box suite", build()).await?;
@@ -75,7 +75,7 @@ pub(crate) async fn run(endpoint: &str, bundles: &Path, keep: bool) -> Result<()
     if keep {
         eprintln!("\nThe stack {} is left as it is.", run.deployer.stack());
     } else if result.is_err() {
-        // What failed is what is reported; that cleaning up fails too is only a line.
+        // The first failure is the result of the run; a failure to clean up is only a line.
         let cleaned = tokio::select! {
             cleaned = steps.step("Clean up", run.clean()) => cleaned,
             () = interrupted() => Err(anyhow!("interrupted again")),
@@ -139,16 +139,16 @@ impl Run<'_> {
             .step("Deploy a change of one function's code", self.deploy_change(&deployed))
             .await?;
         steps.step("Deploy a broken function", self.deploy_broken(&changed, &deployed)).await?;
-        steps.step("Destroy, with the tables kept", self.destroy(&deployed)).await?;
+        steps.step("Destroy, which keeps the tables", self.destroy(&deployed)).await?;
         steps.step("Remove the tables and the callers", self.clean()).await
     }
 
     async fn deploy(&self, bundles: &Path) -> Result<Report> {
         match self.deployer.deploy(bundles).await? {
             Ok(report) => Ok(report),
-            Err(Failure(said)) if names_something_unknown(&said) => {
+            Err(Failure(errors)) if names_something_unknown(&errors) => {
                 let emulator = describe(&self.emulator);
-                let fault = format!("{emulator} does not know something of the template.");
+                let fault = format!("{emulator} does not know a part of the template.");
                 Err(EmulatorFault(fault).into())
             }
             Err(_) => bail!("the deployment failed"),
@@ -178,7 +178,7 @@ impl Run<'_> {
         let forged = api.call(Method::GET, "/users").credentials(forged).send().await?;
         if forged.status != StatusCode::FORBIDDEN {
             let fault = format!(
-                "{} does not refuse a call that is signed wrongly; start it with {}",
+                "{} does not refuse a call with a wrong signature; start it with {}",
                 describe(&self.emulator),
                 self.emulator.kind().enforcement()
             );
@@ -296,7 +296,7 @@ impl Run<'_> {
         self.aws.json("dynamodb", &target, body).await?.success(operation)
     }
 
-    /// Removes everything that this program creates: the stack, the tables that outlive it, and the rest.
+    /// Removes everything that a run creates, and the tables that outlive the stack.
     async fn clean(&self) -> Result<()> {
         let stack = self.deployer.stack();
         principals::remove(&self.aws, &stack).await?;

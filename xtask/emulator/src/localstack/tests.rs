@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// take turns.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// A `docker` that notes its arguments and the token it sees, and does what the script says.
+/// A `docker` that logs its arguments and its token, and runs the script.
 fn fake_docker(directory: &Path, script: &str) -> Settings {
     let program = directory.join("docker");
     let log = directory.join("log");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// What the emulators answer at their health endpoints, cut down to a few services.
+/// Answers of the emulators' health endpoints, with a few services only.
 fn recorded() -> Vec<(Kind, BTreeMap<&'static str, Value>)> {
     let localstack = json!({
         "services": {"apigateway": "available", "cloudformation": "running", "s3": "running"},
