@@ -95,7 +95,6 @@ enum Output {
 }
 
 fn main() -> ExitCode {
-    users_support::tied::guard_if_asked();
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(code) => code,
