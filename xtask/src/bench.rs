@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: builds functions and floors, packs them, and has `users-bench` measure them.
+//! `cargo xtask bench`: builds and packs the functions and the floor, and has `users-bench` measure
+//! them.
 //!
-//! Both are built for this machine in the same way, which takes no other tool than cargo. Budgets are
-//! of what is deployed, and so need the archives of `cargo xtask build`.
+//! Both are built for this machine in the same way, with cargo only. Budgets are those of a
+//! deployment, and so need the archives of `cargo xtask build`.
 
 use crate::build::{self, Arch};
 use crate::{cargo, delegate, project};
@@ -9,15 +10,15 @@ use anyhow::{Result, bail};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The programs that the functions are measured against.
-const FLOORS: &[&str] = &["floor-get-item", "floor-noop"];
+/// The program that the functions are compared with.
+const FLOOR: &str = "floor-get-item";
 
 pub(crate) fn run(arguments: &delegate::Arguments) -> Result<ExitCode> {
     let given = arguments.words();
     let has = |option: &str| given.iter().any(|it| it == option);
     let (holds_budgets, is_timed) = (has("--budgets"), !has("--budgets") && !has("--memory"));
-    // Optimised, since it answers in place of DynamoDB while functions are timed. Counting needs none
-    // of that, and is a step of CI, which has everything else compiled already.
+    // Optimised when it answers in place of DynamoDB while functions are timed. The other modes are
+    // steps of CI, which has compiled the rest without optimisations.
     let options: &[&str] = if is_timed { &["--release"] } else { &[] };
     let mut command = delegate::command("users-bench", options)?;
     command.args(given);
@@ -36,9 +37,9 @@ pub(crate) fn run(arguments: &delegate::Arguments) -> Result<ExitCode> {
         };
         command.arg("--bundles").arg(bundles);
     }
-    // Nothing else is compared with a floor.
+    // Only times are compared with the floor.
     if is_timed && arguments.value_of("--floors").is_none() {
-        let floors = programs("users-floor", FLOORS.iter().copied())?;
+        let floors = programs("users-floor", std::iter::once(FLOOR))?;
         let floors = packed(arch, floors, target.join("bench").join("floors"))?;
         command.arg("--floors").arg(floors);
     }
@@ -65,7 +66,7 @@ fn packed(
     Ok(directory)
 }
 
-/// What programs of this machine are built for.
+/// The architecture of this machine's programs.
 fn this_machine(architecture: &str) -> Result<Arch> {
     match architecture {
         "aarch64" => Ok(Arch::Arm64),

@@ -14,7 +14,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Unpacks all archives of a folder to another.
+    /// Unpacks all archives of a folder into another folder.
     pub(crate) fn add(&mut self, bundles: &Path, folder: &Path) -> Result<()> {
         let manifest = Manifest::read(bundles)?;
         for (name, bundle) in manifest.functions {

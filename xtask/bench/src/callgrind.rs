@@ -1,19 +1,20 @@
 //! Instructions of an invocation, counted by `valgrind --tool=callgrind`: the same on a busy machine
 //! as on a quiet one, so that a budget can be held.
 
-use crate::instance::Instance;
-use crate::measure::{Lab, check};
-use crate::scenario::{CASES, Case};
+use crate::cases::{CASES, Case};
+use crate::function::Function;
+use crate::measure::Lab;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Warm invocations that are counted together.
 const WARM: u64 = 10;
-/// Times that a function is counted at most. Where a machine is so busy that a time limit passes
-/// under the profiler, a connection is opened once more; that is not the function's doing.
+/// The most counts of a function. On a busy machine a time limit may pass under the profiler, and one
+/// more connection is opened; that is not the function's doing.
 const COUNTS: usize = 3;
 
 /// Instructions of a function.
@@ -25,18 +26,9 @@ pub(crate) struct Instructions {
     pub(crate) warm: u64,
 }
 
-impl Instructions {
-    fn least(self, other: Self) -> Self {
-        Self { start: self.start.min(other.start), warm: self.warm.min(other.warm) }
-    }
-}
-
-/// Counts for every function, and keeps the profiles when there is a folder for them. What is not
-/// `fine` is counted again, and the least counts.
-///
-/// # Errors
-/// When valgrind is missing, or a function fails.
-pub(crate) async fn count(
+/// Counts for every function, and keeps the profiles when there is a folder for them. A function that
+/// is not `fine` is counted again, and the least of each figure is taken.
+pub(crate) fn count(
     lab: &mut Lab,
     keep: Option<&Path>,
     fine: impl Fn(&str, Instructions) -> bool,
@@ -46,46 +38,39 @@ pub(crate) async fn count(
         found.is_ok_and(|status| status.success()),
         "valgrind counts the instructions and is missing: install it (`apt-get install valgrind`)"
     );
-    let temporary = tempfile::tempdir().context("cannot make a folder for the profiles")?;
+    let temporary = tempfile::tempdir().context("cannot create a folder for the profiles")?;
     let folder = keep.unwrap_or_else(|| temporary.path());
-    std::fs::create_dir_all(folder).context("cannot make a folder for the profiles")?;
+    std::fs::create_dir_all(folder).context("cannot create a folder for the profiles")?;
     let mut counted = BTreeMap::new();
     for case in CASES.iter().filter(|it| it.is_timed()) {
         eprintln!("counting instructions of {}", case.function);
-        let mut least = once(lab, case, folder).await?;
-        for _ in 1..COUNTS {
+        let mut least = Instructions { start: u64::MAX, warm: u64::MAX };
+        for _ in 0..COUNTS {
+            let start = run(lab, case, 1, folder)?;
+            let more = run(lab, case, 1 + WARM, folder)?;
+            let warm = more.saturating_sub(start) / WARM;
+            least = Instructions { start: least.start.min(start), warm: least.warm.min(warm) };
             if fine(case.function, least) {
                 break;
             }
-            least = least.least(once(lab, case, folder).await?);
         }
         counted.insert(case.function.to_owned(), least);
     }
     Ok(counted)
 }
 
-async fn once(lab: &mut Lab, case: &Case, folder: &Path) -> Result<Instructions> {
-    let start = run(lab, case, 1, folder).await?;
-    let more = run(lab, case, 1 + WARM, folder).await?;
-    Ok(Instructions { start, warm: more.saturating_sub(start) / WARM })
-}
-
 /// The instructions of a process that serves a number of invocations.
-async fn run(lab: &mut Lab, case: &Case, invocations: u64, folder: &Path) -> Result<u64> {
+fn run(lab: &mut Lab, case: &Case, invocations: u64, folder: &Path) -> Result<u64> {
     let profile = folder.join(format!("{}-{invocations}", case.name));
-    let mut launch = lab.launch(case.function)?;
-    launch.wrapper = vec![
-        "valgrind".to_owned(),
-        "--quiet".to_owned(),
-        "--tool=callgrind".to_owned(),
-        format!("--callgrind-out-file={}", profile.display()),
-    ];
-    let mut function = Instance::start(&launch, None).await?;
+    let mut launch = lab.launch(case)?;
+    let output = format!("--callgrind-out-file={}", profile.display());
+    let valgrind = ["valgrind", "--quiet", "--tool=callgrind", &output];
+    launch.command.splice(..0, valgrind.map(OsString::from));
+    let function = Function::start(&launch, None)?;
     for _ in 0..invocations {
-        let invoked = function.invoke(&lab.event(case)).await?;
-        check(case, invoked.status, &invoked.body)?;
+        lab.invoke(case, &function)?;
     }
-    function.terminate().await?;
+    function.terminate()?;
     let text = std::fs::read_to_string(&profile).context("valgrind left no profile")?;
     total(&text).context("the profile has no total")
 }

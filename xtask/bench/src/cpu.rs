@@ -1,27 +1,27 @@
 //! The CPU that a function gets: all of a core, or the share that Lambda gives 256 MB.
 //!
-//! The share is a quota of the kernel's scheduler (a control group of either version), with the
-//! period of 20 ms that Lambda is seen to use: in every 20 ms a function may run for 2.9.
+//! The share is a quota of the kernel's scheduler (a control group of either version) with Lambda's
+//! observed period of 20 ms, of which a function may run for 2.9.
 
 use anyhow::{Context, Result, ensure};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// How long a period of the scheduler is, in microseconds.
+/// The scheduler's period, in microseconds.
 const PERIOD_US: u64 = 20_000;
-/// What 256 MB may run in a period: Lambda gives 1769 MB one core.
+/// The CPU time of 256 MB in a period: Lambda gives 1769 MB one core.
 const QUOTA_US: u64 = PERIOD_US * 256 / 1769;
 
 /// A CPU setting.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Cpu {
     /// All of a core.
     Full,
-    /// What Lambda gives 256 MB.
+    /// The share that Lambda gives 256 MB.
     Share256,
 }
 
@@ -42,10 +42,7 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Makes the group.
-    ///
-    /// # Errors
-    /// When this system does not let us; the text says what is missing.
+    /// Creates the group, which takes root.
     pub(crate) fn new() -> Result<Self> {
         let name = format!("users-bench-{}", std::process::id());
         let first = Path::new("/sys/fs/cgroup/cpu");
@@ -67,14 +64,13 @@ impl Share {
         Ok(Self { group })
     }
 
-    /// Waits until nothing of the quota is used up, as for a new environment.
-    pub(crate) async fn rest(&self) {
-        tokio::time::sleep(2 * Duration::from_micros(PERIOD_US)).await;
+    /// Waits until the quota is unused again, as in a new environment.
+    pub(crate) fn rest(&self) {
+        std::thread::sleep(2 * Duration::from_micros(PERIOD_US));
     }
 
-    /// Puts a process under the quota, on one processor: the kernel hands a quota out to processors
-    /// in slices, and what is left of one is lost when its process goes on elsewhere, as it does the
-    /// more often the more others it wakes.
+    /// Puts a process under the quota, on one processor: the kernel hands the quota out to processors
+    /// in slices, and a process that moves to another processor loses the rest of its slice.
     pub(crate) fn add(&self, process: u32) -> Result<()> {
         let process = process.to_string();
         let pinned = Command::new("taskset").args(["--cpu-list", "--pid", "0", &process]).output();
@@ -91,7 +87,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        // It is empty by now; left behind, it would do no harm.
+        // A group that is left behind does no harm.
         let _ = fs::remove_dir(&self.group);
     }
 }

@@ -1,35 +1,32 @@
-//! DynamoDB for the functions under measurement: the tables of the template on an engine in this
-//! process, called without a server in between.
+//! DynamoDB for the functions under measurement: the tables of the template on an engine in memory,
+//! called without a server in between.
 
-use anyhow::{Context, Result, bail};
-use dynoxide::{Database, ImportOptions};
+use anyhow::{Context, Result, anyhow, bail};
+use dynoxide::Database;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use std::path::Path;
 
 /// The users table.
 pub(crate) const USERS: &str = "UsersTable";
-/// The table of recorded answers.
+/// The table of idempotency records.
 pub(crate) const IDEMPOTENCY: &str = "IdempotencyTable";
 
-/// What a request to create a table takes over from the template.
+/// The properties of a table in the template that are also members of `CreateTable`. Streams are left
+/// out: nothing reads them here, and no function waits for a write to one.
 const CREATION_PROPERTIES: &[&str] =
     &["AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema"];
 
-/// The engine; clones share their data.
-#[derive(Clone)]
+/// The engine.
 pub(crate) struct Engine {
     database: Database,
 }
 
 impl Engine {
-    /// An engine with the tables of `template`, in memory or in a file. Tables have no streams:
-    /// nobody reads them here, and writing them is no part of what a function waits for.
-    pub(crate) fn new(file: Option<&Path>, template: &Value) -> Result<Self> {
-        let database = match file {
-            None => Database::memory(),
-            Some(file) => Database::new(file.to_str().context("the path is not plain text")?),
-        }
-        .map_err(|error| anyhow::anyhow!("cannot open a database: {error}"))?;
+    /// An engine with the tables of a template.
+    pub(crate) fn new(template: &Value) -> Result<Self> {
+        let database =
+            Database::memory().map_err(|error| anyhow!("cannot open a database: {error}"))?;
         for table in [USERS, IDEMPOTENCY] {
             let properties = &template["Resources"][table]["Properties"];
             let mut request = Map::from_iter([("TableName".to_owned(), json!(table))]);
@@ -40,49 +37,42 @@ impl Engine {
             }
             let request = serde_json::from_value(Value::Object(request))
                 .with_context(|| format!("the template has no usable {table}"))?;
-            database.create_table(request).map_err(|error| anyhow::anyhow!("{table}: {error}"))?;
+            database.create_table(request).map_err(|error| anyhow!("{table}: {error}"))?;
         }
         Ok(Self { database })
     }
 
-    /// Answers a request of the protocol.
+    /// Carries out a request of the protocol.
     pub(crate) fn call(&self, operation: &str, body: &[u8]) -> Result<Vec<u8>> {
-        macro_rules! run {
-            ($method:ident) => {{
-                let request = serde_json::from_slice(body).context("the request cannot be read")?;
-                let output = self.database.$method(request);
-                let output = output.map_err(|error| anyhow::anyhow!("{operation}: {error}"))?;
-                Ok(serde_json::to_vec(&output)?)
-            }};
-        }
-        match operation {
-            "BatchGetItem" => run!(batch_get_item),
-            "GetItem" => run!(get_item),
-            "PutItem" => run!(put_item),
-            "Query" => run!(query),
-            "TransactWriteItems" => run!(transact_write_items),
-            other => bail!("no function is known to call {other}"),
-        }
+        let answer = match operation {
+            "BatchGetItem" => run(body, |it| self.database.batch_get_item(it)),
+            "GetItem" => run(body, |it| self.database.get_item(it)),
+            "PutItem" => run(body, |it| self.database.put_item(it)),
+            "Query" => run(body, |it| self.database.query(it)),
+            "TransactWriteItems" => run(body, |it| self.database.transact_write_items(it)),
+            _ => bail!("no function is known to call {operation}"),
+        };
+        answer.with_context(|| operation.to_owned())
     }
 
-    /// Puts many items into the users table.
-    pub(crate) fn import(&self, items: &[Value]) -> Result<()> {
-        let items = items.iter().cloned().map(serde_json::from_value).collect::<Result<_, _>>()?;
-        self.database
-            .import_items(USERS, items, ImportOptions::default())
-            .map_err(|error| anyhow::anyhow!("cannot fill the users table: {error}"))?;
-        Ok(())
-    }
-
-    /// Everything about a user, in the protocol's form.
+    /// All items of a user, in the protocol's form.
     pub(crate) fn items_of(&self, user_id: &str) -> Result<Vec<Value>> {
         let request = json!({
             "TableName": USERS,
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": {"S": format!("USER#{user_id}")}},
         });
-        let answer: Value =
-            serde_json::from_slice(&self.call("Query", request.to_string().as_bytes())?)?;
+        let answer = self.call("Query", request.to_string().as_bytes())?;
+        let answer: Value = serde_json::from_slice(&answer)?;
         Ok(answer["Items"].as_array().cloned().unwrap_or_default())
     }
+}
+
+fn run<Q: DeserializeOwned, A: Serialize>(
+    body: &[u8],
+    operation: impl FnOnce(Q) -> dynoxide::Result<A>,
+) -> Result<Vec<u8>> {
+    let request = serde_json::from_slice(body).context("the request cannot be read")?;
+    let answer = operation(request).map_err(|error| anyhow!("{error}"))?;
+    Ok(serde_json::to_vec(&answer)?)
 }

@@ -1,132 +1,155 @@
-//! The figures of a run.
+//! The figures of a run, and their limits.
 
-mod limits;
-mod text;
-
+use crate::cases::{CASES, Kind};
 use crate::cpu::Cpu;
-use crate::instance::Invoked;
-use crate::stats::{Summary, median};
-use crate::telemetry::Telling;
-use serde::{Deserialize, Serialize};
+use crate::samples::Timed;
+use crate::usage::Usage;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// The limit of memory, as a ratio to the floor.
+const MEMORY_LIMIT: f64 = 1.2;
+
 /// One run.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Report {
     /// Processors of the machine.
     pub(crate) processors: usize,
-    /// Sizes of the archives, in bytes.
+    /// Sizes of the archives.
     pub(crate) archive_bytes: BTreeMap<String, u64>,
     /// Times, by CPU setting and case.
     pub(crate) times: BTreeMap<Cpu, BTreeMap<String, Timed>>,
-    /// Why a CPU setting is missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Why the times at the share are missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) share_left_out: Option<String>,
-    /// What telling costs, by case.
-    #[serde(default)]
-    pub(crate) telling: BTreeMap<String, Telling>,
-    /// What each case asks of AWS.
-    pub(crate) asks: BTreeMap<String, Asks>,
-    /// Pages among many users.
-    pub(crate) pages: Vec<Page>,
-    /// Signed reads a second that the local stack serves.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) reads_per_second: Option<f64>,
-    /// Median times of commands, in milliseconds.
-    pub(crate) command_ms: BTreeMap<String, f64>,
+    /// The AWS usage of each case.
+    #[serde(rename = "asks")]
+    pub(crate) usage: BTreeMap<String, Usage>,
 }
 
-/// Times, CPU and memory of a function. Times are without those of the backend.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Timed {
-    /// From the start of the program to its first request for work.
-    pub(crate) initialisation_ms: Summary,
-    /// The first invocation.
-    pub(crate) first_ms: Summary,
-    /// Both together, in each process.
-    pub(crate) start_ms: Summary,
-    /// CPU until the first answer, in milliseconds: less subject to what else the machine does.
-    #[serde(default)]
-    pub(crate) start_cpu_ms: f64,
-    /// Connections that the first invocation opened besides the one of the initialisation.
-    #[serde(default)]
-    pub(crate) first_connections: f64,
-    /// Later invocations.
-    pub(crate) warm_ms: Summary,
-    /// What the backend took of a later invocation.
-    pub(crate) backend_ms: Summary,
-    /// CPU of a later invocation, in milliseconds; of a thousand, in seconds.
-    pub(crate) cpu_ms: f64,
-    /// Peak memory, in KiB.
-    pub(crate) memory_kib: f64,
-    /// All of it by the floor's; none of the floor itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) by_floor: Option<ByFloor>,
-}
-
-/// What a function takes by what the floor takes: the medians of what was measured next to each
-/// other, since the pace of a machine changes.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub(crate) struct ByFloor {
-    pub(crate) start: f64,
-    pub(crate) start_cpu: f64,
-    pub(crate) warm: f64,
-    pub(crate) cpu: f64,
-    pub(crate) memory: f64,
-}
-
-/// What an invocation asks of AWS.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Asks {
-    /// Requests.
-    pub(crate) requests: f64,
-    /// Requests that had to wait for others, and one.
-    pub(crate) round_trips: f64,
-    /// Read capacity units.
-    pub(crate) read_units: f64,
-    /// Write capacity units.
-    pub(crate) write_units: f64,
-    /// Items read.
-    pub(crate) items_read: f64,
-    /// Items returned, when the answer is a page.
-    pub(crate) items_returned: f64,
-}
-
-impl Asks {
-    /// What most of some invocations asked: the median of each figure.
-    pub(crate) fn usual(invoked: &[Invoked]) -> Self {
-        let middle =
-            |figure: fn(&Invoked) -> f64| median(&invoked.iter().map(figure).collect::<Vec<_>>());
-        Self {
-            requests: middle(|it| f64::from(it.asked.requests)),
-            round_trips: middle(|it| f64::from(it.asked.round_trips)),
-            read_units: middle(|it| it.asked.read_units),
-            write_units: middle(|it| it.asked.write_units),
-            items_read: middle(|it| it.asked.items as f64),
-            items_returned: middle(|it| returned(it) as f64),
+impl Report {
+    /// The report for people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("{} processors\n", self.processors);
+        for (cpu, times) in &self.times {
+            text += &format!(
+                "\n{:16} {:>8} {:>15} {:>15} {:>9} {:>15}\n",
+                cpu.as_str(),
+                "init, ms",
+                "start, ms",
+                "warm, ms",
+                "warm p99",
+                "memory, MiB"
+            );
+            for (name, it) in times {
+                let ratios = it.by_floor.map(|it| [it.start, it.warm, it.memory]);
+                let [start, warm, memory] =
+                    ratios.unwrap_or([1.0; 3]).map(|ratio| format!("({ratio:.2})"));
+                text += &format!(
+                    "{name:16} {:>8.2} {:>8.2} {start:>6} {:>8.3} {warm:>6} {:>9.3} {:>8.1} {memory:>6}\n",
+                    it.initialisation_ms.p50,
+                    it.start_ms.p50,
+                    it.warm_ms.p50,
+                    it.warm_ms.p99,
+                    it.memory_kib / 1024.0,
+                );
+            }
         }
+        if let Some(reason) = &self.share_left_out {
+            text += &format!("\nnot measured at the {}: {reason}\n", Cpu::Share256.as_str());
+        }
+        if !self.usage.is_empty() {
+            text += &format!(
+                "\n{:16} {:>8} {:>11} {:>10} {:>11} {:>10} {:>8}\n",
+                "asked of AWS",
+                "requests",
+                "round trips",
+                "read units",
+                "write units",
+                "items read",
+                "returned"
+            );
+        }
+        for (name, it) in &self.usage {
+            text += &format!(
+                "{name:16} {:>8} {:>11} {:>10} {:>11} {:>10} {:>8}\n",
+                it.requests,
+                it.round_trips,
+                it.read_units,
+                it.write_units,
+                it.items_read,
+                it.items_returned
+            );
+        }
+        if !self.archive_bytes.is_empty() {
+            text += "\narchives, MiB\n";
+        }
+        for (name, bytes) in &self.archive_bytes {
+            text += &format!("{name:23} {:.2}\n", *bytes as f64 / (1024.0 * 1024.0));
+        }
+        text += "\nratios in parentheses are to floor-get-item\n";
+        for it in self.over_limits() {
+            text += &format!("OVER ITS LIMIT: {it}\n");
+        }
+        text
+    }
+
+    /// The ratios that are over their limits.
+    fn over_limits(&self) -> Vec<String> {
+        let mut over = Vec::new();
+        for (cpu, times) in &self.times {
+            for case in CASES {
+                let ratios = times.get(case.name).and_then(|it| it.by_floor);
+                let Some(ratios) = ratios else { continue };
+                let (start, warm) = match case.kind {
+                    Kind::ReadById => (1.25, 1.2),
+                    Kind::List => (1.25, f64::INFINITY),
+                    Kind::Write => (1.5, 2.0),
+                    Kind::Relay | Kind::Floor => (f64::INFINITY, f64::INFINITY),
+                };
+                for (figure, ratio, limit) in [
+                    ("start", ratios.start, start),
+                    ("warm", ratios.warm, warm),
+                    ("memory", ratios.memory, MEMORY_LIMIT),
+                ] {
+                    if ratio > limit {
+                        let (name, cpu) = (case.name, cpu.as_str());
+                        over.push(format!(
+                            "{figure} of {name} at {cpu}: {ratio:.2}, limit {limit}"
+                        ));
+                    }
+                }
+            }
+        }
+        over
     }
 }
 
-/// Items of the page that was answered.
-pub(crate) fn returned(invoked: &Invoked) -> usize {
-    invoked.body["items"].as_array().map_or(0, Vec::len)
-}
+#[cfg(test)]
+mod tests {
+    use super::{Cpu, Report};
+    use crate::samples::{Ratios, Timed};
+    use std::collections::BTreeMap;
 
-/// Pages of one kind among a number of users.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Page {
-    /// What is listed.
-    pub(crate) name: String,
-    /// Users that there are.
-    pub(crate) users: usize,
-    /// Read units of a page.
-    pub(crate) read_units: f64,
-    /// Requests that were sent one after the other. Answers come at once here, so calls that could
-    /// go on together wait for a connection that comes free.
-    pub(crate) round_trips: f64,
-    /// Items read for each that was returned.
-    pub(crate) read_for_each: f64,
-    /// Time of a page with that of the backend, in milliseconds.
-    pub(crate) page_ms: Summary,
+    #[test]
+    fn ratios_have_limits_at_each_cpu_setting() {
+        let of = |name: &str, [start, warm, memory]: [f64; 3]| {
+            let by_floor = Some(Ratios { start, warm, memory });
+            (name.to_owned(), Timed { by_floor, ..Timed::default() })
+        };
+        let times = |get, update| BTreeMap::from([of("get", get), of("update", update)]);
+        let mut report = Report::default();
+        report.times.insert(Cpu::Full, times([1.25, 1.2, 1.2], [1.5, 2.0, 1.2]));
+        assert_eq!(report.over_limits(), Vec::<String>::new());
+        report.times.insert(Cpu::Share256, times([1.26, 1.3, 1.21], [1.5, 2.1, 0.9]));
+        assert_eq!(
+            report.over_limits(),
+            [
+                "start of get at 256 MB share: 1.26, limit 1.25",
+                "warm of get at 256 MB share: 1.30, limit 1.2",
+                "memory of get at 256 MB share: 1.21, limit 1.2",
+                "warm of update at 256 MB share: 2.10, limit 2",
+            ]
+        );
+    }
 }

@@ -1,25 +1,22 @@
-//! What many samples say.
+//! Statistics of samples.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// A distribution, in the unit of its samples.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Summary {
-    /// The value that half of the samples do not pass.
     pub(crate) p50: f64,
-    /// The value that 99 of 100 samples do not pass.
     pub(crate) p99: f64,
 }
 
 impl Summary {
-    /// The summary of samples; zero when there is none.
+    /// The summary of samples; zero without samples.
     pub(crate) fn of(samples: &[f64]) -> Self {
         Self { p50: quantile(samples, 0.5), p99: quantile(samples, 0.99) }
     }
 }
 
-/// The smallest sample that a share of the samples does not pass (nearest rank); zero when there is
-/// none.
+/// The nearest-rank quantile; zero without samples.
 fn quantile(samples: &[f64], share: f64) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -27,9 +24,14 @@ fn quantile(samples: &[f64], share: f64) -> f64 {
     sorted.get(rank.max(1) - 1).copied().unwrap_or_default()
 }
 
-/// The middle sample; zero when there is none.
+/// The middle sample; zero without samples.
 pub(crate) fn median(samples: &[f64]) -> f64 {
     quantile(samples, 0.5)
+}
+
+/// The mean; not a number without samples.
+pub(crate) fn mean(samples: &[f64]) -> f64 {
+    samples.iter().sum::<f64>() / samples.len() as f64
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Calls of AWS services at the emulator, signed as an SDK would sign them. Five protocols are
-//! spoken here, each as far as this program needs it, so that no SDK has to be compiled.
+//! Signed calls of AWS services at the emulator, in three protocols, as far as this program needs
+//! them: no SDK has to be compiled.
 
 use anyhow::{Context, Result, bail};
 use http::{Method, StatusCode};
@@ -9,34 +9,27 @@ use users_client::{Call, Client, Credentials, Response};
 
 /// The services of an emulator, called by one principal.
 #[derive(Clone, Debug)]
-pub struct Aws {
+pub(crate) struct Aws {
     client: Client,
 }
 
-/// What a service answered.
+/// The answer of a service.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     status: StatusCode,
     text: String,
 }
 
 impl Aws {
     /// The services at an address.
-    ///
-    /// # Errors
-    /// When the address cannot be used.
-    pub fn new(endpoint: &str, region: &str, credentials: Credentials) -> Result<Self> {
+    pub(crate) fn new(endpoint: &str, region: &str, credentials: Credentials) -> Result<Self> {
         let client = Client::new(endpoint, region, credentials)
             .with_context(|| format!("{endpoint} cannot be called"))?;
         Ok(Self { client })
     }
 
-    /// An operation of a service that takes and gives JSON, such as
-    /// `DynamoDB_20120810.DescribeTable`.
-    ///
-    /// # Errors
-    /// When no answer comes.
-    pub async fn json(&self, service: &str, target: &str, body: &Value) -> Result<Answer> {
+    /// An operation of a service with the JSON protocol, such as `DynamoDB_20120810.DescribeTable`.
+    pub(crate) async fn json(&self, service: &str, target: &str, body: &Value) -> Result<Answer> {
         let version = if service == "sqs" { "1.0" } else { "1.1" };
         let call = self
             .client
@@ -47,11 +40,8 @@ impl Aws {
         send(call.service(service), target).await
     }
 
-    /// An operation of a service that takes a form and gives XML.
-    ///
-    /// # Errors
-    /// When no answer comes.
-    pub async fn query(
+    /// An operation of a service with the query protocol: a form in, XML out.
+    pub(crate) async fn query(
         &self,
         service: &str,
         version: &str,
@@ -72,76 +62,50 @@ impl Aws {
         send(call.service(service), action).await
     }
 
-    /// A call of a service that has resources with paths.
-    ///
-    /// # Errors
-    /// When no answer comes.
-    pub async fn rest(
-        &self,
-        service: &str,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Answer> {
-        let what = format!("{method} {path}");
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut call = self.client.call(method, path).header("accept", "application/json");
-        if !query.is_empty() {
-            call = call.raw_query(query);
-        }
-        if let Some(body) = body {
-            call = call.json(body);
-        }
-        send(call.service(service), &what).await
+    /// Reads a resource of a service that has paths.
+    pub(crate) async fn get(&self, service: &str, path: &str, query: &str) -> Result<Answer> {
+        let call = self.client.call(Method::GET, path).raw_query(query);
+        send(call.service(service), path).await
     }
 }
 
-async fn send(call: Call, what: &str) -> Result<Answer> {
+async fn send(call: Call, operation: &str) -> Result<Answer> {
     let response: Response =
-        call.send().await.with_context(|| format!("the emulator did not answer {what}"))?;
+        call.send().await.with_context(|| format!("the emulator did not answer {operation}"))?;
     let text = String::from_utf8_lossy(&response.body).into_owned();
     Ok(Answer { status: response.status, text })
 }
 
 impl Answer {
     /// The body as text.
-    #[must_use]
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether the service did what it was asked.
-    #[must_use]
-    pub fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         self.status.is_success()
     }
 
-    /// The answer, unless it is a refusal.
-    ///
-    /// # Errors
-    /// When the service refused; the text says what and why.
-    pub fn success(self, what: &str) -> Result<Self> {
+    /// The answer, when it is a success.
+    pub(crate) fn success(self, operation: &str) -> Result<Self> {
         if !self.is_success() {
-            bail!("{what}: {}", self.describe());
+            bail!("{operation}: {}", self.describe());
         }
         Ok(self)
     }
 
-    /// The body as JSON; null when it is none.
-    #[must_use]
-    pub fn value(&self) -> Value {
+    /// The body as JSON; null when it is not JSON.
+    pub(crate) fn value(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
     /// The contents of every XML element of this name.
-    #[must_use]
-    pub fn elements(&self, name: &str) -> Vec<String> {
+    pub(crate) fn elements(&self, name: &str) -> Vec<String> {
         elements(&self.text, name).into_iter().map(unescape).collect()
     }
 
-    /// Status and the beginning of the body, for a person.
-    #[must_use]
-    pub fn describe(&self) -> String {
+    /// Status and the beginning of the body, for errors.
+    pub(crate) fn describe(&self) -> String {
         let text: String = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut shown: String = text.chars().take(300).collect();
         if shown.len() < text.len() {
@@ -151,8 +115,7 @@ impl Answer {
     }
 }
 
-/// What stands between the tags of elements without attributes, which is all that the query
-/// protocol has.
+/// The contents of XML elements without attributes, which the query protocol does not use.
 pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let mut found = Vec::new();
@@ -166,7 +129,7 @@ pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
     found
 }
 
-/// Replaces the entities of XML: five names, and any letter by its number.
+/// Replaces the entities of XML: five names, and any character by its number.
 pub(crate) fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;

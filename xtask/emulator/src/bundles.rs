@@ -7,12 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use users_template::bundles::{self, Manifest};
 
-/// What is done to one archive.
+/// A change of one archive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Change {
-    /// A comment at its end: other bytes, the same program.
+    /// A comment at its end, so that the bytes differ and the program does not.
     Comment,
-    /// Text in place of the archive, which no cloud can unpack.
+    /// Text in place of the archive.
     NoArchive,
 }
 
@@ -45,12 +45,12 @@ pub(crate) fn changed(from: &Path, to: &Path, function: &str, change: Change) ->
     Ok(to.to_path_buf())
 }
 
-/// Gives an archive without comment one: its last 22 bytes end with the comment's length.
+/// Appends a comment to an archive without one: its last 22 bytes end with the comment's length.
 fn with_comment(mut archive: Vec<u8>, comment: &[u8]) -> Result<Vec<u8>> {
     let length = u16::try_from(comment.len()).context("the comment is too long")?;
     let end = archive.len().saturating_sub(22);
     if !archive[end..].starts_with(b"PK\x05\x06") || !archive.ends_with(&[0, 0]) {
-        bail!("an archive has a comment already, or is none");
+        bail!("the file is not an archive without a comment");
     }
     archive.truncate(archive.len() - 2);
     archive.extend_from_slice(&length.to_le_bytes());

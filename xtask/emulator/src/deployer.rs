@@ -1,4 +1,4 @@
-//! The deploy tool, run as `cargo xtask deploy` runs it.
+//! The deploy tool, run in the way of `cargo xtask deploy`.
 
 use crate::process;
 use anyhow::{Context, Result, bail};
@@ -6,10 +6,10 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use users_template::{Architecture, Stage};
 
-/// What the stage of an emulator is made of, but for the instruction set.
+/// The stage of an emulator, but for the instruction set.
 const STAGES: &str = include_str!("../stages.toml");
 
-/// The stage, its file, and where it goes.
+/// The deploy tool with a stage and an emulator.
 #[derive(Debug)]
 pub(crate) struct Deployer {
     program: PathBuf,
@@ -19,10 +19,9 @@ pub(crate) struct Deployer {
     stage: Stage,
 }
 
-/// What the deploy tool says when it is done.
+/// The report of the deploy tool.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Report {
-    /// Whether there was anything to change.
     pub(crate) changed: bool,
     /// The change set.
     #[serde(default)]
@@ -40,7 +39,7 @@ pub(crate) struct Change {
     pub(crate) kind: String,
 }
 
-/// A deployment that failed, in the words of the deploy tool.
+/// A deployment that failed, with the errors of the deploy tool.
 #[derive(Debug)]
 pub(crate) struct Failure(pub(crate) String);
 
@@ -65,12 +64,11 @@ impl Deployer {
         Ok(Self { program, endpoint, region: region.to_owned(), stages, stage })
     }
 
-    /// Where it is deployed to.
+    /// The address of the emulator.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// What is deployed.
     pub(crate) fn stage(&self) -> &Stage {
         &self.stage
     }
@@ -89,9 +87,8 @@ impl Deployer {
         match output.status.code() {
             Some(0) => {
                 let line = String::from_utf8_lossy(&output.stdout);
-                let report = serde_json::from_str(line.trim()).with_context(|| {
-                    format!("the deploy tool printed what is no report: {line}")
-                })?;
+                let report = serde_json::from_str(line.trim())
+                    .with_context(|| format!("the deploy tool did not print a report: {line}"))?;
                 Ok(Ok(report))
             }
             Some(1) => Ok(Err(Failure(errors))),
@@ -99,7 +96,7 @@ impl Deployer {
         }
     }
 
-    /// Removes the stack, as far as it is to be removed.
+    /// Removes the stack. Its tables outlive it.
     pub(crate) async fn destroy(&self) -> Result<()> {
         let mut command = self.tool("destroy");
         command.args(["--confirm", &self.stack()]);
@@ -110,8 +107,8 @@ impl Deployer {
         Ok(())
     }
 
-    /// The deploy tool with nothing but the emulator in its environment, so that neither a profile
-    /// nor an endpoint of the person who runs this can lead anywhere else.
+    /// The deploy tool with no AWS setting but the emulator in its environment, so that no profile or
+    /// endpoint of the user leads to another place.
     fn tool(&self, command: &str) -> tokio::process::Command {
         let mut tool = process::program(&self.program);
         for (name, _) in std::env::vars_os() {
@@ -132,8 +129,8 @@ impl Deployer {
     }
 }
 
-/// All but the resources that went well one by one: there are more than a hundred of them, and an
-/// emulator reports every one at every update.
+/// Whether a line of the deploy tool is shown: not the progress of single resources, of which there
+/// are more than a hundred.
 fn is_news(line: &str) -> bool {
     let is_about_a_resource = line.contains("  AWS::") && !line.contains("AWS::CloudFormation::");
     let went_well = line

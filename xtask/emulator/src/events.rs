@@ -1,45 +1,43 @@
-//! Whether what happens to a user reaches a queue by a rule on the audit bus, as a subscriber would
-//! set it up.
+//! A subscriber of the audit bus: a queue behind a rule, which must receive an event for each audit
+//! entry of a user.
 
-use crate::steps::say;
-use anyhow::{Context, Result, bail};
+use crate::api;
+use crate::aws::Aws;
+use crate::steps::report;
+use anyhow::{Context, Result, bail, ensure};
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
 use users_client::Client;
 use users_contract::RELAY;
-use users_emulator::aws::Aws;
+use users_contract::schema::EVENTS;
 
 /// Longest wait for the last event; they take about a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The events of a user's life, in their order.
-const LIFE: [&str; 5] = [
-    "UserRegistered",
-    "UserProfileUpdated",
-    "UserStatusChanged",
-    "UserRoleAssigned",
-    "UserRoleRemoved",
-];
-
 /// A queue behind a rule on the bus.
 #[derive(Debug)]
-pub(crate) struct Subscription {
-    queue: String,
+pub(crate) struct Subscription<'a> {
+    aws: &'a Aws,
+    rule: String,
+    bus: &'a str,
     queue_url: String,
-    bus: String,
 }
 
-/// The name of queue and rule; a FIFO queue, because order is what is looked at.
-fn name(stack: &str) -> String {
-    format!("{stack}-test-events.fifo")
+/// The name of the rule.
+fn rule(stack: &str) -> String {
+    format!("{stack}-test-events")
 }
 
-impl Subscription {
-    /// Makes queue and rule.
-    pub(crate) async fn create(aws: &Aws, stack: &str, bus: &str) -> Result<Self> {
-        let queue = name(stack);
+/// The name of the queue; a FIFO queue, so that the order of events can be checked.
+fn queue(stack: &str) -> String {
+    format!("{}.fifo", rule(stack))
+}
+
+impl<'a> Subscription<'a> {
+    /// Creates the queue and the rule.
+    pub(crate) async fn create(aws: &'a Aws, stack: &str, bus: &'a str) -> Result<Self> {
         let policy = json!({
             "Version": "2012-10-17",
             "Statement": [{
@@ -52,96 +50,86 @@ impl Subscription {
         let attributes = json!({
             "FifoQueue": "true", "ContentBasedDeduplication": "true", "Policy": policy.to_string()
         });
-        let created =
-            sqs(aws, "CreateQueue", &json!({"QueueName": queue, "Attributes": attributes})).await?;
-        let queue_url = text(&created["QueueUrl"])?;
-        let attributes = json!({"QueueUrl": queue_url, "AttributeNames": ["QueueArn"]});
-        let attributes = sqs(aws, "GetQueueAttributes", &attributes).await?;
-        let arn = text(&attributes["Attributes"]["QueueArn"])?;
+        let body = json!({"QueueName": queue(stack), "Attributes": attributes});
+        let queue_url = text(&sqs(aws, "CreateQueue", &body).await?["QueueUrl"])?;
+        let subscription = Self { aws, rule: rule(stack), bus, queue_url };
+        let body = json!({"QueueUrl": subscription.queue_url, "AttributeNames": ["QueueArn"]});
+        let attributes = sqs(aws, "GetQueueAttributes", &body).await?;
         let pattern = json!({"source": [RELAY.event_source]}).to_string();
-        let rule = rule(&queue);
-        let body = json!({"Name": rule, "EventBusName": bus, "EventPattern": pattern});
-        events(aws, "PutRule", &body).await?;
-        let target =
-            json!({"Id": "queue", "Arn": arn, "SqsParameters": {"MessageGroupId": "audit"}});
-        let body = json!({"Rule": rule, "EventBusName": bus, "Targets": [target]});
-        let put = events(aws, "PutTargets", &body).await?;
-        if put["FailedEntryCount"].as_u64().unwrap_or_default() > 0 {
-            bail!("EventBridge does not take the queue as a target: {put}");
-        }
-        Ok(Self { queue, queue_url, bus: bus.to_owned() })
+        subscription.put("PutRule", json!({"EventPattern": pattern})).await?;
+        let target = json!({
+            "Id": "queue", "Arn": attributes["Attributes"]["QueueArn"],
+            "SqsParameters": {"MessageGroupId": "audit"}
+        });
+        let put = subscription.put("PutTargets", json!({"Targets": [target]})).await?;
+        ensure!(put["FailedEntryCount"].as_u64().unwrap_or_default() == 0, "PutTargets: {put}");
+        Ok(subscription)
     }
 
-    /// Lets a user live and waits for the events of that.
-    pub(crate) async fn follow_a_user(&self, aws: &Aws, api: &Client) -> Result<()> {
-        let user_id = live(api).await?;
+    /// Changes a user in every way, and checks the events of that.
+    pub(crate) async fn follow_a_user(&self, api: &Client) -> Result<()> {
+        let user_id = change_a_user(api).await?;
         let begun = Instant::now();
-        let mut arrived: Vec<Value> = Vec::new();
-        while arrived.len() < LIFE.len() {
+        let mut events: Vec<Value> = Vec::new();
+        while events.len() < EVENTS.len() {
             if begun.elapsed() > PATIENCE {
-                bail!(
-                    "{} of {} events arrived within {} s",
-                    arrived.len(),
-                    LIFE.len(),
-                    PATIENCE.as_secs()
-                );
+                let seconds = PATIENCE.as_secs();
+                bail!("{} of {} events arrived in {seconds} s", events.len(), EVENTS.len());
             }
-            for event in self.receive(aws).await? {
+            for event in self.receive().await? {
                 let detail = &event["detail"];
-                // Delivery is at least once; and others may have left theirs in the queue.
-                let is_new = arrived.iter().all(|it| it["detail"]["eventId"] != detail["eventId"]);
+                // Delivery is at least once, and the suite's events arrive, too.
+                let is_new = events.iter().all(|it| it["detail"]["eventId"] != detail["eventId"]);
                 if detail["userId"] == user_id.as_str() && is_new {
-                    arrived.push(event);
+                    events.push(event);
                 }
             }
         }
         let path = format!("/users/{user_id}/audit");
-        let history = call(api, Method::GET, &path, None, Some(("order", "asc"))).await?;
-        let entries = history["items"].as_array().context("the audit history has no items")?;
-        check(&arrived, entries)?;
-        say(format!(
-            "{} events arrived in order, each that of an audit entry, the last after {:.1} s",
-            arrived.len(),
-            begun.elapsed().as_secs_f64()
-        ));
+        let history = api::call(api, Method::GET, &path, None, Some(("order", "asc"))).await?;
+        check(&events, history["items"].as_array().context("the audit history has no items")?)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        report(format!("{} events arrived in order within {seconds:.1} s", events.len()));
         Ok(())
     }
 
-    /// What lies in the queue now, taken out of it.
-    async fn receive(&self, aws: &Aws) -> Result<Vec<Value>> {
+    /// Receives the events that are in the queue now.
+    async fn receive(&self) -> Result<Vec<Value>> {
         let body =
             json!({"QueueUrl": self.queue_url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1});
-        let received = sqs(aws, "ReceiveMessage", &body).await?;
+        let received = sqs(self.aws, "ReceiveMessage", &body).await?;
         let mut events = Vec::new();
         for message in received["Messages"].as_array().into_iter().flatten() {
             let body = text(&message["Body"])?;
-            events.push(serde_json::from_str(&body).context("a message is no JSON")?);
+            events.push(serde_json::from_str(&body).context("a message is not JSON")?);
             let handle = &message["ReceiptHandle"];
             let body = json!({"QueueUrl": self.queue_url, "ReceiptHandle": handle});
-            sqs(aws, "DeleteMessage", &body).await?;
+            sqs(self.aws, "DeleteMessage", &body).await?;
         }
         Ok(events)
     }
 
-    /// Removes rule and queue.
-    pub(crate) async fn remove(&self, aws: &Aws) -> Result<()> {
-        let rule = rule(&self.queue);
-        let body = json!({"Rule": rule, "EventBusName": self.bus, "Ids": ["queue"]});
-        events(aws, "RemoveTargets", &body).await?;
-        events(aws, "DeleteRule", &json!({"Name": rule, "EventBusName": self.bus})).await?;
-        sqs(aws, "DeleteQueue", &json!({"QueueUrl": self.queue_url})).await?;
+    /// Removes the rule and the queue.
+    pub(crate) async fn remove(&self) -> Result<()> {
+        self.put("RemoveTargets", json!({"Ids": ["queue"]})).await?;
+        let body = json!({"Name": self.rule, "EventBusName": self.bus});
+        events(self.aws, "DeleteRule", &body).await?;
+        sqs(self.aws, "DeleteQueue", &json!({"QueueUrl": self.queue_url})).await?;
         Ok(())
+    }
+
+    /// An operation of EventBridge on the rule.
+    async fn put(&self, operation: &str, mut body: Value) -> Result<Value> {
+        let name = if operation == "PutRule" { "Name" } else { "Rule" };
+        body[name] = json!(self.rule);
+        body["EventBusName"] = json!(self.bus);
+        events(self.aws, operation, &body).await
     }
 }
 
-/// A rule cannot have a dot at its end of the name of a FIFO queue.
-fn rule(queue: &str) -> String {
-    queue.trim_end_matches(".fifo").to_owned()
-}
-
-/// Removes what an earlier run left; what is not there is no failure.
+/// Removes the queue of an earlier run.
 pub(crate) async fn remove_leftovers(aws: &Aws, stack: &str) -> Result<()> {
-    let body = json!({"QueueName": name(stack)});
+    let body = json!({"QueueName": queue(stack)});
     let found = aws.json("sqs", "AmazonSQS.GetQueueUrl", &body).await?;
     if found.is_success() {
         sqs(aws, "DeleteQueue", &json!({"QueueUrl": found.value()["QueueUrl"]})).await?;
@@ -149,78 +137,42 @@ pub(crate) async fn remove_leftovers(aws: &Aws, stack: &str) -> Result<()> {
     Ok(())
 }
 
-/// The arrived events, against the audit entries of the same user.
+/// Compares events with the audit entries of the same user, of which there is one of each action.
 fn check(events: &[Value], entries: &[Value]) -> Result<()> {
-    if entries.len() != LIFE.len() {
-        bail!("the user has {} audit entries and not {}", entries.len(), LIFE.len());
-    }
-    for ((event, entry), kind) in events.iter().zip(entries).zip(LIFE) {
+    ensure!(entries.len() == EVENTS.len(), "the user has {} audit entries", entries.len());
+    for ((event, entry), kind) in events.iter().zip(entries).zip(EVENTS) {
         let mut detail = event["detail"].clone();
         let version = detail.as_object_mut().and_then(|members| members.remove("schemaVersion"));
-        if event["source"] != RELAY.event_source || event["detail-type"] != kind {
-            bail!(
-                "event {} is {} of {}, and should be {kind} of {}",
-                entry["version"],
-                event["detail-type"],
-                event["source"],
-                RELAY.event_source
-            );
-        }
-        if version.is_none() || detail != *entry {
-            bail!("the event of version {} is not its audit entry", entry["version"]);
-        }
+        let is_right = event["source"] == RELAY.event_source
+            && event["detail-type"] == kind.detail_type
+            && version.is_some()
+            && detail == *entry;
+        ensure!(
+            is_right,
+            "event {} is not {} of its audit entry",
+            entry["version"],
+            kind.detail_type
+        );
     }
     Ok(())
 }
 
-/// Registers a user, changes it in every way, and gives its id.
-async fn live(api: &Client) -> Result<String> {
-    let email = format!("events-{}@example.com", unique());
-    let user = call(api, Method::POST, "/users", Some(json!({"email": email})), None).await?;
-    let id = text(&user["userId"])?;
-    let at = |path: &str| format!("/users/{id}{path}");
-    let name = json!({"displayName": "Ada"});
-    call(api, Method::PATCH, &at(""), Some(name), None).await?;
-    let status = json!({"status": "disabled"});
-    call(api, Method::PUT, &at("/status"), Some(status), None).await?;
-    let role = json!({"role": "admin"});
-    call(api, Method::POST, &at("/roles"), Some(role), None).await?;
-    call(api, Method::DELETE, &at("/roles/admin"), None, None).await?;
+/// Registers a user, changes it in every way, in the order of [`EVENTS`], and returns its id.
+async fn change_a_user(api: &Client) -> Result<String> {
+    let id = api::register(api).await?;
+    for (method, path, body) in [
+        (Method::PATCH, "", Some(json!({"displayName": "Ada"}))),
+        (Method::PUT, "/status", Some(json!({"status": "disabled"}))),
+        (Method::POST, "/roles", Some(json!({"role": "admin"}))),
+        (Method::DELETE, "/roles/admin", None),
+    ] {
+        api::call(api, method, &format!("/users/{id}{path}"), body, None).await?;
+    }
     Ok(id)
 }
 
-/// A text that no other run uses.
-pub(crate) fn unique() -> String {
-    let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    format!("{:x}-{:x}", time.as_nanos(), std::process::id())
-}
-
-/// A signed call that must succeed.
-pub(crate) async fn call(
-    api: &Client,
-    method: Method,
-    path: &str,
-    body: Option<Value>,
-    query: Option<(&str, &str)>,
-) -> Result<Value> {
-    let what = format!("{method} {path}");
-    let mut call = api.call(method, path);
-    if let Some((name, value)) = query {
-        call = call.query(name, value);
-    }
-    if let Some(body) = &body {
-        call = call.json(body);
-    }
-    let answer = call.send().await.with_context(|| format!("no answer to {what}"))?;
-    if !answer.status.is_success() {
-        let body = String::from_utf8_lossy(&answer.body).into_owned();
-        bail!("{what} was answered {}: {body}", answer.status.as_u16());
-    }
-    answer.json().with_context(|| format!("the answer to {what} is no JSON"))
-}
-
 fn text(value: &Value) -> Result<String> {
-    Ok(value.as_str().context("an answer lacks a text that it must have")?.to_owned())
+    Ok(value.as_str().context("an answer lacks a required text")?.to_owned())
 }
 
 async fn sqs(aws: &Aws, operation: &str, body: &Value) -> Result<Value> {
@@ -235,27 +187,27 @@ async fn events(aws: &Aws, operation: &str, body: &Value) -> Result<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LIFE, check};
+    use super::{EVENTS, check};
     use serde_json::{Value, json};
     use users_contract::RELAY;
 
     fn entries() -> Vec<Value> {
-        (1..=LIFE.len()).map(|version| json!({"eventId": version, "version": version})).collect()
+        (1..=EVENTS.len()).map(|version| json!({"eventId": version, "version": version})).collect()
     }
 
     fn events() -> Vec<Value> {
-        let entries = entries().into_iter().zip(LIFE);
+        let entries = entries().into_iter().zip(EVENTS);
         entries
             .map(|(entry, kind)| {
                 let mut detail = entry;
                 detail["schemaVersion"] = json!(1);
-                json!({"source": RELAY.event_source, "detail-type": kind, "detail": detail})
+                json!({"source": RELAY.event_source, "detail-type": kind.detail_type, "detail": detail})
             })
             .collect()
     }
 
     #[test]
-    fn events_that_are_the_audit_entries_in_order_are_right() {
+    fn events_that_equal_the_audit_entries_in_order_are_accepted() {
         check(&events(), &entries()).unwrap();
     }
 

@@ -1,47 +1,19 @@
-//! What each emulator is known to get wrong. The list is printed by every run, and every run checks
-//! that the emulator still gets each of it wrong, so that nothing stays here for longer than needed.
+//! The known faults of each emulator. Every run prints the list, and fails when a test that is on it
+//! passes, so that no entry stays longer than its fault.
 
 use crate::recognise::{Emulator, Kind};
-use crate::verify::Missing;
 
-/// A black-box test that is left out at an emulator.
+/// A black-box test that an emulator cannot pass.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LeftOut {
     /// Its name in the suite `api`, module included.
     pub test: &'static str,
-    /// What the emulator does instead of what AWS does.
+    /// How the emulator differs from AWS.
     pub reason: &'static str,
-}
-
-/// Something of the template that an emulator accepts and does not make.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Skipped {
-    /// The type of the resources.
-    pub kind: &'static str,
-    /// The property, as a JSON Pointer, with all that is below it; `None` for all of the resource.
-    pub property: Option<&'static str>,
-    /// What follows from that.
-    pub reason: &'static str,
-}
-
-impl Skipped {
-    /// Whether this is what was found missing.
-    #[must_use]
-    pub fn is(&self, missing: &Missing) -> bool {
-        let is_below = |found: &str, known: &str| {
-            found.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.kind == missing.kind
-            && match (self.property, missing.property.as_deref()) {
-                (None, None) => true,
-                (Some(known), Some(found)) => is_below(found, known),
-                (None, Some(_)) | (Some(_), None) => false,
-            }
-    }
 }
 
 impl Emulator {
-    /// The tests that fail at it whatever this project does.
+    /// The tests that it cannot pass.
     #[must_use]
     pub fn left_out(&self) -> &'static [LeftOut] {
         match self.kind() {
@@ -49,26 +21,14 @@ impl Emulator {
             Kind::LocalStack | Kind::Fakecloud | Kind::Floci => &[],
         }
     }
-
-    /// What it accepts and does not make.
-    #[must_use]
-    pub fn skipped(&self) -> &'static [Skipped] {
-        match self.kind() {
-            Kind::MiniStack => MINISTACK_RESOURCES,
-            Kind::LocalStack | Kind::Fakecloud | Kind::Floci => &[],
-        }
-    }
 }
 
-/// Its answers to calls that are not authenticated know neither path nor method.
-const NO_PATH: &str = "it leaves `$context.path` as it is in the answers to calls that are not \
+const NO_PATH: &str = "it does not replace `$context.path` in the answers to calls that are not \
                        authenticated";
-/// The answers of mock integrations are templates.
-const NO_METHODS: &str = "its templates know no methods of strings, so it leaves the template of a \
-                          mock integration as it is";
-/// What a policy forbids never reaches its gateway responses.
-const NO_DENIAL: &str = "it refuses what a policy does not allow with words of its own instead of \
-                         the gateway response ACCESS_DENIED";
+const NO_METHODS: &str = "its templates have no string methods, so it returns the template of a mock \
+                          integration unchanged";
+const NO_DENIAL: &str = "it refuses calls that a policy does not allow with a text of its own instead \
+                         of the gateway response ACCESS_DENIED";
 
 const MINISTACK_TESTS: &[LeftOut] = &[
     LeftOut {
@@ -85,7 +45,7 @@ const MINISTACK_TESTS: &[LeftOut] = &[
     },
     LeftOut {
         test: "authentication::a_presigned_call_is_refused_once_it_has_expired",
-        reason: "it never looks at X-Amz-Expires of a call of a REST API",
+        reason: "it ignores X-Amz-Expires in calls of a REST API",
     },
     LeftOut {
         test: "authentication::a_presigned_call_that_was_altered_is_refused",
@@ -119,7 +79,7 @@ const MINISTACK_TESTS: &[LeftOut] = &[
     LeftOut { test: "headers::an_answer_of_the_gateway_itself_has_an_id_too", reason: NO_METHODS },
     LeftOut {
         test: "json::what_is_not_json_is_refused",
-        reason: "it hands a body that is not UTF-8 to the function with replacement characters",
+        reason: "it replaces the bytes of a body that are not UTF-8 before it calls the function",
     },
     LeftOut {
         test: "media_types::a_type_and_a_coding_are_ignored_where_no_body_is_taken",
@@ -127,7 +87,7 @@ const MINISTACK_TESTS: &[LeftOut] = &[
     },
     LeftOut {
         test: "register::a_body_that_lacks_the_address_is_refused_by_the_gateway_in_its_own_words",
-        reason: "it makes no request validator, so the function refuses the body instead",
+        reason: "it creates no request validator, so the function refuses the body instead",
     },
     LeftOut {
         test: "remove_role::percent_encoding_is_taken_off_once",
@@ -153,39 +113,6 @@ const MINISTACK_TESTS: &[LeftOut] = &[
     LeftOut {
         test: "routes::an_unsigned_call_with_another_method_is_not_authenticated",
         reason: NO_PATH,
-    },
-];
-
-const MINISTACK_RESOURCES: &[Skipped] = &[
-    Skipped {
-        kind: "AWS::ApiGateway::Method",
-        property: Some("/RequestValidatorId"),
-        reason: "the functions refuse what the gateway's validator should",
-    },
-    Skipped {
-        kind: "AWS::ApiGateway::RequestValidator",
-        property: None,
-        reason: "the functions refuse what the gateway's validator should",
-    },
-    Skipped {
-        kind: "AWS::ApiGateway::Stage",
-        property: Some("/AccessLogSetting"),
-        reason: "calls leave no line in the access log",
-    },
-    Skipped {
-        kind: "AWS::DynamoDB::Table",
-        property: Some("/PointInTimeRecoverySpecification"),
-        reason: "the tables have no backups",
-    },
-    Skipped {
-        kind: "AWS::DynamoDB::Table",
-        property: Some("/TimeToLiveSpecification"),
-        reason: "idempotency records are not deleted; that they have expired is seen by their time",
-    },
-    Skipped {
-        kind: "AWS::Events::EventBus",
-        property: Some("/Policy"),
-        reason: "everybody may put events on the audit bus",
     },
 ];
 

@@ -1,6 +1,6 @@
 //! LocalStack in Docker, started for one run at a pinned version and stopped after it.
 
-use crate::steps::{interrupted, say};
+use crate::steps::{interrupted, report};
 use anyhow::{Context, Result, anyhow, bail};
 use std::ffi::{OsStr, OsString};
 use std::process::{Output, Stdio};
@@ -8,19 +8,19 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-/// The version that is run.
+/// The pinned version.
 const IMAGE: &str = "localstack/localstack:2026.09.0";
 
 /// Where LocalStack listens in its container, and by default outside.
 const PORT: u16 = 4566;
 
-/// The variable that LocalStack takes its licence from.
+/// The variable of LocalStack's licence.
 const TOKEN: &str = "LOCALSTACK_AUTH_TOKEN";
 
 /// How long the first start may take once the image is there.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What else can be done, for who lacks something.
+/// The alternatives, for errors.
 const INSTEAD: &str = "Without it, any of these works too:
   cargo xtask test-local                      the embedded stack, which needs nothing
   pip install ministack && AUTH=true ministack
@@ -57,7 +57,7 @@ impl Settings {
     }
 }
 
-/// Starts LocalStack and waits until it is well.
+/// Starts LocalStack and waits until it is ready.
 pub(crate) async fn start(settings: &Settings) -> Result<LocalStack> {
     let Some(token) = settings.token.as_ref().filter(|token| !token.is_empty()) else {
         bail!(
@@ -87,7 +87,7 @@ impl LocalStack {
         &self.endpoint
     }
 
-    /// Starts the container and waits until LocalStack is well.
+    /// Starts the container and waits until LocalStack is ready.
     async fn start(&self, settings: &Settings, token: &OsStr) -> Result<()> {
         eprintln!("Starting {IMAGE} in Docker; the first time it is downloaded ...");
         let mut command = Command::new(&self.docker);
@@ -95,11 +95,11 @@ impl LocalStack {
         command.args(["--publish", &format!("127.0.0.1:{}:{PORT}", settings.port)]);
         // It runs functions in containers beside its own.
         command.args(["--volume", "/var/run/docker.sock:/var/run/docker.sock"]);
-        // Docker takes the value from its environment, so that no list of processes shows it.
+        // Docker takes the value from its environment, so that the list of processes does not show it.
         command.env(TOKEN, token).args(["--env", TOKEN, "--env", "ENFORCE_IAM=1", IMAGE]);
         match output(&mut command).await {
             Ok(started) if started.status.success() => {}
-            Ok(started) => bail!("Docker does not run {IMAGE}: {}\n{INSTEAD}", said(&started)),
+            Ok(started) => bail!("Docker does not run {IMAGE}: {}\n{INSTEAD}", text_of(&started)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 bail!("LocalStack needs Docker, and there is no `docker` on the path.\n{INSTEAD}")
             }
@@ -107,7 +107,7 @@ impl LocalStack {
         }
         let Err(error) = self.wait(settings).await else { return Ok(()) };
         let logs = self.docker(&["logs", "--tail", "20"]).await;
-        Err(error.context(format!("what LocalStack said last:\n{logs}")))
+        Err(error.context(format!("the last log lines of LocalStack:\n{logs}")))
     }
 
     async fn wait(&self, settings: &Settings) -> Result<()> {
@@ -122,7 +122,7 @@ impl LocalStack {
             }
             if begun.elapsed() > settings.patience {
                 let seconds = settings.patience.as_secs();
-                return Err(error.context(format!("LocalStack was not well within {seconds} s")));
+                return Err(error.context(format!("LocalStack was not ready within {seconds} s")));
             }
             tokio::time::sleep(settings.pause).await;
         }
@@ -131,17 +131,17 @@ impl LocalStack {
     /// Ends and removes the container, unless it is to be kept.
     pub(crate) async fn stop(&self, keep: bool) {
         if keep {
-            say(format!("LocalStack still runs: docker rm --force {}", self.container));
+            report(format!("LocalStack still runs: docker rm --force {}", self.container));
             return;
         }
         self.docker(&["rm", "--force", "--volumes"]).await;
     }
 
-    /// A command about the container; what it says.
+    /// Runs a command about the container, and returns its output.
     async fn docker(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(&self.docker);
         command.args(arguments).arg(&self.container);
-        output(&mut command).await.map(|output| said(&output)).unwrap_or_default()
+        output(&mut command).await.map(|output| text_of(&output)).unwrap_or_default()
     }
 }
 
@@ -149,7 +149,7 @@ async fn output(command: &mut Command) -> std::io::Result<Output> {
     command.stdin(Stdio::null()).kill_on_drop(true).output().await
 }
 
-fn said(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     String::from_utf8_lossy(&text).trim().to_owned()
 }

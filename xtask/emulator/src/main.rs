@@ -1,12 +1,14 @@
-//! `cargo xtask test-local --endpoint-url URL`: deploys to an emulator of AWS through exactly the
-//! path of `cargo xtask deploy`, and tests there what was deployed.
+//! `cargo xtask test-local --endpoint-url URL`: deploys to an emulator of AWS in the way of
+//! `cargo xtask deploy`, and tests the deployed stack.
 //!
-//! A program of its own, so that the commands of every day do not have to compile it. Progress goes
-//! to standard error. Exit status: 0 passed, 1 failed, 3 when the emulator is at fault.
+//! A program of its own, so that everyday commands do not have to compile it. Progress goes to
+//! standard error. Exit status: 0 passed, 1 failed, 3 when the emulator is at fault.
 
 #[macro_use]
 extern crate users_support;
 
+mod api;
+mod aws;
 mod bundles;
 mod deployer;
 mod events;
@@ -14,6 +16,7 @@ mod localstack;
 mod principals;
 mod process;
 mod scenario;
+mod stack;
 mod steps;
 mod suite;
 
@@ -36,7 +39,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say which emulator answers at an address.
+    /// Recognise the emulator at an address.
     Recognise {
         /// The address.
         #[arg(long, value_name = "URL")]
@@ -46,7 +49,7 @@ enum Command {
     Test(TestArguments),
 }
 
-/// What to test, and where.
+/// The emulator and the archives.
 #[derive(Debug, clap::Args)]
 struct TestArguments {
     /// The emulator's address.
@@ -55,10 +58,10 @@ struct TestArguments {
     /// Start LocalStack in Docker, and stop it afterwards.
     #[arg(long, conflicts_with = "endpoint_url")]
     localstack: bool,
-    /// The directory of the functions' archives and their manifest.json.
+    /// The directory of the functions' archives and of their manifest.json.
     #[arg(long, value_name = "DIR")]
     bundles: PathBuf,
-    /// Leave everything as it is at the end.
+    /// Leave the stack in place at the end.
     #[arg(long)]
     keep: bool,
 }
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn one_place_must_be_named() {
+    fn one_emulator_must_be_named() {
         let parse = |arguments: &[&str]| {
             Arguments::try_parse_from([&["x", "test", "--bundles", "b"], arguments].concat())
         };

@@ -1,30 +1,23 @@
-//! The callers that the black-box suite needs, as IAM users: emulators take the key `test` for the
-//! account itself, check no signature of it and refuse it nothing.
+//! The callers of the black-box suite, as IAM users. Emulators take the key `test` for the account
+//! itself, for which they check neither signatures nor policies.
 
+use crate::aws::{Answer, Aws};
 use anyhow::{Context, Result};
 use serde_json::json;
 use users_client::Credentials;
-use users_emulator::aws::{Answer, Aws};
 
 const VERSION: &str = "2010-05-08";
 const POLICY: &str = "call";
-
-/// One caller.
-#[derive(Debug)]
-pub(crate) struct Principal {
-    /// How it signs.
-    pub(crate) credentials: Credentials,
-}
 
 /// The callers.
 #[derive(Debug)]
 pub(crate) struct Principals {
     /// The usual one.
-    pub(crate) caller: Principal,
-    /// Another one who may do everything.
-    pub(crate) other: Principal,
-    /// One who may only `GET /users*`.
-    pub(crate) reader: Principal,
+    pub(crate) caller: Credentials,
+    /// Another one, with the same permissions.
+    pub(crate) other: Credentials,
+    /// One with permission for `GET /users*` only.
+    pub(crate) reader: Credentials,
 }
 
 /// The names of the users of a stack.
@@ -33,7 +26,7 @@ fn names(stack: &str) -> [String; 3] {
 }
 
 impl Principals {
-    /// Makes the users, with a key each and leave to call the API.
+    /// Creates the users, with a key each and permission to call the API.
     pub(crate) async fn create(
         aws: &Aws,
         stack: &str,
@@ -49,34 +42,33 @@ impl Principals {
     }
 }
 
-async fn create(aws: &Aws, user: &str, what: &str) -> Result<Principal> {
-    iam(aws, "CreateUser", &[("UserName", user)]).await?.success("IAM makes no user")?;
+async fn create(aws: &Aws, user: &str, calls: &str) -> Result<Credentials> {
+    iam(aws, "CreateUser", &[("UserName", user)]).await?.success("IAM creates no user")?;
     let policy = json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
             "Action": "execute-api:Invoke",
-            "Resource": format!("arn:aws:execute-api:*:*:{what}")
+            "Resource": format!("arn:aws:execute-api:*:*:{calls}")
         }]
     });
     let policy = policy.to_string();
     let parameters =
         [("UserName", user), ("PolicyName", POLICY), ("PolicyDocument", policy.as_str())];
-    iam(aws, "PutUserPolicy", &parameters).await?.success("IAM takes no policy")?;
+    iam(aws, "PutUserPolicy", &parameters).await?.success("IAM accepts no policy")?;
     let key = iam(aws, "CreateAccessKey", &[("UserName", user)])
         .await?
-        .success("IAM makes no access key")?;
+        .success("IAM creates no access key")?;
     let one = |name: &str| {
         key.elements(name)
             .into_iter()
             .next()
             .with_context(|| format!("the access key has no {name}"))
     };
-    let credentials = Credentials::from_keys(one("AccessKeyId")?, one("SecretAccessKey")?, None);
-    Ok(Principal { credentials })
+    Ok(Credentials::from_keys(one("AccessKeyId")?, one("SecretAccessKey")?, None))
 }
 
-/// Removes what an earlier or this run made; what is not there is no failure.
+/// Removes the users of this or an earlier run, as far as they exist.
 pub(crate) async fn remove(aws: &Aws, stack: &str) -> Result<()> {
     for user in names(stack) {
         let keys = iam(aws, "ListAccessKeys", &[("UserName", &user)]).await?;

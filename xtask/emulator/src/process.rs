@@ -7,8 +7,8 @@ use std::process::{Output, Stdio};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
-/// Builds one program and gives its file: the only one of this name among what cargo says it built.
-/// What is run is then one and the same from the first step to the last, whatever is edited meanwhile.
+/// Builds one program and returns its file, so that all steps run the same program, even when a
+/// source file is edited meanwhile.
 pub(crate) async fn build(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let mut command = cargo();
     command.args(arguments).args(["--quiet", "--locked", "--message-format"]);
@@ -30,22 +30,21 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     })
 }
 
-/// The cargo that called us, in the project's root; ended when it is dropped.
+/// The cargo that called us, in the project's root. It is killed on drop.
 fn cargo() -> Command {
     let mut command = Command::from(users_support::project::cargo());
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
-/// A program that was built; ended when it is dropped.
+/// A program that was built. It is killed on drop.
 pub(crate) fn program(file: &Path) -> Command {
     let mut command = Command::new(file);
     command.current_dir(users_support::project::root()).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
-/// Runs a command to its end, showing line by line what it says on standard error, as far as it is
-/// worth showing.
+/// Runs a command to its end, and shows some lines of its standard error as they come.
 pub(crate) async fn run_showing_errors(
     command: &mut Command,
     is_shown: impl Fn(&str) -> bool,
@@ -65,7 +64,7 @@ pub(crate) async fn run_showing_errors(
     })
 }
 
-/// All that a stream says until it ends.
+/// Reads a stream to its end.
 async fn read(stream: Option<impl AsyncRead + Unpin>, is_shown: impl Fn(&str) -> bool) -> String {
     let mut text = String::new();
     let Some(stream) = stream else { return text };
@@ -86,7 +85,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_program_is_found_in_what_cargo_says() {
+    fn a_program_is_found_in_cargos_messages() {
         let messages = r#"{"reason":"compiler-artifact","target":{"name":"lib"},"executable":null}
 not json
 {"reason":"compiler-artifact","target":{"name":"other"},"executable":"/t/other"}

@@ -6,13 +6,13 @@ use serde_json::Value;
 use std::time::Duration;
 use users_client::{Client, Credentials, Signing};
 
-/// Where LocalStack and what is compatible with it listens, unless told otherwise.
+/// The default address of LocalStack and of compatible emulators.
 pub const USUAL_ENDPOINT: &str = "http://127.0.0.1:4566";
 
-/// Longest wait for a health endpoint, which does nothing but answer.
+/// Longest wait for a health endpoint.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The emulators that are told apart.
+/// The emulators that are recognised.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// LocalStack, which needs Docker and a token.
@@ -33,7 +33,7 @@ pub struct Emulator {
 }
 
 impl Kind {
-    /// Those with a health endpoint of their own come first: all answer that of LocalStack too.
+    /// Those with a health endpoint of their own come first: all serve that of LocalStack too.
     const ALL: [Self; 4] = [Self::MiniStack, Self::Fakecloud, Self::Floci, Self::LocalStack];
 
     /// Its name.
@@ -47,7 +47,7 @@ impl Kind {
         }
     }
 
-    /// Where it says that it is well, and which services it has.
+    /// The path of its health endpoint, which lists its services.
     #[must_use]
     pub fn health_path(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Kind {
         }
     }
 
-    /// The settings with which it checks signatures and policies; few do by themselves.
+    /// The settings with which it checks signatures and policies; few do so by default.
     #[must_use]
     pub fn enforcement(self) -> &'static str {
         match self {
@@ -85,7 +85,7 @@ impl Emulator {
         self.kind.name()
     }
 
-    /// Its version as it gives it, `unknown` when it gives none.
+    /// Its version, or `unknown`.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -93,12 +93,11 @@ impl Emulator {
 
     /// The URL of a REST API, its API stage included, for an emulator at `endpoint`.
     ///
-    /// All serve it below a path too, which needs no name that resolves.
+    /// All serve it below a path, which needs no host name.
     #[must_use]
     pub fn api_url(&self, endpoint: &str, api_id: &str, api_stage: &str) -> String {
         let endpoint = endpoint.trim_end_matches('/');
         match self.kind {
-            // Its gateway of old answered at `/restapis/…`; the one it has now prefers this.
             Kind::LocalStack => format!("{endpoint}/_aws/execute-api/{api_id}/{api_stage}"),
             Kind::MiniStack | Kind::Fakecloud | Kind::Floci => {
                 format!("{endpoint}/restapis/{api_id}/{api_stage}/_user_request_")
@@ -106,13 +105,13 @@ impl Emulator {
         }
     }
 
-    /// Reads the answer of one's health endpoint; `None` when it is the answer of something else.
+    /// From the answer of a health endpoint; `None` when something else gave it.
     fn from_health(kind: Kind, health: &Value) -> Option<Self> {
         let services = health.get("services")?;
         if !services.is_object() && !services.is_array() {
             return None;
         }
-        // One that answers for LocalStack says elsewhere in the document who it really is.
+        // Floci may serve LocalStack's endpoint only, and names itself in the edition.
         let is_floci = ["edition", "original_edition"]
             .iter()
             .any(|member| health[*member].as_str().is_some_and(|it| it.contains("floci")));
@@ -122,14 +121,14 @@ impl Emulator {
     }
 }
 
-/// Asks an address who is there.
+/// Recognises the emulator at an address.
 ///
 /// # Errors
-/// When nothing answers, or something that is none of the emulators.
+/// When nothing answers, or not an emulator.
 pub async fn recognise(endpoint: &str) -> Result<Emulator> {
     let nobody = Credentials::from_keys("none", "none", None);
     let client = Client::new(endpoint, "us-east-1", nobody)
-        .with_context(|| format!("{endpoint} cannot be asked"))?
+        .with_context(|| format!("{endpoint} cannot be called"))?
         .with_timeout(PATIENCE);
     for kind in Kind::ALL {
         let call = client.call(Method::GET, kind.health_path()).signing(Signing::None);
@@ -142,10 +141,7 @@ pub async fn recognise(endpoint: &str) -> Result<Emulator> {
         }
     }
     let known = Kind::ALL.map(Kind::name).join(", ");
-    bail!(
-        "what answers at {endpoint} is none of the emulators known here ({known}), or is still \
-         starting"
-    );
+    bail!("{endpoint} is not a known emulator ({known}), or is still starting");
 }
 
 #[cfg(test)]

@@ -1,34 +1,32 @@
 //! The life of a stack at an emulator, from its first deployment to its end.
 
-mod judge;
-
-use self::judge::{is_page, judge, list_event, names_something_unknown, squeeze};
+use crate::api;
+use crate::aws::{Answer, Aws};
 use crate::bundles::{self, Change};
 use crate::deployer::{Deployer, Failure, Report};
 use crate::events::{self, Subscription};
 use crate::principals::{self, Principals};
 use crate::process;
-use crate::steps::{EmulatorFault, Steps, interrupted, say};
+use crate::stack::{self, Outputs};
+use crate::steps::{EmulatorFault, Steps, interrupted, report};
 use crate::suite::{self, Target};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use users_client::{Client, Credentials};
 use users_contract::{OPERATIONS, RELAY};
-use users_emulator::aws::Aws;
-use users_emulator::verify::{left, verify};
-use users_emulator::{Emulator, recognise, stack};
+use users_emulator::{Emulator, recognise};
 use users_template::bundles::Manifest;
 
 /// The function whose code is changed, and the beginning of the logical ids that belong to it.
 const CHANGED: (&str, &str) = ("users-profile-get", "UsersProfileGet");
 
-/// Where there is no choice of the caller's, every service is in this Region.
+/// The Region of every service.
 const REGION: &str = "us-east-1";
 
-/// What every step needs.
+/// The context of every step.
 struct Run<'a> {
     emulator: Emulator,
     aws: Aws,
@@ -38,13 +36,13 @@ struct Run<'a> {
     directory: &'a Path,
 }
 
-/// What the first deployment left.
+/// The deployed API and its callers.
 struct Deployed {
     api_url: String,
     principals: Principals,
     /// The usual caller of the API.
     api: Client,
-    outputs: BTreeMap<String, String>,
+    outputs: Outputs,
 }
 
 /// Runs the whole scenario against an emulator, and cleans up after it.
@@ -52,7 +50,7 @@ pub(crate) async fn run(endpoint: &str, bundles: &Path, keep: bool) -> Result<()
     let mut steps = Steps::new();
     let bundles = std::path::absolute(bundles)
         .with_context(|| format!("cannot find {}", bundles.display()))?;
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let directory = tempfile::tempdir().context("cannot create a temporary directory")?;
     let emulator = steps.step("Recognise the emulator", introduce(endpoint)).await?;
     let (tool, suite) =
         steps.step("Build the deploy tool and the black-box suite", build()).await?;
@@ -77,7 +75,7 @@ pub(crate) async fn run(endpoint: &str, bundles: &Path, keep: bool) -> Result<()
     if keep {
         eprintln!("\nThe stack {} is left as it is.", run.deployer.stack());
     } else if result.is_err() {
-        // What failed is what is reported; that cleaning up fails too is only a line.
+        // The first failure is the result of the run; a failure to clean up is only a line.
         let cleaned = tokio::select! {
             cleaned = steps.step("Clean up", run.clean()) => cleaned,
             () = interrupted() => Err(anyhow!("interrupted again")),
@@ -102,32 +100,26 @@ fn describe(emulator: &Emulator) -> String {
     format!("{} {}", emulator.name(), emulator.version())
 }
 
-/// Says who answers, and what is left out there.
+/// Recognises the emulator, and reports the tests that are left out there.
 async fn introduce(endpoint: &str) -> Result<Emulator> {
     let emulator = recognise(endpoint).await?;
-    say(format!("{} answers at {endpoint}", describe(&emulator)));
-    for skipped in emulator.skipped() {
-        let property = skipped.property.map_or(String::new(), |it| format!(", property {it}"));
-        say(format!("it does not make {}{property}: {}", skipped.kind, skipped.reason));
-    }
+    report(format!("{} answers at {endpoint}", describe(&emulator)));
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for left_out in emulator.left_out() {
         reasons.entry(left_out.reason).or_default().push(left_out.test);
     }
     for (reason, tests) in reasons {
-        say(format!("left out, because {reason}:"));
-        tests.iter().for_each(|test| say(format!("  {test}")));
+        report(format!("left out, because {reason}:"));
+        tests.iter().for_each(|test| report(format!("  {test}")));
     }
     Ok(emulator)
 }
 
 impl Run<'_> {
     async fn all(&self, steps: &mut Steps) -> Result<()> {
-        steps.step("Remove what an earlier run left", self.clean()).await?;
+        steps.step("Remove the leftovers of an earlier run", self.clean()).await?;
         steps.step("Deploy", self.deploy_first()).await?;
-        steps.step("Look for every resource of the template", self.verify()).await?;
-        steps.step("Run a function", self.invoke()).await?;
-        let deployed = steps.step("Make callers of the API", self.open()).await?;
+        let deployed = steps.step("Create callers of the API", self.create_callers()).await?;
         let target = Target {
             program: self.suite,
             url: &deployed.api_url,
@@ -146,19 +138,17 @@ impl Run<'_> {
         let changed = steps
             .step("Deploy a change of one function's code", self.deploy_change(&deployed))
             .await?;
-        steps
-            .step("Deploy what must fail, and see why", self.deploy_broken(&changed, &deployed))
-            .await?;
-        steps.step("Destroy, with the tables kept", self.destroy(&deployed)).await?;
+        steps.step("Deploy a broken function", self.deploy_broken(&changed, &deployed)).await?;
+        steps.step("Destroy, which keeps the tables", self.destroy(&deployed)).await?;
         steps.step("Remove the tables and the callers", self.clean()).await
     }
 
     async fn deploy(&self, bundles: &Path) -> Result<Report> {
         match self.deployer.deploy(bundles).await? {
             Ok(report) => Ok(report),
-            Err(Failure(said)) if names_something_unknown(&said) => {
+            Err(Failure(errors)) if names_something_unknown(&errors) => {
                 let emulator = describe(&self.emulator);
-                let fault = format!("{emulator} does not know something of the template.");
+                let fault = format!("{emulator} does not know a part of the template.");
                 Err(EmulatorFault(fault).into())
             }
             Err(_) => bail!("the deployment failed"),
@@ -166,94 +156,54 @@ impl Run<'_> {
     }
 
     async fn deploy_first(&self) -> Result<()> {
-        let report = match self.deploy(self.bundles).await {
-            Ok(report) => report,
-            Err(error) => {
-                let status = stack::status(&self.aws, &self.deployer.stack()).await?;
-                if status.as_deref() == Some("CREATE_COMPLETE") {
-                    // The API did not answer the deploy tool; these find out who is at fault.
-                    self.verify().await?;
-                    self.invoke().await?;
-                }
-                return Err(error);
-            }
-        };
-        if !report.changed {
-            bail!("nothing was deployed");
-        }
-        say(format!("{} resources", report.changes.len()));
+        let deployed = self.deploy(self.bundles).await?;
+        ensure!(deployed.changed, "nothing was deployed");
+        report(format!("{} resources", deployed.changes.len()));
         Ok(())
     }
 
-    async fn verify(&self) -> Result<()> {
-        let text = users_template::render_template(self.deployer.stage());
-        let template: Value = serde_json::from_str(&text)?;
-        let verified = verify(&self.aws, &self.deployer.stack(), &template).await?;
-        judge(&describe(&self.emulator), self.emulator.skipped(), &verified)
-    }
-
-    /// Invokes a function without the gateway, to tell an emulator that cannot run functions from
-    /// a fault of the gateway.
-    async fn invoke(&self) -> Result<()> {
+    /// Creates the callers, and has one of them call. With another secret it must be refused.
+    async fn create_callers(&self) -> Result<Deployed> {
         let stack = self.deployer.stack();
-        let path =
-            format!("/2015-03-31/functions/{stack}-users-list-query/invocations?Qualifier=live");
-        let event = list_event(&self.deployer.stage().api_stage);
-        let answer = self.aws.rest("lambda", Method::POST, &path, Some(&event)).await?;
-        if !is_page(&answer.value()) {
-            let fault = format!(
-                "{} cannot run the functions: users-list-query was answered {}",
-                describe(&self.emulator),
-                answer.describe()
-            );
-            return Err(EmulatorFault(fault).into());
-        }
-        say("users-list-query runs");
-        Ok(())
-    }
-
-    /// Makes the callers, and has one of them call; with another secret it must not be let in.
-    async fn open(&self) -> Result<Deployed> {
-        let stack = self.deployer.stack();
-        let outputs = stack::outputs(&self.aws, &stack).await?;
-        let api_id = stack::output(&outputs, "ApiId")?;
+        let outputs = Outputs::of(&self.aws, &stack).await?;
+        let api_id = outputs.get("ApiId")?;
         let api_stage = &self.deployer.stage().api_stage;
         let principals = Principals::create(&self.aws, &stack, api_id, api_stage).await?;
         let endpoint = self.deployer.endpoint();
         let api_url = self.emulator.api_url(endpoint, api_id, api_stage);
-        let api = Client::new(&api_url, REGION, principals.caller.credentials.clone())?;
-        events::call(&api, Method::GET, "/users", None, Some(("limit", "1"))).await?;
-        let id = principals.caller.credentials.access_key_id();
+        let api = Client::new(&api_url, REGION, principals.caller.clone())?;
+        api::call(&api, Method::GET, "/users", None, Some(("limit", "1"))).await?;
+        let id = principals.caller.access_key_id();
         let forged = Credentials::from_keys(id, "not-the-secret", None);
         let forged = api.call(Method::GET, "/users").credentials(forged).send().await?;
         if forged.status != StatusCode::FORBIDDEN {
             let fault = format!(
-                "{} does not refuse a call that is signed wrongly; start it with {}",
+                "{} does not refuse a call with a wrong signature; start it with {}",
                 describe(&self.emulator),
                 self.emulator.kind().enforcement()
             );
             return Err(EmulatorFault(fault).into());
         }
-        say(format!("{api_url} answers a signed call, and refuses a forged one"));
+        report(format!("{api_url} answers a signed call, and refuses a forged one"));
         Ok(Deployed { api_url, principals, api, outputs })
     }
 
     async fn events(&self, deployed: &Deployed) -> Result<()> {
-        let bus = stack::output(&deployed.outputs, "AuditBusName")?;
+        let bus = deployed.outputs.get("AuditBusName")?;
         let subscription = Subscription::create(&self.aws, &self.deployer.stack(), bus).await?;
-        let result = subscription.follow_a_user(&self.aws, &deployed.api).await;
-        subscription.remove(&self.aws).await?;
+        let result = subscription.follow_a_user(&deployed.api).await;
+        subscription.remove().await?;
         result
     }
 
     async fn deploy_same(&self, bundles: &Path) -> Result<()> {
         let before = self.code().await?;
-        let report = self.deploy(bundles).await?;
-        if report.changed || before != self.code().await? {
-            let ids: Vec<_> = report.changes.iter().map(|it| it.logical_id.as_str()).collect();
-            bail!("something was changed where nothing is to change: {}", ids.join(", "));
+        let deployed = self.deploy(bundles).await?;
+        if deployed.changed || before != self.code().await? {
+            let ids: Vec<_> = deployed.changes.iter().map(|it| it.logical_id.as_str()).collect();
+            bail!("a deployment without a change changed {}", ids.join(", "));
         }
-        say("nothing was changed");
+        report("nothing was changed");
         Ok(())
     }
 
@@ -261,11 +211,11 @@ impl Run<'_> {
         let (function, prefix) = CHANGED;
         let to = self.directory.join("changed");
         let changed = bundles::changed(self.bundles, &to, function, Change::Comment)?;
-        let user = self.register(deployed).await?;
+        let user = api::register(&deployed.api).await?;
         let before = self.code().await?;
-        let report = self.deploy(&changed).await?;
+        let changes = self.deploy(&changed).await?.changes;
         let after = self.code().await?;
-        for change in &report.changes {
+        for change in &changes {
             if change.kind.starts_with("AWS::Lambda::") && !change.logical_id.starts_with(prefix) {
                 bail!("{} ({}) was changed too", change.logical_id, change.kind);
             }
@@ -277,8 +227,8 @@ impl Run<'_> {
             bail!("the code of these functions was changed: {}", names.join(", "));
         }
         let path = format!("/users/{user}");
-        events::call(&deployed.api, Method::GET, &path, None, None).await?;
-        say(format!("only {function} has new code, and it answers"));
+        api::call(&deployed.api, Method::GET, &path, None, None).await?;
+        report(format!("only {function} has new code, and it answers"));
         Ok(changed)
     }
 
@@ -287,8 +237,8 @@ impl Run<'_> {
         let to = self.directory.join("broken");
         let broken = bundles::changed(self.bundles, &to, function, Change::NoArchive)?;
         let before = self.code().await?;
-        let Err(Failure(said)) = self.deployer.deploy(&broken).await? else {
-            let fault = format!("{} takes for code what is none.", describe(&self.emulator));
+        let Err(Failure(printed)) = self.deployer.deploy(&broken).await? else {
+            let fault = format!("{} accepted an archive without code.", describe(&self.emulator));
             return Err(EmulatorFault(fault).into());
         };
         let stack = self.deployer.stack();
@@ -296,61 +246,36 @@ impl Run<'_> {
         let reason = stack::failure(&self.aws, &stack, &logical_id)
             .await?
             .with_context(|| format!("CloudFormation has no failure of {logical_id}"))?;
-        for wanted in [&logical_id, &reason, "xtask/template/src/template/"] {
-            if !squeeze(&said).contains(&squeeze(wanted)) {
-                bail!("the deploy tool did not name `{wanted}`");
-            }
+        let squeezed = squeeze(&printed);
+        for expected in [&logical_id, &reason, "xtask/template/src/template/"] {
+            let is_named = squeezed.contains(&squeeze(expected));
+            ensure!(is_named, "the deploy tool did not name `{expected}`");
         }
-        say("the resource, the reason and the place in the code were named");
+        report("the resource, the reason and the place in the code were named");
         let status = stack::status(&self.aws, &stack).await?.unwrap_or_default();
         if status != "UPDATE_ROLLBACK_COMPLETE" || before != self.code().await? {
-            bail!("the stack did not go back to what it was; its status is {status}");
+            bail!("the stack was not rolled back; its status is {status}");
         }
-        events::call(&deployed.api, Method::GET, "/users", None, Some(("limit", "1"))).await?;
+        api::call(&deployed.api, Method::GET, "/users", None, Some(("limit", "1"))).await?;
         self.deploy_same(good).await?;
-        say("the stack went back to what it was, and takes deployments");
+        report("the stack was rolled back, and accepts deployments");
         Ok(())
     }
 
     async fn destroy(&self, deployed: &Deployed) -> Result<()> {
-        let user = self.register(deployed).await?;
-        let stack = self.deployer.stack();
-        let ids = stack::physical_ids(&self.aws, &stack).await?;
-        let template =
-            serde_json::from_str(&users_template::render_template(self.deployer.stage()))?;
-        let before = left(&self.aws, &template, &ids).await?;
+        let user = api::register(&deployed.api).await?;
         self.deployer.destroy().await?;
-        if let Some(status) = stack::status(&self.aws, &stack).await? {
-            bail!("the stack is still there: {status}");
+        if let Some(status) = stack::status(&self.aws, &self.deployer.stack()).await? {
+            bail!("the stack still exists: {status}");
         }
-        let table = stack::output(&deployed.outputs, "UsersTableName")?;
+        let table = deployed.outputs.get("UsersTableName")?;
         let key = json!({"pk": {"S": format!("USER#{user}")}, "sk": {"S": "PROFILE"}});
-        let item = json!({"TableName": table, "Key": key});
-        let item = self.aws.json("dynamodb", "DynamoDB_20120810.GetItem", &item).await?;
-        if !item.is_success() || item.value()["Item"].is_null() {
-            bail!("the users table lost its data: {}", item.describe());
-        }
-        let other = stack::output(&deployed.outputs, "IdempotencyTableName")?;
-        if !self.describe_table(other).await?.is_success() {
-            bail!("the idempotency table is gone");
-        }
-        let left = left(&self.aws, &template, &ids).await?;
-        if left != ["IdempotencyTable", "UsersTable"] {
-            bail!("these resources are still there, and not the two tables: {}", left.join(", "));
-        }
-        say(format!(
-            "both tables are there with what was in them, and {} other resources are not",
-            before.len() - left.len()
-        ));
+        let item = self.dynamodb("GetItem", &json!({"TableName": table, "Key": key})).await?;
+        ensure!(!item.value()["Item"].is_null(), "the users table lost its data");
+        let table = deployed.outputs.get("IdempotencyTableName")?;
+        self.dynamodb("DescribeTable", &json!({"TableName": table})).await?;
+        report("both tables are left, with their data");
         Ok(())
-    }
-
-    /// Registers a user and gives its id.
-    async fn register(&self, deployed: &Deployed) -> Result<String> {
-        let email = format!("{}@example.com", events::unique());
-        let body = json!({"email": email});
-        let user = events::call(&deployed.api, Method::POST, "/users", Some(body), None).await?;
-        Ok(user["userId"].as_str().context("the user has no id")?.to_owned())
     }
 
     /// The hash of each function's code.
@@ -358,20 +283,20 @@ impl Run<'_> {
         let stack = self.deployer.stack();
         let mut code = BTreeMap::new();
         for name in OPERATIONS.iter().map(|it| it.function).chain([RELAY.function]) {
-            let path = format!("/2015-03-31/functions/{stack}-{name}?Qualifier=live");
-            let answer = self.aws.rest("lambda", Method::GET, &path, None).await?.success(name)?;
+            let path = format!("/2015-03-31/functions/{stack}-{name}");
+            let answer = self.aws.get("lambda", &path, "Qualifier=live").await?.success(name)?;
             let hash = answer.value()["Configuration"]["CodeSha256"].clone();
             code.insert(name.to_owned(), hash.as_str().context("code has no hash")?.to_owned());
         }
         Ok(code)
     }
 
-    async fn describe_table(&self, table: &str) -> Result<users_emulator::aws::Answer> {
-        let body = json!({"TableName": table});
-        self.aws.json("dynamodb", "DynamoDB_20120810.DescribeTable", &body).await
+    async fn dynamodb(&self, operation: &str, body: &Value) -> Result<Answer> {
+        let target = format!("DynamoDB_20120810.{operation}");
+        self.aws.json("dynamodb", &target, body).await?.success(operation)
     }
 
-    /// Removes everything that this program makes: the stack, what the stack keeps, and the rest.
+    /// Removes everything that a run creates, and the tables that outlive the stack.
     async fn clean(&self) -> Result<()> {
         let stack = self.deployer.stack();
         principals::remove(&self.aws, &stack).await?;
@@ -379,18 +304,43 @@ impl Run<'_> {
         if stack::status(&self.aws, &stack).await?.is_some() {
             self.deployer.destroy().await?;
         }
-        let tables = self.aws.json("dynamodb", "DynamoDB_20120810.ListTables", &json!({})).await?;
-        for table in tables.value()["TableNames"].as_array().into_iter().flatten() {
-            let Some(name) = table.as_str() else { continue };
-            if name.starts_with(&format!("{stack}-")) {
-                let body = json!({"TableName": name});
-                self.aws
-                    .json("dynamodb", "DynamoDB_20120810.DeleteTable", &body)
-                    .await?
-                    .success("a kept table is not removed")?;
-                say(format!("removed the table {name}"));
+        let tables = self.dynamodb("ListTables", &json!({})).await?.value();
+        for table in tables["TableNames"].as_array().into_iter().flatten() {
+            if table.as_str().is_some_and(|name| name.starts_with(&format!("{stack}-"))) {
+                self.dynamodb("DeleteTable", &json!({"TableName": table})).await?;
+                report(format!("removed the table {table}"));
             }
         }
         Ok(())
+    }
+}
+
+/// Whether an emulator refused something because it does not know it, in the words of emulators.
+fn names_something_unknown(errors: &str) -> bool {
+    let errors = errors.to_lowercase();
+    ["unsupported resource type", "not yet implemented", "notimplemented", "no provider found for"]
+        .iter()
+        .any(|words| errors.contains(words))
+}
+
+/// A text without white space and quotation marks, since the deploy tool breaks lines.
+fn squeeze(text: &str) -> String {
+    text.chars().filter(|letter| letter.is_alphanumeric() || "/.:".contains(*letter)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{names_something_unknown, squeeze};
+
+    #[test]
+    fn errors_about_unknown_things_are_recognised() {
+        assert!(names_something_unknown("cause: X: Unsupported resource type: AWS::CloudWatch::Y"));
+        assert!(names_something_unknown("API for service x not yet implemented or pro feature"));
+        assert!(!names_something_unknown("cause: X: Could not unzip uploaded file"));
+    }
+
+    #[test]
+    fn line_breaks_and_quotation_marks_make_no_difference() {
+        assert_eq!(squeeze("made in\n  `xtask/a.rs:7`"), "madeinxtask/a.rs:7");
     }
 }

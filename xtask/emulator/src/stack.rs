@@ -1,4 +1,4 @@
-//! The deployed stack: what CloudFormation says of it.
+//! The deployed stack, as CloudFormation describes it.
 
 use crate::aws::{Answer, Aws, elements, unescape};
 use anyhow::{Context, Result};
@@ -6,52 +6,16 @@ use std::collections::BTreeMap;
 
 const VERSION: &str = "2010-05-15";
 
-/// The ids that CloudFormation gave to the resources of a stack, by logical id.
-///
-/// # Errors
-/// When CloudFormation does not list them.
-pub async fn physical_ids(aws: &Aws, stack: &str) -> Result<BTreeMap<String, String>> {
-    let mut ids = BTreeMap::new();
-    let mut token: Option<String> = None;
-    loop {
-        let mut parameters = vec![("StackName", stack)];
-        if let Some(token) = &token {
-            parameters.push(("NextToken", token));
-        }
-        let page = call(aws, "ListStackResources", &parameters)
-            .await?
-            .success("CloudFormation does not list the resources of the stack")?;
-        for member in elements(page.text(), "member") {
-            let one = |name| elements(member, name).first().map(|text| unescape(text));
-            if let (Some(logical), Some(physical)) =
-                (one("LogicalResourceId"), one("PhysicalResourceId"))
-            {
-                ids.insert(logical, physical);
-            }
-        }
-        token = page.elements("NextToken").into_iter().next().filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(ids);
-        }
-    }
-}
-
-/// The status of a stack; `None` when there is none of this name.
-///
-/// # Errors
-/// When CloudFormation does not answer.
-pub async fn status(aws: &Aws, stack: &str) -> Result<Option<String>> {
-    let described = call(aws, "DescribeStacks", &[("StackName", stack)]).await?;
+/// The status of a stack; `None` when there is no stack of this name.
+pub(crate) async fn status(aws: &Aws, stack: &str) -> Result<Option<String>> {
+    let described = call(aws, "DescribeStacks", stack).await?;
     let status = described.elements("StackStatus").into_iter().next();
     Ok(status.filter(|status| described.is_success() && status != "DELETE_COMPLETE"))
 }
 
-/// Why a resource failed the last time it did, in CloudFormation's words.
-///
-/// # Errors
-/// When CloudFormation does not answer.
-pub async fn failure(aws: &Aws, stack: &str, logical_id: &str) -> Result<Option<String>> {
-    let events = call(aws, "DescribeStackEvents", &[("StackName", stack)]).await?;
+/// The reason of the last failure of a resource, as CloudFormation gives it.
+pub(crate) async fn failure(aws: &Aws, stack: &str, logical_id: &str) -> Result<Option<String>> {
+    let events = call(aws, "DescribeStackEvents", stack).await?;
     // The newest come first.
     Ok(elements(events.text(), "member").into_iter().find_map(|event| {
         let one = |name| elements(event, name).first().map(|text| unescape(text));
@@ -62,26 +26,24 @@ pub async fn failure(aws: &Aws, stack: &str, logical_id: &str) -> Result<Option<
 }
 
 /// The outputs of a stack.
-///
-/// # Errors
-/// When CloudFormation does not tell them.
-pub async fn outputs(aws: &Aws, stack: &str) -> Result<BTreeMap<String, String>> {
-    let described = call(aws, "DescribeStacks", &[("StackName", stack)])
-        .await?
-        .success("CloudFormation does not describe the stack")?;
-    let keys = described.elements("OutputKey");
-    let values = described.elements("OutputValue");
-    Ok(keys.into_iter().zip(values).collect())
+#[derive(Debug)]
+pub(crate) struct Outputs(BTreeMap<String, String>);
+
+impl Outputs {
+    pub(crate) async fn of(aws: &Aws, stack: &str) -> Result<Self> {
+        let described = call(aws, "DescribeStacks", stack)
+            .await?
+            .success("CloudFormation does not describe the stack")?;
+        let keys = described.elements("OutputKey");
+        Ok(Self(keys.into_iter().zip(described.elements("OutputValue")).collect()))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Result<&str> {
+        let value = self.0.get(name).map(String::as_str);
+        value.with_context(|| format!("the stack has no output {name}"))
+    }
 }
 
-/// One output of a stack.
-///
-/// # Errors
-/// When the stack has none of this name.
-pub fn output<'a>(outputs: &'a BTreeMap<String, String>, name: &str) -> Result<&'a str> {
-    outputs.get(name).map(String::as_str).with_context(|| format!("the stack has no output {name}"))
-}
-
-async fn call(aws: &Aws, action: &str, parameters: &[(&str, &str)]) -> Result<Answer> {
-    aws.query("cloudformation", VERSION, action, parameters).await
+async fn call(aws: &Aws, action: &str, stack: &str) -> Result<Answer> {
+    aws.query("cloudformation", VERSION, action, &[("StackName", stack)]).await
 }

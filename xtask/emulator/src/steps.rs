@@ -1,9 +1,9 @@
-//! What is printed while a run goes on, and whose fault it is when it ends early.
+//! The progress of a run, and its errors that are the emulator's fault.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Something that the emulator does not do, and that this project cannot help.
+/// A fault of the emulator, which this project cannot mend.
 #[derive(Debug)]
 pub(crate) struct EmulatorFault(pub(crate) String);
 
@@ -15,7 +15,7 @@ impl fmt::Display for EmulatorFault {
 
 impl std::error::Error for EmulatorFault {}
 
-/// The steps of a run, each printed with the seconds it took.
+/// The steps of a run, each printed with its duration.
 #[derive(Debug)]
 pub(crate) struct Steps {
     begun: Instant,
@@ -42,16 +42,16 @@ impl Steps {
         result
     }
 
-    /// The time since the first step began, for a person.
+    /// The time since the first step began.
     pub(crate) fn elapsed(&self) -> String {
         seconds(self.begun.elapsed())
     }
 }
 
-/// Comes back when somebody wants this to end: Ctrl-C, or a signal to terminate.
+/// Waits for Ctrl-C or a signal to terminate.
 pub(crate) async fn interrupted() {
     let ctrl_c = async {
-        // Without a handler there is nothing to wait for, and the signal ends the process.
+        // Without a handler the signal ends the process.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -74,7 +74,7 @@ pub(crate) async fn interrupted() {
 }
 
 /// Prints a line below the title of a step.
-pub(crate) fn say(text: impl fmt::Display) {
+pub(crate) fn report(text: impl fmt::Display) {
     eprintln!("   {text}");
 }
 

@@ -1,14 +1,14 @@
 //! The black-box suite, against the deployed API.
 
-use crate::principals::{Principal, Principals};
+use crate::principals::Principals;
 use crate::process;
-use crate::steps::say;
+use crate::steps::report;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::path::Path;
 use users_emulator::facts::LeftOut;
 
-/// Where the suite runs.
+/// The API that the suite calls.
 #[derive(Debug)]
 pub(crate) struct Target<'a> {
     pub(crate) program: &'a Path,
@@ -31,7 +31,7 @@ pub(crate) async fn run(target: &Target<'_>, left_out: &[LeftOut]) -> Result<()>
         eprintln!("{text}");
         bail!("the suite ran no test");
     }
-    say(format!("{} tests passed, {} are left out", verdicts.len(), left_out.len()));
+    report(format!("{} tests passed, {} are left out", verdicts.len(), left_out.len()));
     Ok(())
 }
 
@@ -45,12 +45,12 @@ pub(crate) async fn still_wrong(target: &Target<'_>, left_out: &[LeftOut]) -> Re
     let passed = names(&verdicts, true);
     if !passed.is_empty() {
         bail!(
-            "the emulator gets right what it got wrong: {}; take it from the list in \
+            "the emulator passes tests that it is known to fail: {}; remove them from \
              xtask/emulator/src/facts.rs",
             passed.join(", ")
         );
     }
-    say(format!("all {} still fail", verdicts.len()));
+    report(format!("all {} still fail", verdicts.len()));
     Ok(())
 }
 
@@ -58,7 +58,7 @@ fn names(verdicts: &BTreeMap<String, bool>, passed: bool) -> Vec<&str> {
     verdicts.iter().filter(|(_, it)| **it == passed).map(|(name, _)| name.as_str()).collect()
 }
 
-/// Whether each test passed, and all that was printed.
+/// Whether each test passed, and the whole output.
 async fn tests<'a>(
     target: &Target<'_>,
     arguments: impl Iterator<Item = &'a str>,
@@ -72,12 +72,11 @@ async fn tests<'a>(
         .env_remove("USERS_API_SESSION_TOKEN")
         .env_remove("USERS_API_CORS_ORIGIN")
         .env_remove("RUST_BACKTRACE");
-    for (principal, id, secret) in [
+    for (credentials, id, secret) in [
         (&target.principals.caller, "USERS_API_ACCESS_KEY_ID", "USERS_API_SECRET_ACCESS_KEY"),
         (&target.principals.other, "USERS_API_OTHER_KEY_ID", "USERS_API_OTHER_SECRET"),
         (&target.principals.reader, "USERS_API_READER_KEY_ID", "USERS_API_READER_SECRET"),
     ] {
-        let Principal { credentials, .. } = principal;
         command.env(id, credentials.access_key_id()).env(secret, credentials.secret_access_key());
     }
     let output = command.output().await.context("cannot run the suite")?;
@@ -104,7 +103,7 @@ mod tests {
     use super::{names, verdicts};
 
     #[test]
-    fn verdicts_are_read_from_what_the_runner_prints() {
+    fn verdicts_are_read_from_the_output_of_the_runner() {
         let verdicts = verdicts(
             "running 3 tests\ntest a::one ... ok\ntest a::two ... FAILED\ntest b::three ... ok\n\n\
              failures:\n    a::two\n\ntest result: FAILED. 2 passed; 1 failed; 0 ignored\n",

@@ -1,5 +1,4 @@
-use super::{LeftOut, MINISTACK_RESOURCES, MINISTACK_TESTS, Skipped};
-use crate::verify::{Missing, known_kinds};
+use super::{LeftOut, MINISTACK_TESTS};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -24,7 +23,7 @@ fn tests() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_test_that_is_left_out_is_there_and_has_a_reason() {
+fn every_test_that_is_left_out_exists_and_has_a_reason() {
     let tests = tests();
     assert!(tests.len() > 200, "{} tests were found", tests.len());
     for LeftOut { test, reason } in MINISTACK_TESTS {
@@ -34,32 +33,4 @@ fn every_test_that_is_left_out_is_there_and_has_a_reason() {
     let names: BTreeSet<_> = MINISTACK_TESTS.iter().map(|it| it.test).collect();
     assert_eq!(names.len(), MINISTACK_TESTS.len(), "a test is named twice");
     assert!(names.len() * 10 < tests.len(), "more than a tenth of the tests is left out");
-}
-
-#[test]
-fn a_property_is_skipped_with_all_below_it() {
-    let missing = |kind: &str, property: Option<&str>| Missing {
-        resource: "X".to_owned(),
-        kind: kind.to_owned(),
-        property: property.map(str::to_owned),
-        found: String::new(),
-    };
-    let table = Skipped { kind: "Table", property: Some("/Ttl"), reason: "" };
-    assert!(table.is(&missing("Table", Some("/Ttl"))));
-    assert!(table.is(&missing("Table", Some("/Ttl/Enabled"))));
-    assert!(!table.is(&missing("Table", Some("/TtlOther"))));
-    assert!(!table.is(&missing("Table", None)));
-    assert!(!table.is(&missing("Other", Some("/Ttl"))));
-    let validator = Skipped { kind: "Validator", property: None, reason: "" };
-    assert!(validator.is(&missing("Validator", None)));
-    assert!(!validator.is(&missing("Validator", Some("/Name"))));
-}
-
-#[test]
-fn what_an_emulator_skips_is_of_a_type_that_is_looked_for() {
-    let kinds = known_kinds();
-    for skipped in MINISTACK_RESOURCES {
-        assert!(kinds.contains(skipped.kind), "{}", skipped.kind);
-        assert!(skipped.property.is_none_or(|property| property.starts_with('/')));
-    }
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// take turns.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// A `docker` that notes its arguments and the token it sees, and does what the script says.
+/// A `docker` that logs its arguments and its token, and runs the script.
 fn fake_docker(directory: &Path, script: &str) -> Settings {
     let program = directory.join("docker");
     let log = directory.join("log");
@@ -59,7 +59,7 @@ async fn refused(settings: &Settings) -> String {
 }
 
 #[tokio::test]
-async fn without_a_token_it_is_said_what_is_missing_and_what_else_works() {
+async fn without_a_token_the_error_names_it_and_the_alternatives() {
     let _turn = TURN.lock().await;
     let directory = tempfile::tempdir().unwrap();
     let mut settings = fake_docker(directory.path(), "exit 0");
@@ -72,7 +72,7 @@ async fn without_a_token_it_is_said_what_is_missing_and_what_else_works() {
 }
 
 #[tokio::test]
-async fn without_docker_it_is_said_what_is_missing_and_what_else_works() {
+async fn without_docker_the_error_names_it_and_the_alternatives() {
     let _turn = TURN.lock().await;
     let directory = tempfile::tempdir().unwrap();
     let mut settings = fake_docker(directory.path(), "exit 0");
@@ -82,7 +82,7 @@ async fn without_docker_it_is_said_what_is_missing_and_what_else_works() {
 }
 
 #[tokio::test]
-async fn what_docker_says_is_passed_on_when_it_refuses() {
+async fn a_refusal_of_docker_is_passed_on() {
     let _turn = TURN.lock().await;
     let directory = tempfile::tempdir().unwrap();
     let settings = fake_docker(directory.path(), "echo 'the daemon does not run' >&2; exit 1");
@@ -91,19 +91,19 @@ async fn what_docker_says_is_passed_on_when_it_refuses() {
 }
 
 #[tokio::test]
-async fn one_that_never_gets_well_is_stopped_and_its_last_words_are_shown() {
+async fn a_container_that_is_never_ready_is_stopped_and_its_log_is_shown() {
     let _turn = TURN.lock().await;
     let directory = tempfile::tempdir().unwrap();
     let script = "case $1 in inspect) echo true;; logs) echo 'still starting';; esac";
     let settings = fake_docker(directory.path(), script);
     let error = refused(&settings).await;
-    assert!(error.contains("not well within") && error.contains("still starting"), "{error}");
+    assert!(error.contains("not ready within") && error.contains("still starting"), "{error}");
     let log = log(directory.path());
     assert!(log.contains("rm --force --volumes users-localstack-"), "{log}");
 }
 
 #[tokio::test]
-async fn one_that_ends_at_once_is_not_waited_for() {
+async fn a_container_that_ends_is_not_waited_for() {
     let _turn = TURN.lock().await;
     let directory = tempfile::tempdir().unwrap();
     let script = "case $1 in inspect) echo false;; logs) echo 'License activation failed';; esac";
@@ -115,7 +115,7 @@ async fn one_that_ends_at_once_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn one_that_gets_well_is_used_and_stopped() {
+async fn a_container_that_is_ready_is_used_and_stopped() {
     let _turn = TURN.lock().await;
     let directory = tempfile::tempdir().unwrap();
     let port = healthy_port().await;

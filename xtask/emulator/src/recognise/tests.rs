@@ -1,9 +1,10 @@
 use super::{Emulator, Kind, recognise};
-use crate::testing::serve;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
-/// What the emulators answer at their health endpoints, cut down to a few services.
+/// Answers of the emulators' health endpoints, with a few services only.
 fn recorded() -> Vec<(Kind, BTreeMap<&'static str, Value>)> {
     let localstack = json!({
         "services": {"apigateway": "available", "cloudformation": "running", "s3": "running"},
@@ -40,15 +41,30 @@ fn recorded() -> Vec<(Kind, BTreeMap<&'static str, Value>)> {
 
 /// Serves these documents, and an error of S3 for every other path, as emulators do.
 async fn server(documents: BTreeMap<&'static str, Value>) -> String {
-    serve(move |request| match documents.get(request.path.as_str()) {
-        Some(document) => (200, document.to_string()),
-        None => (404, "<Error><Code>NoSuchBucket</Code></Error>".to_owned()),
-    })
-    .await
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            let request = String::from_utf8_lossy(&request[..length]);
+            let (status, body) = match documents.get(request.split(' ').nth(1).unwrap()) {
+                Some(document) => (200, document.to_string()),
+                None => (404, "<Error><Code>NoSuchBucket</Code></Error>".to_owned()),
+            };
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+            );
+            stream.write_all((head + &body).as_bytes()).await.unwrap();
+        }
+    });
+    url
 }
 
 #[tokio::test]
-async fn each_emulator_is_told_by_its_health_endpoint() {
+async fn each_emulator_is_recognised_by_its_health_endpoint() {
     for (kind, documents) in recorded() {
         let version = documents.values().next().unwrap()["version"].as_str().unwrap().to_owned();
         let emulator = recognise(&server(documents).await).await.unwrap();
@@ -57,11 +73,11 @@ async fn each_emulator_is_told_by_its_health_endpoint() {
 }
 
 #[tokio::test]
-async fn what_answers_and_is_no_emulator_is_refused_by_name() {
+async fn another_server_is_refused_by_its_address() {
     let documents = BTreeMap::from([("/_localstack/health", json!({"status": "up"}))]);
     let url = server(documents).await;
     let error = recognise(&url).await.unwrap_err().to_string();
-    assert!(error.contains(&url) && error.contains("none of the emulators"), "{error}");
+    assert!(error.contains(&url) && error.contains("not a known emulator"), "{error}");
     assert!(error.contains("MiniStack, fakecloud, Floci, LocalStack"), "{error}");
 }
 
@@ -75,7 +91,7 @@ async fn an_address_where_nothing_answers_is_named() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_refused() {
+async fn an_invalid_address_is_refused() {
     for address in ["localhost:4566", "ftp://localhost", ""] {
         let error = recognise(address).await.unwrap_err();
         assert!(format!("{error:#}").contains("must"), "{address}: {error:#}");
