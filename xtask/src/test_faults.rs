@@ -1,36 +1,59 @@
-//! `cargo xtask test-faults`: builds the local stack and the functions, as they are and with what is
-//! for tests only, then becomes `users-faults`, which has the options and the help.
+//! `cargo xtask test-faults` and `cargo xtask test-load`: build the local stack and the functions, then run
+//! `users-faults` and `users-load`, which define the options.
 
-use crate::{cargo, delegate, local, project};
+use crate::delegate::{self, Arguments};
+use crate::local::{self, Built};
+use crate::{cargo, project};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use users_contract::{OPERATIONS, RELAY};
 
-/// The program.
 const PACKAGE: &str = "users-faults";
-/// What the functions are built with to have bugs and a wrong clock on demand. Both features refuse
-/// to be compiled with optimisations, so no archive for Lambda can have them.
+const LOAD: &str = "users-load";
+/// Gives the functions bugs and a wrong clock on demand. Both features refuse to be compiled with
+/// optimisations, so no archive for Lambda can have them.
 const FEATURES: &str = "users-functions/clock-offset,users-functions/deliberate-bugs";
 
-pub(crate) fn run(arguments: &delegate::Arguments) -> Result<ExitCode> {
+/// Places faults.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.ask_for_help() {
-        return delegate::run(PACKAGE, arguments);
+        return help(PACKAGE);
     }
     let test_functions = build_test_functions()?;
     let built = local::build("dev", false, &[PACKAGE])?;
-    let program = built.functions.join(format!("{PACKAGE}{}", std::env::consts::EXE_SUFFIX));
-    let mut command = Command::new(program);
-    command.arg("--stack").arg(&built.program);
-    command.arg("--functions").arg(&built.functions);
-    command.arg("--test-functions").arg(test_functions);
-    command.arg("--template").arg(&built.template);
+    let mut command = command(PACKAGE, &built);
+    command.arg("--test-functions").arg(test_functions).args(arguments.words());
+    delegate::finish(command)
+}
+
+/// Holds a load, in the profile of the arguments.
+pub(crate) fn load(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.ask_for_help() {
+        return help(LOAD);
+    }
+    let built = local::build("dev", arguments.has("--release"), &[LOAD])?;
+    let mut command = command(LOAD, &built);
     command.args(arguments.words());
     delegate::finish(command)
 }
 
-/// Builds the functions with the features and puts them aside, since the next build replaces them.
-/// What both builds share is compiled once, because they are of the same packages.
+fn help(package: &str) -> Result<ExitCode> {
+    let mut command = delegate::command(package, &[])?;
+    command.arg("--help");
+    delegate::finish(command)
+}
+
+/// The program, as it was built together with the stack.
+fn command(package: &str, built: &Built) -> Command {
+    let mut command = Command::new(built.functions.join(project::executable(package)));
+    command.arg("--stack").arg(&built.program);
+    command.arg("--functions").arg(&built.functions);
+    command.arg("--template").arg(&built.template);
+    command
+}
+
+/// Builds the functions with the features and copies them, since the next build replaces them. Both
+/// builds name the same packages, so that their dependencies are compiled once.
 fn build_test_functions() -> Result<PathBuf> {
     eprintln!("Building the functions that can have bugs ...");
     let mut command = cargo::cargo();
@@ -38,19 +61,18 @@ fn build_test_functions() -> Result<PathBuf> {
     command.args(["--package", PACKAGE, "--features", FEATURES]);
     cargo::run(&mut command)?;
     let target = project::target()?;
-    let aside = target.join("faults");
-    std::fs::create_dir_all(&aside)
-        .with_context(|| format!("cannot create {}", aside.display()))?;
-    let functions = OPERATIONS.iter().map(|operation| operation.function);
-    for function in functions.chain([RELAY.function]) {
-        let name = format!("{function}{}", std::env::consts::EXE_SUFFIX);
-        put_aside(&target.join("debug").join(&name), &aside.join(&name))?;
+    let copies = target.join("faults");
+    std::fs::create_dir_all(&copies)
+        .with_context(|| format!("cannot create {}", copies.display()))?;
+    for function in users_template::functions() {
+        let name = project::executable(function);
+        copy(&target.join("debug").join(&name), &copies.join(&name))?;
     }
-    Ok(aside)
+    Ok(copies)
 }
 
-fn put_aside(from: &Path, to: &Path) -> Result<()> {
-    // It may not be there, or still run: then a new file takes its name.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    // A file that still runs cannot be overwritten, but its name can be given to a new one.
     let _ = std::fs::remove_file(to);
     std::fs::copy(from, to)
         .map(drop)
