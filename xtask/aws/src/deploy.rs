@@ -281,7 +281,7 @@ fn approve(plan: &Plan, name: &str, approval: Approval) -> Result<()> {
     }
     if !plan.hidden.is_empty() && !approval.data_rewritten {
         return Err(Refused::error(format!(
-            "{}. When they are (ARCHITECTURE.md, \"Shards\"), use --data-rewritten",
+            "{}. When they are (see docs/deploying.md), use --data-rewritten",
             plan.hidden.join("; ")
         )));
     }

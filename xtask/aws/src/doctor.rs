@@ -114,7 +114,7 @@ fn account_check(account: &str, arn: &str, stage: Option<&Stage>) -> Check {
 /// The permission to read stacks, and their states.
 async fn stack_checks(config: &SdkConfig, stage: Option<&Stage>) -> Vec<Check> {
     let mut checks = Vec::new();
-    let forbidden = "have cloudformation:DescribeStacks granted, as README says for deployments";
+    let forbidden = "have cloudformation:DescribeStacks granted";
     let bucket = StackClient::named(config, artifacts::STACK);
     match bucket.find(&bucket.name).await {
         Ok(None) => checks.push(Check::ok(

@@ -38,8 +38,8 @@ pub(super) fn check(data: &Path, stage: &Stage) -> Result<()> {
         bail!(
             "the stage {} queries {read} partitions, but the users in {} were written to \
              {written}, so lists would omit users: set `directory_shards_read = {written}` \
-             for the stage in stages.toml; or, when all users are rewritten (ARCHITECTURE.md, \
-             \"Shards\"), remove {}; or remove the data directory",
+             for the stage in stages.toml; or, when all users are rewritten (see \
+             docs/deploying.md), remove {}; or remove the data directory",
             stage.name,
             data.display(),
             file.display()

@@ -125,7 +125,7 @@ async fn a_lost_connection_is_reported_with_how_to_continue() {
     let aws = (0..3).fold(aws, |aws, _| aws.lose("DescribeStacks", by_id()));
     let error = run(&aws, &prepared(), YES).await.unwrap_err().to_string();
     assert!(error.contains("could not be reached"), "{error}");
-    assert!(error.contains("goes on without this program"), "{error}");
+    assert!(error.contains("continues without this program"), "{error}");
     assert!(error.contains("run the same command again"), "{error}");
     aws.finish();
 }
