@@ -1,31 +1,30 @@
 //! `cargo xtask build`: the archives of the functions, the same bytes for the same source.
 //!
-//! cargo-lambda compiles for Amazon Linux, and the paths of this machine are kept out of what it
-//! compiles ([`compile`]). The archives are packed here, with nothing in them that changes from
-//! run to run ([`archive`]), and named after their content.
+//! cargo-lambda compiles for Amazon Linux, without the paths of this machine ([`compile`]). The
+//! archives are packed here with fixed metadata ([`archive`]) and named after their content.
 
 mod archive;
-pub(crate) mod compile;
+mod compile;
 
 use crate::{project, tools};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use users_template::Architecture;
 use users_template::bundles::{self, Bundle, Manifest};
+use xtask_cli::Output;
 
-/// Bytes that one archive may have.
+/// Largest size of an archive, in bytes.
 ///
-/// What a function has to load, it loads at every cold start; the measured sizes leave room for a
-/// feature, not for another TLS library.
+/// A function loads its archive at every cold start. The measured sizes leave room for a feature, not
+/// for another TLS library.
 const BUDGET_BYTES: u64 = 3 * 1024 * 1024;
 
 /// Arguments of `build`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The archives lie in <target>/bundles/<architecture>/, with a manifest.json that names them.
+The archives are in <target>/bundles/<architecture>/, with a manifest.json that lists them.
 
 Exit status: 0 built, 1 not built or over the budget, 2 for a command line that cannot be \
 understood.")]
@@ -35,55 +34,13 @@ pub(crate) struct Arguments {
     stage: Option<String>,
     /// Build for this architecture, whatever stages.toml says.
     #[arg(long, value_enum, conflicts_with = "stage")]
-    arch: Option<Arch>,
+    arch: Option<Architecture>,
     /// `json` prints the manifests as one line of JSON on standard output.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
 
-/// An instruction set, as CloudFormation spells it.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
-pub(crate) enum Arch {
-    #[value(name = "arm64")]
-    Arm64,
-    #[value(name = "x86_64")]
-    X8664,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
-}
-
-impl Arch {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Arm64 => "arm64",
-            Self::X8664 => "x86_64",
-        }
-    }
-}
-
-impl From<Arch> for Architecture {
-    fn from(arch: Arch) -> Self {
-        match arch {
-            Arch::Arm64 => Self::Arm64,
-            Arch::X8664 => Self::X8664,
-        }
-    }
-}
-
-impl From<Architecture> for Arch {
-    fn from(architecture: Architecture) -> Self {
-        match architecture {
-            Architecture::Arm64 => Self::Arm64,
-            Architecture::X8664 => Self::X8664,
-        }
-    }
-}
-
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let manifests = architectures(arguments)?.into_iter().map(build).collect::<Result<Vec<_>>>()?;
     match arguments.output {
         Output::Text => manifests.iter().for_each(|it| print!("{}", table(it))),
@@ -92,35 +49,48 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let heavy: Vec<_> = manifests.iter().flat_map(over_budget).collect();
     if !heavy.is_empty() {
         bail!(
-            "over the budget of {}: {}; find what was linked in, or raise BUDGET_BYTES in \
+            "over the budget of {}: {}; find the crate that was linked in, or raise BUDGET_BYTES in \
              xtask/src/build.rs",
             mebibytes(BUDGET_BYTES),
             heavy.join(", ")
         );
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-fn architectures(arguments: &Arguments) -> Result<BTreeSet<Arch>> {
+fn architectures(arguments: &Arguments) -> Result<BTreeSet<Architecture>> {
     Ok(match (arguments.arch, &arguments.stage) {
-        (Some(arch), _) => [arch].into(),
-        (None, Some(stage)) => {
-            [users_template::files::stage(None, stage)?.architecture.into()].into()
+        (Some(architecture), _) => [architecture].into(),
+        (None, Some(stage)) => [users_template::files::stage(None, stage)?.architecture].into(),
+        (None, None) => {
+            users_template::files::stages(None)?.values().map(|stage| stage.architecture).collect()
         }
-        (None, None) => users_template::files::stages(None)?
-            .values()
-            .map(|stage| stage.architecture.into())
-            .collect(),
     })
 }
 
+/// The architecture of this machine.
+pub(crate) fn this_machine() -> Result<Architecture> {
+    architecture_of(std::env::consts::ARCH)
+}
+
+fn architecture_of(machine: &str) -> Result<Architecture> {
+    match machine {
+        "aarch64" => Ok(Architecture::Arm64),
+        "x86_64" => Ok(Architecture::X8664),
+        other => bail!("functions run on x86_64 and arm64, and this machine is {other}"),
+    }
+}
+
 /// Compiles and packs all functions for an architecture.
-pub(crate) fn build(arch: Arch) -> Result<Manifest> {
-    tools::check(arch)?;
-    let target = project::target()?;
-    let programs = compile::functions(arch, &target)?;
-    let directory = target.join("bundles").join(arch.as_str());
-    pack(arch, functions_in(&programs), &directory)
+pub(crate) fn build(architecture: Architecture) -> Result<Manifest> {
+    tools::check(architecture)?;
+    let programs = compile::functions(architecture, &project::target()?)?;
+    pack(architecture, functions_in(&programs), &directory(architecture)?)
+}
+
+/// The directory of the archives for an architecture.
+pub(crate) fn directory(architecture: Architecture) -> Result<PathBuf> {
+    Ok(project::target()?.join("bundles").join(architecture.as_str()))
 }
 
 /// Every function with its program, `<programs>/<function>/bootstrap`.
@@ -129,9 +99,9 @@ fn functions_in(programs: &Path) -> impl Iterator<Item = (&'static str, PathBuf)
     users_template::functions().map(program)
 }
 
-/// Packs programs, and says in the manifest what there is. Archives of earlier builds go.
+/// Packs programs, writes the manifest, and removes archives of earlier builds.
 pub(crate) fn pack<'a>(
-    arch: Arch,
+    architecture: Architecture,
     programs: impl Iterator<Item = (&'a str, PathBuf)>,
     directory: &Path,
 ) -> Result<Manifest> {
@@ -154,14 +124,13 @@ pub(crate) fn pack<'a>(
         };
         packed.insert(function.to_owned(), bundle);
     }
-    let manifest =
-        Manifest { architecture: arch.into(), budget_bytes: BUDGET_BYTES, functions: packed };
+    let manifest = Manifest { architecture, budget_bytes: BUDGET_BYTES, functions: packed };
     write(&bundles::path(directory), manifest.to_text()?.as_bytes())?;
     remove_others(directory, &manifest)?;
     Ok(manifest)
 }
 
-/// Writes beside the file first, so that nobody ever reads half of it.
+/// Replaces a file as a whole, so that nobody reads half of it.
 fn write(path: &Path, content: &[u8]) -> Result<()> {
     let mut partial = PathBuf::from(path);
     partial.as_mut_os_string().push(".partial");
@@ -188,7 +157,7 @@ fn over_budget(manifest: &Manifest) -> Vec<String> {
     heavy.map(|(name, it)| format!("{name} ({})", mebibytes(it.bytes))).collect()
 }
 
-/// The sizes, for people.
+/// The sizes as a table.
 fn table(manifest: &Manifest) -> String {
     let mut text = format!(
         "{:24} {:>10} {:>10} {:>7}  file\n",

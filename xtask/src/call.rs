@@ -1,8 +1,9 @@
-//! `cargo xtask call METHOD PATH`: a signed call, its answer readable, its success in the exit
-//! status.
+//! `cargo xtask call METHOD PATH`: makes a signed call and prints the response; the exit status says
+//! whether it succeeded.
 
 mod target;
 
+use crate::screen;
 use anyhow::{Context, Result};
 use http::Method;
 use std::io::{IsTerminal, Read, Write};
@@ -63,13 +64,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         call = call.body(body(data)?);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start an asynchronous runtime")?;
-    let response = runtime.block_on(call.send()).map_err(|error| match error.is_lost() {
-        true => anyhow::Error::new(error).context(arguments.target.hint()),
-        false => error.into(),
+    let response = screen::block_on(async {
+        call.send().await.map_err(|error| match error.is_lost() {
+            true => anyhow::Error::new(error).context(arguments.target.hint()),
+            false => error.into(),
+        })
     })?;
     print(&response, arguments.include)?;
     Ok(ExitCode::from(match response.status.as_u16() {
@@ -123,14 +122,14 @@ fn print(response: &Response, include: bool) -> Result<()> {
         }
     })();
     match written {
-        // A reader that had enough, like `head`, is no failure.
+        // A reader that stops early, like `head`, is no failure.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to standard output"),
     }
 }
 
-/// JSON with line breaks, its members in the order they came in, which a terminal shows as it is;
-/// `None` when it is no JSON.
+/// Indented JSON with its members in their order, and without characters that control a terminal;
+/// `None` for other text.
 fn pretty(body: &[u8]) -> Option<String> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let mut writer = serde_json::Serializer::pretty(Vec::new());
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_an_answer_reaches_the_terminal_as_a_command() {
+    fn control_characters_in_an_answer_do_not_reach_the_terminal() {
         let text = pretty("{\"a\": \"\u{9b}2J\u{202e}\"}".as_bytes());
         assert_eq!(text.as_deref(), Some("{\n  \"a\": \"\\u009b2J\\u202e\"\n}"));
     }

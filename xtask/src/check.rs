@@ -1,12 +1,12 @@
 //! `cargo xtask check`: the policy rules over the template of each stage.
 
-use crate::screen::Output;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use users_template::Stage;
 use users_template::rules::{self, Report};
+use xtask_cli::Output;
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -16,10 +16,10 @@ Exit status: 0 no finding, 1 findings, 2 for a command line that cannot be under
 A resource leaves a rule out, with a reason, in its metadata:
   {\"users\": {\"suppress\": [{\"rule\": \"RULE\", \"reason\": \"WHY\"}]}}")]
 pub(crate) struct Arguments {
-    /// Only this stage of stages.toml. Default: all of them.
+    /// Only this stage of stages.toml. Default: all stages.
     #[arg(long)]
     stage: Option<String>,
-    /// Check this file instead of the templates of stages.toml; with --stage, as that stage's.
+    /// Check this file instead of the templates of stages.toml; with --stage, as the template of that stage.
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
     /// List the rules and check nothing.
@@ -30,10 +30,10 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// The report about one template.
+/// The report on one template.
 #[derive(Debug, Serialize)]
 struct Checked {
-    /// The file that the template is in, or would be.
+    /// The file of the template.
     template: String,
     #[serde(flatten)]
     report: Report,

@@ -1,4 +1,4 @@
-//! `cargo xtask cost`: what a month costs, out of measured units, memory and times.
+//! `cargo xtask cost`: the cost of a month, from measured units, memory and times.
 //!
 //! Units, round trips and times come from a saved run of `cargo xtask bench`, prices and assumptions
 //! from `xtask/prices.toml`.
@@ -9,15 +9,15 @@ mod prices;
 
 use self::bill::{Line, Setup, Standing};
 use self::prices::Prices;
-use crate::build::Arch;
-use crate::screen::Output;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use users_template::Architecture;
+use xtask_cli::Output;
 
-/// The relay's name in a run. It is part of every write, and nobody calls it.
+/// The relay's name in a run. It is part of every write and has no calls of its own.
 const RELAY: &str = "relay";
 
 /// Arguments of `cost`.
@@ -26,9 +26,9 @@ const RELAY: &str = "relay";
 Operations: register, get, update, set-status, assign-role, remove-role, list, list-by-status, \
 list-by-role, list-by-email, audit. Prices and assumptions are in xtask/prices.toml.
 
-Exit status: 0 worked out, 1 a failure, 2 for a command line that cannot be understood.")]
+Exit status: 0 estimated, 1 failed, 2 for a command line that cannot be understood.")]
 pub(crate) struct Arguments {
-    /// Users that are kept, such as 100M.
+    /// Stored users, such as 100M.
     #[arg(long, value_name = "N", value_parser = number)]
     users: f64,
     /// Calls in a month, by operation: get=300M,update=5M
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     calls: Vec<(String, f64)>,
     /// The instruction set of the functions.
     #[arg(long, value_enum, default_value = "arm64")]
-    arch: Arch,
+    arch: Architecture,
     /// Memory of a function, in MB.
     #[arg(long, default_value_t = 256.0, value_name = "MB")]
     memory: f64,
@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// A month.
+/// The bill of a month.
 #[derive(Debug, Serialize)]
 struct Bill {
     prices_as_of: String,
@@ -82,9 +82,9 @@ fn bill(
     (alarms, dashboards): (f64, f64),
 ) -> Result<Bill> {
     let relay = taken.get(RELAY).context("the run has no relay")?;
-    let setup = Setup { arch: arguments.arch, memory_mb: arguments.memory };
+    let setup = Setup { architecture: arguments.arch, memory_mb: arguments.memory };
     let all: f64 = arguments.calls.iter().map(|(_, calls)| calls).sum();
-    ensure!(all > 0.0, "--calls: there is nothing to pay for without calls");
+    ensure!(all > 0.0, "--calls: the counts are all 0");
     let mut operations = Vec::new();
     for (operation, calls) in &arguments.calls {
         let known = || taken.keys().filter(|name| *name != RELAY).cloned().collect::<Vec<_>>();
@@ -143,7 +143,7 @@ fn table(bill: &Bill, prices: &Prices) -> String {
     text
 }
 
-/// Alarms and dashboards of the stage that is for users.
+/// The numbers of alarms and dashboards of the stage `prod`.
 fn watching(root: &Path) -> Result<(f64, f64)> {
     let path = root.join("templates").join("users-prod.template.json");
     let text = std::fs::read_to_string(&path)
@@ -154,7 +154,7 @@ fn watching(root: &Path) -> Result<(f64, f64)> {
     Ok((count("AWS::CloudWatch::Alarm"), count("AWS::CloudWatch::Dashboard")))
 }
 
-/// A count, with `k`, `M` or `G` for thousands, millions or milliards.
+/// A count, with `k`, `M` or `G` for thousands, millions or billions.
 fn number(text: &str) -> Result<f64, String> {
     let (digits, factor) = match text.char_indices().last() {
         Some((at, 'k')) => (&text[..at], 1e3),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_read_with_their_units() {
+    fn counts_have_units() {
         assert_eq!(number("5000"), Ok(5e3));
         assert_eq!(number("1.5k"), Ok(1.5e3));
         assert_eq!(number("3M"), Ok(3e6));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bill_is_the_sum_of_its_lines_and_refuses_what_it_does_not_know() {
+    fn the_bill_is_the_sum_of_its_lines_and_refuses_unknown_operations() {
         let prices = toml::from_str(include_str!("../prices.toml")).unwrap();
         let taken = BTreeMap::from([("get".to_owned(), TAKEN), ("relay".to_owned(), TAKEN)]);
         let of = |calls: &str| {

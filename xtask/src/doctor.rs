@@ -1,84 +1,40 @@
-//! `cargo xtask doctor`: whether everything is there that the other commands need, and what to do
-//! when something is not. It has to be of use when little works, so all of it but the questions to
-//! AWS is answered by this program alone.
+//! `cargo xtask doctor`: checks the requirements of the other commands, and names the remedies. It must
+//! work when little else does, so this program does everything itself except for asking AWS.
 
 mod account;
 mod machine;
 mod project;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use xtask_cli::Output;
+use xtask_cli::doctor::{Check, State};
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-✓ as it has to be, ! worth a look, ✗ missing, - could not be checked. Below each stands what to do.
-AWS is asked when --stage is given or there are signs of credentials.
+✓ as required, ! worth a look, ✗ missing, - could not be checked. The remedy follows below.
+AWS is asked with --stage, or when there are signs of credentials.
 
-Exit status: 0 nothing that is required is missing, 1 something is, 2 for a command line that
+Exit status: 0 nothing required is missing, 1 something is, 2 for a command line that
 cannot be understood.")]
 pub(crate) struct Arguments {
-    /// The stage that is going to be deployed: its architecture, account and Region count, and
-    /// credentials are required. Default: all stages, and no credentials needed.
+    /// The stage to deploy: its architecture, account and Region are checked, and credentials are
+    /// required. Default: all stages, without credentials.
     #[arg(long, value_name = "NAME")]
     stage: Option<String>,
     /// `json` prints the checks as one JSON document on standard output.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
-}
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-struct Check {
-    name: String,
-    state: State,
-    detail: String,
-    /// What to do: a command where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fix: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-enum State {
-    /// As it has to be.
-    Ok,
-    /// Worth a look, or only needed for some commands.
-    Warning,
-    /// Required, and not there.
-    Missing,
-    /// Something else has to be there first.
-    Unchecked,
-}
-
-/// All that was looked at.
+/// All checks.
 #[derive(Debug, Serialize)]
 struct Report {
     ok: bool,
     checks: Vec<Check>,
-}
-
-impl Check {
-    fn ok(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { name: name.into(), state: State::Ok, detail: detail.into(), fix: None }
-    }
-
-    fn of(
-        state: State,
-        name: impl Into<String>,
-        detail: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
-        Self { name: name.into(), state, detail: detail.into(), fix: Some(fix.into()) }
-    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -119,9 +75,9 @@ fn text(report: &Report) -> String {
     }
     let missing = report.checks.iter().filter(|check| check.state == State::Missing).count();
     let _ = match missing {
-        0 => writeln!(text, "Nothing that is required is missing."),
-        1 => writeln!(text, "1 thing that is required is missing."),
-        number => writeln!(text, "{number} things that are required are missing."),
+        0 => writeln!(text, "Nothing required is missing."),
+        1 => writeln!(text, "1 requirement is missing."),
+        number => writeln!(text, "{number} requirements are missing."),
     };
     text
 }
@@ -131,7 +87,7 @@ mod tests {
     use super::{Check, Report, State, text};
 
     #[test]
-    fn each_check_is_a_line_with_what_to_do_below() {
+    fn each_check_is_a_line_with_the_remedy_below() {
         let checks = vec![
             Check::ok("Rust", "1.95.0"),
             Check::of(State::Missing, "cargo-lambda", "not found", "cargo install cargo-lambda"),
@@ -144,7 +100,7 @@ mod tests {
              ✗ cargo-lambda  not found\n    cargo install cargo-lambda\n\
              ! Docker        not found\n    one\n    two\n\
              - AWS           no compiler\n\
-             1 thing that is required is missing.\n"
+             1 requirement is missing.\n"
         );
     }
 }

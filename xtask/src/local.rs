@@ -1,13 +1,14 @@
-//! `cargo xtask local`: builds the functions and the embedded cloud, then becomes the latter.
+//! `cargo xtask local`: builds the functions and the local stack, then runs the stack.
 
 mod partitions;
 
-use crate::{cargo, project};
+use crate::{cargo, delegate, project};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
+use xtask_cli::Output;
 
-/// Where the API listens unless told otherwise.
+/// The default port of the API.
 pub(crate) const PORT: u16 = 4510;
 
 /// Arguments of `local`.
@@ -16,54 +17,48 @@ pub(crate) struct Arguments {
     /// Port of the API on this machine; 0 picks a free one.
     #[arg(long, default_value_t = PORT)]
     port: u16,
-    /// Where the data lies. Default: `.local/data` in the project.
+    /// The directory of the data. Default: `.local/data` in the project.
     #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
     data: Option<PathBuf>,
-    /// Keep all data in memory; nothing survives the end.
+    /// Keep all data in memory; nothing survives a restart.
     #[arg(long)]
     ephemeral: bool,
     /// Build with optimisations.
     #[arg(long)]
     release: bool,
-    /// Another caller, besides `test` with secret `test`. With `=METHOD/PATH,...` (`*` stands for
-    /// anything) it may call only these, as a policy with execute-api:Invoke would have it.
+    /// Another caller, besides `test` with secret `test`. With `=METHOD/PATH,...` (`*` matches
+    /// anything) it may make only these calls, as with a policy for execute-api:Invoke.
     #[arg(long, value_name = "ID:SECRET[=METHOD/PATH,...]")]
     principal: Vec<String>,
     /// The stage of stages.toml whose template to run.
     #[arg(long, default_value = "dev")]
     stage: String,
-    /// How old the lists of users are, as the indexes of DynamoDB may lag behind a write.
+    /// The age of the lists of users, since the indexes of DynamoDB may lag behind a write.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     index_lag: u64,
     /// `json` prints the ready block as one line of JSON on standard output.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(long, value_enum, default_value_t)]
     output: Output,
-    /// End when standard input ends, which is when the program that holds its other end does.
+    /// Stop when standard input ends, such as with the process that holds its other end.
     #[arg(long)]
     end_with_stdin: bool,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
-}
-
-/// Where a running local stack tells `cargo xtask call` its address. `USERS_LOCAL_READY_FILE` names
-/// another file, so that tests can have a stack beside the one that somebody uses.
-pub(crate) fn ready_file() -> PathBuf {
+/// The file with the address of the running local stack. `USERS_LOCAL_READY_FILE` names another, so
+/// that tests can have stacks of their own.
+fn ready_file() -> PathBuf {
     match std::env::var_os("USERS_LOCAL_READY_FILE").filter(|path| !path.is_empty()) {
         Some(path) => PathBuf::from(path),
         None => users_support::project::root().join(".local").join("ready.json"),
     }
 }
 
-/// What the local stack that was started last tells of itself, unless it has ended in order.
+/// The ready file of the local stack that was started last; a stack removes its file when it stops.
 pub(crate) fn ready() -> Option<serde_json::Value> {
     serde_json::from_slice(&std::fs::read(ready_file()).ok()?).ok()
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let built = build(&arguments.stage, arguments.release, &[])?;
     let mut command = built.command();
     command.args(["--port", &arguments.port.to_string()]);
@@ -86,27 +81,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.end_with_stdin {
         command.arg("--end-with-stdin");
     }
-    become_it(command)
+    delegate::finish(command)
 }
 
-/// Replaces this program, so that signals and the exit status are the stack's own.
-#[cfg(unix)]
-fn become_it(mut command: Command) -> Result<()> {
-    use std::os::unix::process::CommandExt;
-    let error = command.exec();
-    Err(error).context("cannot start the local stack")
-}
-
-#[cfg(not(unix))]
-fn become_it(mut command: Command) -> Result<()> {
-    let status = command.status().context("cannot start the local stack")?;
-    std::process::exit(status.code().unwrap_or(1));
-}
-
-/// What was built for the local stack.
+/// The files of a local stack.
 #[derive(Debug)]
 pub(crate) struct Built {
-    /// The embedded cloud.
+    /// The program.
     pub(crate) program: PathBuf,
     /// The directory of the functions.
     pub(crate) functions: PathBuf,
@@ -115,7 +96,7 @@ pub(crate) struct Built {
 }
 
 impl Built {
-    /// The embedded cloud, with what was built.
+    /// The program with its template and functions.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--template").arg(&self.template);
@@ -124,8 +105,8 @@ impl Built {
     }
 }
 
-/// Builds functions, embedded cloud and template; with `more` packages in the same go, so that
-/// what they share is compiled once.
+/// Builds functions, local stack and template, and `more` packages in the same run of cargo, so that
+/// shared dependencies are compiled once.
 pub(crate) fn build(stage: &str, release: bool, more: &[&str]) -> Result<Built> {
     let stage = users_template::files::stage(None, stage)?;
     let profile = if release { "release" } else { "debug" };
@@ -147,11 +128,11 @@ pub(crate) fn build(stage: &str, release: bool, more: &[&str]) -> Result<Built> 
         .with_context(|| format!("cannot create {}", directory.display()))?;
     let template = directory.join(users_template::template_file_name(&stage.name));
     write(&template, &users_template::render_template(&stage))?;
-    let program = functions.join(format!("local-stack{}", std::env::consts::EXE_SUFFIX));
+    let program = functions.join(project::executable("local-stack"));
     Ok(Built { program, functions, template })
 }
 
-/// Replaces a file as a whole: another command may be reading it.
+/// Replaces a file as a whole, since another command may be reading it.
 fn write(path: &Path, text: &str) -> Result<()> {
     let unfinished = path.with_extension(std::process::id().to_string());
     std::fs::write(&unfinished, text)

@@ -17,9 +17,9 @@ mod doctor;
 mod local;
 mod logs;
 mod project;
-mod redeliver;
 mod running;
 mod screen;
+mod stage;
 mod synth;
 mod test;
 mod test_faults;
@@ -48,7 +48,7 @@ enum Command {
     Test(test::Arguments),
     /// Run the black-box tests at a local stack of their own, or deploy to an emulator and test it.
     TestLocal(test_local::Arguments),
-    /// Hold a mixed load on a local stack of its own, and check the results.
+    /// Hold a mixed load on a local stack of its own, and check the data afterwards.
     TestLoad(delegate::Arguments),
     /// Prove by faults that requests take effect once and nothing is lost.
     TestFaults(delegate::Arguments),
@@ -56,31 +56,15 @@ enum Command {
     Build(build::Arguments),
     /// Measure the functions against floor binaries, or hold them to their budgets.
     Bench(delegate::Arguments),
-    /// Work out what a month costs, from measured units, memory and times.
+    /// Estimate the cost of a month from measured units, memory and times.
     Cost(cost::Arguments),
-    /// Hold the templates to the project's policy rules.
+    /// Check the templates against the project's policy rules.
     Check(check::Arguments),
-    /// Show what a deployment would change.
-    Diff(delegate::Arguments),
-    /// Deploy a stage: build, upload, change set, approval, outputs, a signed call.
-    Deploy(delegate::Arguments),
-    /// Delete a stage's stack; its tables stay.
-    Destroy(delegate::Arguments),
-    /// Show a deployed stage's URL, tables, bus and functions.
-    Outputs(delegate::Arguments),
-    /// Go back: cancel an update, finish a stuck rollback, or deploy what was there before.
-    Rollback(delegate::Arguments),
-    /// Show the functions' and the API's log lines, as they come if wanted.
-    Logs(delegate::Arguments),
-    /// Show what a call has left behind in the local stack: trace, audit entry, event, log lines.
+    #[command(flatten)]
+    Stage(xtask_cli::aws::Command),
+    /// Show the trace, audit entry, event and log lines of a call to the local stack.
     Trace(trace::Arguments),
-    /// Show how a deployed stage is: stack, functions, stream, alarms.
-    Status(delegate::Arguments),
-    /// Send the events of the dead letters again, of the local stack or a deployed stage.
-    Redeliver(delegate::Arguments),
-    /// Show what was changed behind CloudFormation's back.
-    Drift(delegate::Arguments),
-    /// Check tools, project and AWS account, and say what to do about what is missing.
+    /// Check tools, project and AWS account, and name the remedy for each problem.
     Doctor(doctor::Arguments),
     /// Generate the CloudFormation templates and the OpenAPI document into `templates/`.
     Synth(synth::Arguments),
@@ -90,26 +74,18 @@ fn main() -> ExitCode {
     users_support::tied::guard_if_asked();
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Command::Local(arguments) => local::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Local(arguments) => local::run(&arguments),
         Command::Call(arguments) => call::run(&arguments),
         Command::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::TestLocal(arguments) => test_local::run(&arguments),
         Command::TestLoad(arguments) => test_faults::load(&arguments),
         Command::TestFaults(arguments) => test_faults::run(&arguments),
-        Command::Build(arguments) => build::run(&arguments),
+        Command::Build(arguments) => build::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Diff(arguments) => delegate::aws_with_bundles("diff", &arguments),
-        Command::Deploy(arguments) => delegate::aws_with_bundles("deploy", &arguments),
-        Command::Destroy(arguments) => delegate::aws("destroy", &arguments),
-        Command::Outputs(arguments) => delegate::aws("outputs", &arguments),
-        Command::Rollback(arguments) => delegate::aws("rollback", &arguments),
-        Command::Logs(arguments) => logs::run(&arguments),
-        Command::Trace(arguments) => trace::run(&arguments),
-        Command::Status(arguments) => delegate::aws("status", &arguments),
-        Command::Redeliver(arguments) => redeliver::run(&arguments),
-        Command::Drift(arguments) => delegate::aws("drift", &arguments),
+        Command::Stage(command) => stage::run(&command),
+        Command::Trace(arguments) => trace::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

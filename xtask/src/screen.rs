@@ -1,21 +1,11 @@
-//! Results of commands that look: lines on standard output.
+//! Results of commands that query a running stack: lines on standard output.
 
 use anyhow::{Context, Result};
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
 
-/// How a result is printed.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
-pub(crate) enum Output {
-    /// For people.
-    #[default]
-    Text,
-    /// JSON on standard output.
-    Json,
-}
-
-/// Prints a line, with colours where they can be seen; breaks off when whoever reads has had
-/// enough, like `head`.
+/// Prints a line, with colours on terminals that have them; breaks when the reader has gone, like
+/// `head`.
 pub(crate) fn line(text: &str) -> Result<ControlFlow<()>> {
     let mut stream = anstream::stdout().lock();
     match writeln!(stream, "{text}").and_then(|()| stream.flush()) {
@@ -25,13 +15,13 @@ pub(crate) fn line(text: &str) -> Result<ControlFlow<()>> {
     }
 }
 
-/// JSON in one line that a terminal shows as it is.
+/// JSON in one line, without characters that control a terminal.
 pub(crate) fn json(value: &serde_json::Value) -> Result<String> {
     let text = serde_json::to_string(value).context("cannot write JSON")?;
     Ok(users_support::log_line::escaped_json(&text).into_owned())
 }
 
-/// Runs something that asks a stack.
+/// Runs a future on a runtime of this thread.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

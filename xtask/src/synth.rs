@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 /// Arguments of `synth`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Write nothing; fail when a file is out of date.
+    /// Write nothing, and fail when a file is out of date.
     #[arg(long)]
     check: bool,
 }

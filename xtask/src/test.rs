@@ -1,4 +1,4 @@
-//! `cargo xtask test`: all that can be proven without a network.
+//! `cargo xtask test`: all checks that need no network.
 
 use crate::{cargo, test_local};
 use anyhow::{Result, bail};
@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Leave out the black-box tests; run them by themselves with `cargo xtask test-local`.
+    /// Leave out the black-box tests; `cargo xtask test-local` runs them alone.
     #[arg(long)]
     no_local: bool,
 }
@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             .args(["clippy", "--workspace", "--all-targets", "--locked", "--"])
             .args(["--deny", "warnings"]),
     )?;
-    // The black-box tests need a stack, so they have a command of their own.
+    // The black-box tests need a stack and run last.
     let workspace = ["--workspace", "--exclude", "users-tests", "--locked"];
     if cargo::has("nextest") {
         cargo::run(cargo::cargo().args(["nextest", "run"]).args(workspace))?;
@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     } else {
         cargo::run(cargo::cargo().arg("test").args(workspace))?;
     }
-    // What the suite itself computes, such as the checker of invariants.
+    // The unit tests of the suite, such as those of the checker of invariants.
     cargo::run(cargo::cargo().args(["test", "--package", "users-tests", "--lib", "--locked"]))?;
     if !arguments.no_local {
         test_local::embedded()?;

@@ -5,8 +5,8 @@ mod patched;
 
 use crate::delegate::{self, Arguments};
 use crate::local::{self, Built};
+use crate::project;
 use anyhow::Result;
-use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
 
 const PACKAGE: &str = "users-faults";
@@ -29,8 +29,7 @@ pub(crate) fn load(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.ask_for_help() {
         return help("test-load");
     }
-    let release = arguments.words().iter().any(|word| word == OsStr::new("--release"));
-    let built = local::build("dev", release, &[PACKAGE])?;
+    let built = local::build("dev", arguments.has("--release"), &[PACKAGE])?;
     let mut command = command("test-load", &built);
     command.args(arguments.words());
     delegate::finish(command)
@@ -44,8 +43,7 @@ fn help(name: &str) -> Result<ExitCode> {
 
 /// The program, as it was built together with the stack.
 fn command(name: &str, built: &Built) -> Command {
-    let program = format!("{PACKAGE}{}", std::env::consts::EXE_SUFFIX);
-    let mut command = Command::new(built.functions.join(program));
+    let mut command = Command::new(built.functions.join(project::executable(PACKAGE)));
     command.arg(name);
     command.arg("--stack").arg(&built.program);
     command.arg("--functions").arg(&built.functions);

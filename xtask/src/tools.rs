@@ -1,91 +1,85 @@
-//! The tools that building needs and cargo does not bring: whether they are there, and the command
-//! that installs them. `build` refuses to begin without them, `doctor` lists them.
+//! The tools that building needs besides cargo, and the commands that install them. `build` refuses to
+//! begin without them, `doctor` lists them.
 
-use crate::build::Arch;
-use crate::build::compile::{ask, rustc};
-use crate::cargo;
+use crate::cargo::{self, ask, rustc, succeeds};
 use anyhow::{Result, bail};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use users_template::Architecture;
+use xtask_cli::doctor::{Check, State};
 
-/// A tool.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Tool {
-    pub(crate) name: String,
-    /// What it does, to stand after “which”.
-    pub(crate) purpose: &'static str,
-    /// The command that installs it.
-    pub(crate) install: String,
-    /// Other commands that do.
-    pub(crate) alternatives: Option<&'static str>,
-    pub(crate) found: bool,
-}
-
-/// Fails when a tool is missing, naming all that are.
-pub(crate) fn check(arch: Arch) -> Result<()> {
-    let missing = missing(&[cargo_lambda(), zig(), standard_library(arch)?]);
+/// Fails when tools are missing, with the list of them.
+pub(crate) fn check(architecture: Architecture) -> Result<()> {
+    let missing = missing(&[cargo_lambda(), zig(), standard_library(architecture)?]);
     if !missing.is_empty() {
         bail!("building the functions needs more than is installed:\n{}", missing.join("\n"));
     }
     Ok(())
 }
 
-/// A line or two for each tool that is missing.
-fn missing(tools: &[Tool]) -> Vec<String> {
-    let lines = |tool: &Tool| {
-        let Tool { name, purpose, install, .. } = tool;
-        let alternatives =
-            tool.alternatives.map(|other| format!("\n    ({other})")).unwrap_or_default();
-        format!("  {name}, which {purpose}:\n    {install}{alternatives}")
+/// The missing tools, with the commands that install them.
+fn missing(checks: &[Check]) -> Vec<String> {
+    let missing = checks.iter().filter(|check| check.state == State::Missing);
+    let text = |Check { name, detail, fix, .. }: &Check| {
+        let fix = fix.as_deref().unwrap_or_default().replace('\n', "\n    ");
+        format!("  {name}: {detail}\n    {fix}")
     };
-    tools.iter().filter(|tool| !tool.found).map(lines).collect()
+    missing.map(text).collect()
 }
 
 /// cargo-lambda.
-pub(crate) fn cargo_lambda() -> Tool {
-    Tool {
-        name: "cargo-lambda".to_owned(),
-        purpose: "compiles for Lambda",
-        install: "cargo install --locked cargo-lambda".to_owned(),
-        alternatives: Some(
-            "or `brew install cargo-lambda/tap/cargo-lambda`, or `pip install cargo-lambda`",
-        ),
-        found: cargo::has("lambda"),
-    }
+pub(crate) fn cargo_lambda() -> Check {
+    let fix = "cargo install --locked cargo-lambda\n\
+               (or `brew install cargo-lambda/tap/cargo-lambda`, or `pip install cargo-lambda`)";
+    tool("cargo-lambda", cargo::has("lambda"), "it compiles for Lambda", fix)
 }
 
 /// Zig.
-pub(crate) fn zig() -> Tool {
-    let (install, alternatives) = match std::env::consts::OS {
-        "macos" => ("brew install zig", None),
-        "windows" => ("winget install zig.zig", None),
-        _ => ("pip install ziglang", Some("or unpack https://ziglang.org/download/ onto the PATH")),
+pub(crate) fn zig() -> Check {
+    let fix = match std::env::consts::OS {
+        "macos" => "brew install zig",
+        "windows" => "winget install zig.zig",
+        _ => {
+            "pip install ziglang\n\
+             (or unpack https://ziglang.org/download/ onto the PATH)"
+        }
     };
-    Tool {
-        name: "Zig".to_owned(),
-        purpose: "links for Lambda",
-        install: install.to_owned(),
-        alternatives,
-        found: has_zig(),
+    tool("Zig", has_zig(), "it links for Lambda", fix)
+}
+
+/// Rust's standard library for an architecture.
+///
+/// # Errors
+/// When `rustc` cannot be run.
+pub(crate) fn standard_library(architecture: Architecture) -> Result<Check> {
+    let triple = triple(architecture);
+    let directory = ask(rustc().args(["--print", "target-libdir", "--target", triple]))?;
+    let is_installed = Path::new(directory.trim()).is_dir();
+    let fix = format!("rustup target add {triple}");
+    Ok(tool(&library_name(architecture), is_installed, "it is linked into the functions", &fix))
+}
+
+/// The name of the check of [`standard_library`].
+pub(crate) fn library_name(architecture: Architecture) -> String {
+    format!("Rust's standard library for {}", architecture.as_str())
+}
+
+/// Rust's name of a target.
+pub(crate) fn triple(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+        Architecture::X8664 => "x86_64-unknown-linux-gnu",
     }
 }
 
-/// Rust's standard library for what the functions run on.
-///
-/// # Errors
-/// When `rustc` cannot be asked.
-pub(crate) fn standard_library(arch: Arch) -> Result<Tool> {
-    let directory = ask(rustc().args(["--print", "target-libdir", "--target", arch.triple()]))?;
-    Ok(Tool {
-        name: format!("Rust's standard library for {}", arch.as_str()),
-        purpose: "the functions are linked with",
-        install: format!("rustup target add {}", arch.triple()),
-        alternatives: None,
-        found: Path::new(directory.trim()).is_dir(),
-    })
+fn tool(name: &str, is_installed: bool, purpose: &str, fix: &str) -> Check {
+    match is_installed {
+        true => Check::ok(name, "found"),
+        false => Check::of(State::Missing, name, format!("not found; {purpose}"), fix),
+    }
 }
 
-/// The places in which cargo-lambda looks for Zig.
+/// Looks for Zig where cargo-lambda does.
 fn has_zig() -> bool {
     let named = std::env::var_os("CARGO_ZIGBUILD_ZIG_PATH");
     named.is_some_and(|path| succeeds(Command::new(path).arg("version")))
@@ -95,40 +89,23 @@ fn has_zig() -> bool {
             .any(|python| succeeds(Command::new(python).args(["-m", "ziglang", "version"])))
 }
 
-/// Whether a program is there and does what it is asked, without a word.
-pub(crate) fn succeeds(command: &mut Command) -> bool {
-    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Tool, missing};
-
-    fn tool(found: bool) -> Tool {
-        Tool {
-            name: "Hammer".to_owned(),
-            purpose: "drives nails",
-            install: "brew install hammer".to_owned(),
-            alternatives: Some("or make one"),
-            found,
-        }
-    }
+    use super::{missing, tool};
 
     #[test]
-    fn everything_that_is_missing_is_named_with_its_command() {
-        let other = Tool { alternatives: None, ..tool(false) };
+    fn missing_tools_are_listed_with_their_commands() {
+        let hammer = |is_installed, fix| tool("Hammer", is_installed, "it drives nails", fix);
         assert_eq!(
-            missing(&[tool(false), tool(true), other]),
+            missing(&[
+                hammer(false, "buy one\n(or make one)"),
+                hammer(true, ""),
+                hammer(false, "x")
+            ]),
             [
-                "  Hammer, which drives nails:\n    brew install hammer\n    (or make one)",
-                "  Hammer, which drives nails:\n    brew install hammer",
+                "  Hammer: not found; it drives nails\n    buy one\n    (or make one)",
+                "  Hammer: not found; it drives nails\n    x",
             ]
         );
-    }
-
-    #[test]
-    fn nothing_is_said_when_nothing_is_missing() {
-        assert!(missing(&[tool(true), tool(true)]).is_empty());
     }
 }

@@ -39,7 +39,7 @@ fn the_templates_of_all_stages_have_no_finding() {
 }
 
 #[test]
-fn a_clean_template_ends_with_0() {
+fn a_clean_template_exits_with_0() {
     let file = file(|_| ());
     let output = check_file(file.path(), &[]);
     let said = text(&output.stdout);
@@ -48,7 +48,7 @@ fn a_clean_template_ends_with_0() {
 }
 
 #[test]
-fn a_finding_ends_with_1_and_names_rule_place_and_remedy() {
+fn a_finding_exits_with_1_and_names_rule_place_and_remedy() {
     let file = file(unprotected);
     let output = check_file(file.path(), &[]);
     let said = text(&output.stdout);
@@ -94,13 +94,13 @@ fn the_list_has_every_rule() {
 }
 
 #[test]
-fn a_command_line_that_cannot_be_understood_ends_with_2() {
+fn a_wrong_command_line_exits_with_2() {
     assert_eq!(run(&["--severity"]).status.code(), Some(2));
     assert_eq!(run(&["--list", "--stage", "dev"]).status.code(), Some(2));
 }
 
 #[test]
-fn an_unknown_stage_is_refused_with_those_there_are() {
+fn an_unknown_stage_is_refused_with_the_known_ones() {
     let output = run(&["--stage", "pord"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
@@ -108,7 +108,7 @@ fn an_unknown_stage_is_refused_with_those_there_are() {
 }
 
 #[test]
-fn a_file_that_is_no_template_is_named() {
+fn a_file_that_is_not_json_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "Resources: {}").unwrap();
     let output = check_file(file.path(), &[]);

@@ -1,5 +1,4 @@
-//! Runs `doctor` on machines that lack one thing each: its PATH leads to nothing but programs of the
-//! test's own.
+//! Runs `doctor` on machines that lack one requirement each: their PATH has only programs of the test.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
@@ -10,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One machine at a time: a program that was just written cannot be run while a process that another
-/// test is starting has it open still.
+/// One machine at a time: a new program cannot be run while a process that another test starts still has
+/// it open.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// A machine with everything, and a project on it.
+/// A machine with all requirements, and a project on it.
 struct Machine {
     _alone: MutexGuard<'static, ()>,
     home: tempfile::TempDir,
@@ -100,7 +99,7 @@ impl Machine {
         self.command.output().unwrap()
     }
 
-    /// What was found, and the exit status.
+    /// The report and the exit status.
     #[track_caller]
     fn examine(self) -> (Report, i32) {
         let output = self.run();
@@ -130,7 +129,7 @@ impl Report {
     }
 }
 
-/// Takes away one thing that is required.
+/// Checks a machine that lacks one requirement.
 #[track_caller]
 fn assert_missing(machine: Machine, name: &str, detail: &str, fix: &str) {
     let (report, status) = machine.examine();
@@ -142,7 +141,7 @@ fn assert_missing(machine: Machine, name: &str, detail: &str, fix: &str) {
 }
 
 #[test]
-fn a_machine_with_everything_is_all_right() {
+fn a_complete_machine_passes() {
     let (report, status) = Machine::new().env("LOCALSTACK_AUTH_TOKEN", "t").examine();
     assert_eq!(report.names("missing"), Vec::<&str>::new());
     assert_eq!(report.names("unchecked"), ["AWS"]);
@@ -164,7 +163,7 @@ fn a_machine_with_everything_is_all_right() {
 }
 
 #[test]
-fn people_get_a_line_for_each_check() {
+fn the_text_has_a_line_for_each_check() {
     let mut machine = Machine::new().without("zig");
     machine.command = {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
@@ -179,7 +178,7 @@ fn people_get_a_line_for_each_check() {
     for part in ["✓ cargo-lambda ", "✗ Zig ", "! LOCALSTACK_AUTH_TOKEN ", "- AWS "] {
         assert!(text.lines().any(|line| line.starts_with(part)), "{part}\n{text}");
     }
-    assert!(text.ends_with("\n1 thing that is required is missing.\n"), "{text}");
+    assert!(text.ends_with("\n1 requirement is missing.\n"), "{text}");
 }
 
 #[test]
@@ -189,7 +188,7 @@ fn a_missing_c_compiler_is_named() {
 }
 
 #[test]
-fn a_compiler_that_is_named_by_the_environment_counts() {
+fn a_compiler_of_the_environment_is_found() {
     let machine = Machine::new().without("cc").env("CC", "clang");
     machine.program("clang", "exit 0");
     let (report, status) = machine.examine();
@@ -209,7 +208,7 @@ fn a_missing_zig_is_named() {
 }
 
 #[test]
-fn zig_as_a_package_of_python_counts() {
+fn zig_as_a_python_package_is_found() {
     let machine = Machine::new().without("zig");
     machine.program("python3", "[ \"$*\" = '-m ziglang version' ]");
     let (report, status) = machine.examine();
@@ -229,7 +228,7 @@ fn a_missing_standard_library_is_named() {
 }
 
 #[test]
-fn only_the_architecture_of_the_stage_counts() {
+fn only_the_architecture_of_the_stage_is_checked() {
     let machine = Machine::new();
     fs::remove_dir(machine.path("aarch64-unknown-linux-gnu")).unwrap();
     let checks = r#"[{"name": "AWS account", "state": "ok", "detail": "123456789012"}]"#;
@@ -242,7 +241,7 @@ fn only_the_architecture_of_the_stage_counts() {
 }
 
 #[test]
-fn an_older_rust_is_refused_and_a_newer_one_worth_a_word() {
+fn an_older_rust_is_a_failure_and_a_newer_one_a_warning() {
     let says = |version: &str| {
         let machine = Machine::new();
         let libraries = machine.home.path().display().to_string();
@@ -261,14 +260,14 @@ fn an_older_rust_is_refused_and_a_newer_one_worth_a_word() {
 }
 
 #[test]
-fn stages_that_cannot_be_read_are_told_with_the_line() {
+fn invalid_stages_are_reported_with_the_line() {
     let machine = Machine::new();
     machine.file("project/stages.toml", "[dev]\nmemory_mb = 1\n");
     assert_missing(machine, "stages.toml", "stages.toml:2:1: [dev] memory_mb: ", "rules");
 }
 
 #[test]
-fn a_stage_that_is_not_there_is_told_with_those_that_are() {
+fn an_unknown_stage_is_reported_with_the_known_ones() {
     let machine = Machine::new().args(&["--stage", "pord"]);
     machine.program("cargo", "case \"$1\" in lambda) exit 0;; esac; exit 9");
     let (report, status) = machine.examine();
@@ -277,7 +276,7 @@ fn a_stage_that_is_not_there_is_told_with_those_that_are() {
 }
 
 #[test]
-fn templates_that_are_out_of_date_are_worth_a_word() {
+fn outdated_templates_are_a_warning() {
     let machine = Machine::new();
     machine.file("project/templates/openapi.json", "{}");
     let (report, status) = machine.examine();
@@ -286,7 +285,7 @@ fn templates_that_are_out_of_date_are_worth_a_word() {
 }
 
 #[test]
-fn what_only_localstack_needs_is_no_failure() {
+fn missing_requirements_of_localstack_are_warnings() {
     let (report, status) = Machine::new().without("docker").examine();
     let (state, detail, fix) = report.check("Docker");
     assert_eq!((state, status), ("warning", 0));
@@ -295,7 +294,7 @@ fn what_only_localstack_needs_is_no_failure() {
 }
 
 #[test]
-fn what_asks_aws_is_not_compiled_without_a_compiler() {
+fn aws_is_not_asked_without_a_compiler() {
     let machine = Machine::new().without("cc").args(&["--stage", "dev"]);
     let (report, status) = machine.examine();
     let (state, detail, _) = report.check("AWS");
@@ -304,7 +303,7 @@ fn what_asks_aws_is_not_compiled_without_a_compiler() {
 }
 
 #[test]
-fn credentials_are_only_required_for_a_stage() {
+fn credentials_are_required_for_a_stage_only() {
     let check =
         r#"{"name": "AWS credentials", "state": "missing", "detail": "none", "fix": "get"}"#;
     for (arguments, state, status) in
@@ -319,7 +318,7 @@ fn credentials_are_only_required_for_a_stage() {
 }
 
 #[test]
-fn a_failure_to_ask_aws_is_told() {
+fn a_failure_to_ask_aws_is_reported() {
     let machine = Machine::new().args(&["--stage", "dev"]);
     machine.program(
         "cargo",

@@ -1,4 +1,4 @@
-//! What commands do when nobody reads what they print, or when it cannot be written.
+//! Commands whose output has no reader or cannot be written.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Commands that print something, whatever they find: to standard output, or an error.
+/// Commands that print something in any case.
 const COMMANDS: &[&[&str]] = &[
     &["--help"],
     &["synth", "--check"],
@@ -17,7 +17,9 @@ const COMMANDS: &[&[&str]] = &[
     &["call", "GET", "/users", "--url", "http://127.0.0.1:9/prod"],
     &["call", "GET", "no-path"],
     &["trace", "some-id", "--port", "9"],
-    &["logs", "--port", "9"],
+    &["logs", "--stage", "local", "--port", "9"],
+    &["redeliver", "--stage", "local", "--port", "9"],
+    &["status", "--stage", "dev"],
     &["doctor"],
     &["doctor", "--output", "json"],
     &["local", "--port", "0", "--ephemeral"],
@@ -34,7 +36,7 @@ const COMMANDS: &[&[&str]] = &[
     &["no-command"],
 ];
 
-/// The command, with a cargo that fails, as one does whose own output cannot be written.
+/// The command, with a cargo that fails, as cargo does when it cannot write its own output.
 fn command(home: &TempDir, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command
@@ -66,7 +68,7 @@ fn full() -> Stdio {
     File::options().write(true).open("/dev/full").unwrap().into()
 }
 
-/// The exit status of a command and what it said.
+/// The exit status and standard error of a command.
 fn run(words: &[&str], stdout: Stdio, stderr: Option<Stdio>) -> (Option<i32>, String) {
     let home = tempfile::tempdir().unwrap();
     let said = home.path().join("said");

@@ -1,4 +1,4 @@
-//! Credentials and Region, found as every AWS tool finds them.
+//! Credentials and Region, found like in every AWS tool.
 
 use anyhow::{Context, Result, anyhow, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -7,11 +7,11 @@ use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use users_template::Stage;
 
-/// Loads the ordinary chain: environment, profiles (with SSO and `credential_process`), the
-/// metadata services of ECS and EC2, and the endpoints that the environment or a profile sets.
-/// A Region that is given here wins.
+/// Loads the default chain: environment, profiles (with SSO and `credential_process`), the metadata
+/// services of ECS and EC2, and endpoints of the environment or a profile. `region` overrides the
+/// Region.
 pub(crate) async fn load(region: Option<String>) -> SdkConfig {
-    // `ring`, as the functions have it: the other provider takes long to compile.
+    // `ring`, as in the functions; the other provider takes long to compile.
     let http_client = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
@@ -22,12 +22,12 @@ pub(crate) async fn load(region: Option<String>) -> SdkConfig {
     loader.load().await
 }
 
-/// The Region that was asked for: on the command line, or by the stage, which must not disagree.
+/// The Region of the command line or the stage, which must not disagree.
 pub(crate) fn wanted_region(given: Option<&str>, stage: Option<&Stage>) -> Result<Option<String>> {
     let pinned = stage.and_then(|stage| stage.region.as_deref().map(|region| (stage, region)));
     match (given, pinned) {
         (Some(given), Some((stage, pinned))) if given != pinned => bail!(
-            "stages.toml keeps stage `{}` in {pinned}, so --region {given} cannot be right; leave \
+            "stages.toml pins stage `{}` to {pinned}, so --region {given} cannot be right; leave \
              it out",
             stage.name
         ),
@@ -36,7 +36,7 @@ pub(crate) fn wanted_region(given: Option<&str>, stage: Option<&Stage>) -> Resul
     }
 }
 
-/// The credentials, or why there are none and what to do.
+/// The credentials; an error has advice.
 pub(crate) async fn credentials(config: &SdkConfig) -> Result<Credentials> {
     let provider = config.credentials_provider().context("AWS credentials are switched off")?;
     provider.provide_credentials().await.map_err(|error| {
@@ -51,7 +51,7 @@ pub(crate) async fn credentials(config: &SdkConfig) -> Result<Credentials> {
             CredentialsError::ProviderTimedOut(_) => {
                 "the source of AWS credentials does not answer"
             }
-            // Mostly an SSO session that has ended.
+            // Usually an expired SSO session.
             _ => {
                 "the source of AWS credentials failed; if they come from SSO, sign in again with \
                  `aws sso login`"
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_pins_the_region_and_the_command_line_fills_in() {
+    fn a_pinned_region_comes_before_that_of_the_command_line() {
         let pinned = stage(Some("eu-west-1"));
         let free = stage(None);
         for (given, stage, expected) in [
@@ -90,6 +90,6 @@ mod tests {
     fn another_region_than_the_stages_is_refused() {
         let error = wanted_region(Some("us-east-1"), Some(&stage(Some("eu-west-1")))).unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("`prod` in eu-west-1") && text.contains("us-east-1"), "{text}");
+        assert!(text.contains("`prod` to eu-west-1") && text.contains("us-east-1"), "{text}");
     }
 }

@@ -1,11 +1,11 @@
-//! The bucket of archives and templates: made by a stack of its own, filled with what is not there
-//! yet. Objects are named after their content, so one that is there is the right one.
+//! The bucket of archives and templates, which has a stack of its own. Objects are named after their
+//! content, so one that exists is not uploaded again.
 
 use crate::bundles::Archive;
 use crate::change_set::{Source, Wanted};
-use crate::explain::explain;
+use crate::explain::Explain;
 use crate::session::Session;
-use crate::stack::{Readiness, StackClient, outputs, status_text};
+use crate::stack::{Readiness, StackClient, outputs};
 use crate::ui;
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
@@ -16,7 +16,7 @@ use base64::Engine;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// The stack that has the bucket; one for all stages of an account and Region.
+/// The stack of the bucket, for all stages of an account and Region.
 pub(crate) const STACK: &str = "users-artifacts";
 
 /// The bucket.
@@ -24,7 +24,7 @@ pub(crate) const STACK: &str = "users-artifacts";
 pub(crate) struct Bucket {
     client: Client,
     pub(crate) name: String,
-    /// What its objects' URLs begin with, in the form that CloudFormation wants.
+    /// The beginning of its objects' URLs, in the form that CloudFormation requires.
     base_url: String,
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn hex_digest(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Makes the bucket, or brings it up to date, and hands it back.
+/// Creates or updates the bucket.
 pub(crate) async fn ensure(session: &Session) -> Result<Bucket> {
     let stack = StackClient::named(&session.config, STACK);
     let body = users_template::render_artifacts_template();
@@ -47,16 +47,16 @@ pub(crate) async fn ensure(session: &Session) -> Result<Bucket> {
         }
         Readiness::Create => Some(ChangeSetType::Create),
         Readiness::Recreate => {
-            crate::destroy::delete(&stack, STACK).await?;
+            stack.delete(STACK).await?;
             Some(ChangeSetType::Create)
         }
         Readiness::Busy => {
-            bail!("the stack {STACK} is being changed by somebody else; try again in a minute")
+            bail!("the stack {STACK} is being changed by another operation; try again in a minute")
         }
         Readiness::Refuse(why) => bail!("the stack {STACK} cannot be used: {why}"),
     };
     if let Some(kind) = kind {
-        ui::say(format_args!("Making the bucket for archives (stack {STACK}) ..."));
+        ui::say(format_args!("Creating the bucket for archives (stack {STACK}) ..."));
         let wanted = Wanted {
             token: format!("users-{}", &hex_digest(&body)[..16]),
             source: Source::Body(body),
@@ -69,18 +69,16 @@ pub(crate) async fn ensure(session: &Session) -> Result<Bucket> {
                 ended.status,
                 Some(StackStatus::CreateComplete | StackStatus::UpdateComplete)
             ) {
-                bail!("the bucket could not be made\n{}", stack.story(&ended.failures));
+                bail!("the bucket could not be created\n{}", stack.story(&ended.failures));
             }
         }
     }
-    let made = stack.get().await?;
-    let name = outputs(&made).remove("ArtifactBucketName").with_context(|| {
-        format!("the stack {STACK} ({}) does not name its bucket", status_text(&made))
-    })?;
-    Ok(Bucket::new(session, name))
+    find(session)
+        .await?
+        .with_context(|| format!("the stack {STACK} has no output with the name of its bucket"))
 }
 
-/// The bucket, when it is there.
+/// The bucket, if it exists.
 pub(crate) async fn find(session: &Session) -> Result<Option<Bucket>> {
     let stack = StackClient::named(&session.config, STACK);
     let name = match stack.find(STACK).await? {
@@ -95,7 +93,7 @@ impl Bucket {
         let mut config = aws_sdk_s3::config::Builder::from(&session.config);
         let base_url = match session.endpoint() {
             Some(endpoint) => {
-                // No name server knows a bucket of something on this machine.
+                // The host names of an emulator's buckets do not resolve.
                 config = config.force_path_style(true);
                 format!("{}/{name}", endpoint.trim_end_matches('/'))
             }
@@ -111,7 +109,7 @@ impl Bucket {
         Self { client: Client::from_conf(config.build()), name, base_url }
     }
 
-    /// A bucket that nobody made.
+    /// A bucket by its name.
     #[cfg(test)]
     pub(crate) fn for_tests(session: &Session, name: &str) -> Self {
         Self::new(session, name.to_owned())
@@ -122,7 +120,7 @@ impl Bucket {
         format!("{}/{key}", self.base_url)
     }
 
-    /// Uploads the archives that are not there yet; says how many that were.
+    /// Uploads the archives that do not exist yet; returns their number.
     pub(crate) async fn upload(&self, archives: &[Archive]) -> Result<usize> {
         let mut uploaded = 0;
         for archive in archives {
@@ -134,7 +132,7 @@ impl Bucket {
             let found = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&content));
             if found != archive.sha256 {
                 bail!(
-                    "{} is not what its manifest says; build the archives anew",
+                    "{} differs from its manifest; build the archives again",
                     archive.path.display()
                 );
             }
@@ -149,7 +147,7 @@ impl Bucket {
         Ok(uploaded)
     }
 
-    /// Uploads a text unless it is there; `key` names its content.
+    /// Uploads a text unless its object exists; `key` names its content.
     pub(crate) async fn upload_text(&self, key: &str, text: &str) -> Result<()> {
         if self.has(key).await? {
             return Ok(());
@@ -159,17 +157,14 @@ impl Bucket {
 
     async fn has(&self, key: &str) -> Result<bool> {
         match self.client.head_object().bucket(&self.name).key(key).send().await {
-            Ok(_) => Ok(true),
             Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {
                 Ok(false)
             }
-            Err(error) => {
-                Err(explain(&format!("look into the bucket {} for {key}", self.name), &error))
-            }
+            other => other.map(|_| true).explain(format_args!("look for {key} in {}", self.name)),
         }
     }
 
-    /// Puts an object. S3 itself checks that what arrives has the digest that was sent.
+    /// Uploads an object. S3 compares its content with the digest in the request.
     pub(crate) async fn put(&self, key: &str, content: Vec<u8>, kind: &str) -> Result<()> {
         self.client
             .put_object()
@@ -181,20 +176,14 @@ impl Bucket {
             .send()
             .await
             .map(drop)
-            .map_err(|error| explain(&format!("upload {key} to the bucket {}", self.name), &error))
+            .explain(format_args!("upload {key} to the bucket {}", self.name))
     }
 
     /// The content of an object.
     pub(crate) async fn text(&self, key: &str) -> Result<String> {
         let task = || format!("read {key} in the bucket {}", self.name);
-        let output = self
-            .client
-            .get_object()
-            .bucket(&self.name)
-            .key(key)
-            .send()
-            .await
-            .map_err(|error| explain(&task(), &error))?;
+        let output =
+            self.client.get_object().bucket(&self.name).key(key).send().await.explain(task())?;
         let bytes =
             output.body.collect().await.with_context(|| format!("cannot {}", task()))?.into_bytes();
         String::from_utf8(bytes.into()).with_context(|| format!("cannot {}: not text", task()))
@@ -202,25 +191,13 @@ impl Bucket {
 
     /// The keys that begin with `prefix`, sorted.
     pub(crate) async fn keys(&self, prefix: &str) -> Result<Vec<String>> {
-        let mut keys = Vec::new();
-        let mut token = None;
-        loop {
-            let output = self
-                .client
-                .list_objects_v2()
-                .bucket(&self.name)
-                .prefix(prefix)
-                .set_continuation_token(token)
-                .send()
-                .await
-                .map_err(|error| explain(&format!("list the bucket {}", self.name), &error))?;
-            keys.extend(output.contents.unwrap_or_default().into_iter().filter_map(|it| it.key));
-            token = output.next_continuation_token;
-            if token.is_none() {
-                keys.sort();
-                return Ok(keys);
-            }
-        }
+        let request = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
+        let pages: Result<Vec<_>, _> = request.into_paginator().send().collect().await;
+        let pages = pages.explain(format_args!("list the bucket {}", self.name))?;
+        let objects = pages.into_iter().flat_map(|page| page.contents.unwrap_or_default());
+        let mut keys: Vec<_> = objects.filter_map(|object| object.key).collect();
+        keys.sort();
+        Ok(keys)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The archives that `cargo xtask build` made, and what they are called in the bucket.
+//! The archives of `cargo xtask build`, and their keys in the bucket.
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ pub(crate) struct Archive {
     /// The function, in kebab case.
     pub(crate) function: String,
     pub(crate) path: PathBuf,
-    /// Key of its object, named after its content.
+    /// The key of its object, named after its content.
     pub(crate) key: String,
     /// SHA-256 in base 64, as S3 and Lambda write it.
     pub(crate) sha256: String,
 }
 
-/// Reads the list of archives, and compares it with what the stage needs.
+/// Reads the list of archives for a stage.
 ///
 /// # Errors
-/// When there is none, it is for another architecture than the stage's, or an archive is missing.
+/// When the list or an archive is missing, or the architecture is not that of the stage.
 pub(crate) fn read(directory: Option<&Path>, stage: &Stage) -> Result<Vec<Archive>> {
-    // `cargo xtask` builds them and says where they are.
-    let directory =
-        directory.context("say with --bundles where `cargo xtask build` put the archives")?;
+    // `cargo xtask` builds them and gives their directory.
+    let directory = directory
+        .context("give the directory of the archives of `cargo xtask build` with --bundles")?;
     let manifest = Manifest::read(directory)?;
     if manifest.architecture != stage.architecture {
         bail!(
@@ -41,13 +41,13 @@ pub(crate) fn read(directory: Option<&Path>, stage: &Stage) -> Result<Vec<Archiv
     let archives = users_template::functions().map(|function| {
         let bundle = functions.remove(function).with_context(|| {
             format!(
-                "{} has no archive of {function}; build them anew",
+                "{} has no archive of {function}; build them again",
                 bundles::path(directory).display()
             )
         })?;
         let path = directory.join(&bundle.file);
         if !path.is_file() {
-            bail!("{} is missing; build the archives anew", path.display());
+            bail!("{} is missing; build the archives again", path.display());
         }
         Ok(Archive {
             function: function.to_owned(),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn archives_that_do_not_fit_the_stage_are_refused_with_the_way_out() {
+    fn archives_that_do_not_fit_the_stage_are_refused_with_advice() {
         assert!(refusal(&tempfile::tempdir().unwrap()).contains("cargo xtask build"));
         let names: Vec<_> = users_template::functions().collect();
         let other = refusal(&directory(Architecture::X8664, &names));

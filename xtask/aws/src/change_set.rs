@@ -1,9 +1,9 @@
-//! Change sets: what CloudFormation would do, looked at before it is done.
+//! Change sets: the changes of an operation, reviewed before it begins.
 
-use crate::explain::explain;
+use crate::explain::Explain;
 use crate::follow::{Ended, Since};
 use crate::stack::StackClient;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
@@ -11,40 +11,40 @@ use aws_sdk_cloudformation::types::{
 };
 use std::collections::BTreeMap;
 
-/// Where the template of a change set is.
+/// The template of a change set.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// In the request itself; at most 51,200 bytes.
+    /// In the request itself, at most 51,200 bytes.
     Body(String),
     /// At a URL of S3.
     Url(String),
 }
 
-/// What a stack is to become.
+/// The desired state of a stack.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) source: Source,
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) tags: BTreeMap<String, String>,
-    /// Names this content and what is being done: 1 to 128 letters, digits and hyphens. Both the
-    /// change set and the operation carry it, so that a later run knows them as its own.
+    /// The name of this content and direction: 1 to 128 letters, digits and hyphens. Change set and
+    /// operation carry it, so that a later run recognises them as its own.
     pub(crate) token: String,
 }
 
-/// A change set that was made and not executed yet.
+/// A change set that is not executed yet.
 #[derive(Clone, Debug)]
 pub(crate) struct ChangeSet {
-    /// Its ARN. What was shown is what this names, whatever happens to its name.
+    /// Its ARN, which unlike its name always means the change set that was shown.
     pub(crate) id: String,
     pub(crate) stack_id: String,
     pub(crate) changes: Vec<ResourceChange>,
 }
 
 impl StackClient {
-    /// Makes a change set; `None` when there is nothing to change.
+    /// Creates a change set; `None` when there is nothing to change.
     ///
     /// # Errors
-    /// When CloudFormation refuses the template or the parameters, with its reason.
+    /// When CloudFormation refuses the template or the parameters.
     pub(crate) async fn propose(
         &self,
         wanted: &Wanted,
@@ -100,12 +100,11 @@ impl StackClient {
         if let Err(error) = &answer
             && error.code() == Some("AlreadyExistsException")
         {
-            // Of an earlier run that was stopped or answered with no: it may be out of date.
+            // It is of an earlier run that was interrupted or declined, and may be out of date.
             self.discard(name).await?;
             answer = request.send().await;
         }
-        let output = answer
-            .map_err(|error| explain(&format!("make a change set of {}", self.name), &error))?;
+        let output = answer.explain(format_args!("create a change set of {}", self.name))?;
         let id = output.id.context("CloudFormation gives the change set no id")?;
         let stack_id = output.stack_id.context("CloudFormation gives the stack no id")?;
         Ok((id, stack_id))
@@ -123,7 +122,7 @@ impl StackClient {
             .set_next_token(token)
             .send()
             .await
-            .map_err(|error| explain(&format!("look at the change set of {}", self.name), &error))
+            .explain(format_args!("read the change set of {}", self.name))
     }
 
     async fn all_changes(
@@ -144,7 +143,7 @@ impl StackClient {
         Ok(changes)
     }
 
-    /// Deletes a change set, by ARN or name. One that is gone is fine.
+    /// Deletes a change set by ARN or name, if it exists.
     pub(crate) async fn discard(&self, name_or_id: &str) -> Result<()> {
         let answer = self
             .client
@@ -155,16 +154,14 @@ impl StackClient {
             .await;
         match answer {
             Err(error) if error.code() == Some("ChangeSetNotFound") => Ok(()),
-            other => other
-                .map(drop)
-                .map_err(|error| explain(&format!("delete a change set of {}", self.name), &error)),
+            other => other.map(drop).explain(format_args!("delete a change set of {}", self.name)),
         }
     }
 
-    /// Executes exactly this change set and watches it to its end.
+    /// Executes exactly this change set and follows it to its end.
     ///
     /// # Errors
-    /// When it is out of date because the stack changed since, or the operation failed.
+    /// When the stack changed after the change set was created.
     pub(crate) async fn execute(&self, change_set: &ChangeSet, token: &str) -> Result<Ended> {
         let since = Since::Event(self.last_event(&change_set.stack_id).await?);
         let answer = self
@@ -175,21 +172,21 @@ impl StackClient {
             .client_request_token(token)
             .send()
             .await;
-        if let Err(error) = answer {
-            let refused = explain(&format!("execute the change set of {}", self.name), &error);
-            if error.code() == Some("InvalidChangeSetStatus") {
-                return Err(anyhow!(
-                    "{refused:#}; the stack changed since the change set was made: run the command \
-                     again and look at the changes anew"
-                ));
-            }
-            return Err(refused);
+        let is_outdated =
+            answer.as_ref().is_err_and(|error| error.code() == Some("InvalidChangeSetStatus"));
+        let answer = answer.explain(format_args!("execute the change set of {}", self.name));
+        if let (true, Err(error)) = (is_outdated, &answer) {
+            bail!(
+                "{error:#}; the stack changed after the change set was created: run the command again \
+                 and review the new changes"
+            );
         }
+        answer?;
         self.follow(&change_set.stack_id, &since).await
     }
 }
 
-/// A list that has something in it: the protocol has no words for an empty one.
+/// A list that is not empty, since the protocol has no empty ones.
 fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }

@@ -1,72 +1,30 @@
-//! `deploy`: from archives to a running stage, by way of a change set that was looked at.
+//! `deploy`: uploads archives and template, and executes a change set that was approved.
 
 use crate::artifacts::{self, Bucket};
 use crate::bundles::{self, Archive};
 use crate::change_set::{ChangeSet, Source, Wanted};
-use crate::explain::explain;
+use crate::explain::Explain;
 use crate::follow::{Ended, Since};
 use crate::history::{self, Record};
 use crate::plan::Plan;
-use crate::session::{Session, StageArguments};
+use crate::refused::Refused;
+use crate::session::Session;
+use crate::smoke;
 use crate::stack::{Readiness, StackClient, id_of, outputs, status_text};
-use crate::ui::{self, DANGER, GOOD, Output, STRONG, WARNING, styled};
-use crate::{Refused, destroy, smoke};
+use crate::ui::{self, DANGER, GOOD, WARNING, styled};
 use anyhow::{Context, Result, anyhow, bail};
 use aws_sdk_cloudformation::types::{ChangeSetType, Stack, StackStatus};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
+use xtask_cli::Output;
+use xtask_cli::aws::{Approval, Deploy};
 
-/// Arguments of `deploy`.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Exit status: 0 deployed or nothing to change, 1 failed, 2 for a command line that cannot be \
-understood, 4 refused because something needs a decision that no flag has taken; nothing was \
-changed then.
+/// The prefix of the token of a deployment.
+const TOKEN_PREFIX: &str = "users-";
 
-Whatever stops it half-way, running it again finishes the work.")]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    pub(crate) stage: StageArguments,
-    /// The directory of the archives and their manifest. Default: they are built first.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) bundles: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) approval: Approval,
-    /// Do not call the API afterwards.
-    #[arg(long)]
-    pub(crate) no_smoke_test: bool,
-    /// `json` prints the result as one line of JSON on standard output.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-}
-
-/// What the token of a deployment begins with.
-const FORTH: &str = "users-";
-
-/// What is agreed to before it is known.
-#[derive(Clone, Copy, Debug, Default, clap::Args)]
-pub(crate) struct Approval {
-    /// Do not ask.
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    /// Agree to policies that allow more than before.
-    #[arg(long)]
-    pub(crate) allow_iam: bool,
-    /// Agree to replace or remove what holds state, such as a table.
-    #[arg(long)]
-    pub(crate) allow_replacement: bool,
-    /// Confirm that no user is left where lists would no longer look, since all were rewritten.
-    #[arg(long)]
-    pub(crate) data_rewritten: bool,
-    /// When somebody else's operation is going on, wait for its end.
-    #[arg(long)]
-    pub(crate) wait: bool,
-}
-
-/// What a deployment did.
+/// The result of a deployment.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Deployed<'a> {
@@ -78,12 +36,12 @@ struct Deployed<'a> {
     #[serde(flatten)]
     plan: Plan,
     outputs: BTreeMap<String, String>,
-    /// The URL that the smoke test called; absent when it was not asked for.
+    /// The URL that the smoke test called; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     smoke_test: Option<String>,
 }
 
-/// What a stage is to become, with all of it in the bucket.
+/// A stack to deploy, with template and archives in the bucket.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) wanted: Wanted,
@@ -91,14 +49,14 @@ pub(crate) struct Prepared {
     pub(crate) record: Record,
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Deploy) -> Result<ExitCode> {
     let session = Session::open(&arguments.stage).await?;
-    say_where(&session);
+    session.announce();
     let archives = bundles::read(arguments.bundles.as_deref(), &session.stage)?;
     let bucket = artifacts::ensure(&session).await?;
     let uploaded = bucket.upload(&archives).await?;
     ui::say(format_args!(
-        "{uploaded} of {} archives uploaded to {}, the others were there",
+        "{uploaded} of {} archives uploaded to {}, the others exist",
         archives.len(),
         bucket.name
     ));
@@ -107,7 +65,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     finish(&session, done, !arguments.no_smoke_test, arguments.output).await
 }
 
-/// Protects the stack as the stage wants it, shows what was done, and calls the API.
+/// Sets the protection of the stack, prints the result, and calls the API.
 pub(crate) async fn finish(
     session: &Session,
     done: Option<Plan>,
@@ -127,7 +85,7 @@ pub(crate) async fn finish(
         let url = smoke::url(session, &outputs).await?;
         ui::say(format_args!("Calling {url}/users ..."));
         smoke::test(session, &url).await.context(
-            "the stack is deployed, but its API does not answer as it should (without this test: \
+            "the stack is deployed, but its API does not answer correctly (to leave out this test: \
              --no-smoke-test)",
         )?;
         ui::say(styled(GOOD, "The API answers."));
@@ -149,15 +107,7 @@ pub(crate) async fn finish(
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn say_where(session: &Session) {
-    let place = match session.endpoint() {
-        Some(endpoint) => format!("{endpoint}, which stands in for AWS"),
-        None => format!("account {}, {}", session.account, session.region),
-    };
-    ui::say(format_args!("Stack {} in {place}", styled(STRONG, &session.stack)));
-}
-
-/// Puts the stage's template into the bucket.
+/// Uploads the stage's template.
 pub(crate) async fn prepare(
     session: &Session,
     bucket: &Bucket,
@@ -168,10 +118,10 @@ pub(crate) async fn prepare(
     let parameters = users_template::parameters(&bucket.name, keys);
     let record = Record::new(&session.stack, &template, parameters);
     bucket.upload_text(&record.template, &template).await?;
-    prepare_from(session, bucket, &template, record, FORTH)
+    prepare_from(session, bucket, &template, record, TOKEN_PREFIX)
 }
 
-/// As [`prepare`], with a template that is in the bucket; `direction` begins the token.
+/// As [`prepare`], with a template in the bucket; `direction` is the prefix of the token.
 pub(crate) fn prepare_from(
     session: &Session,
     bucket: &Bucket,
@@ -194,7 +144,7 @@ pub(crate) fn prepare_from(
     })
 }
 
-/// Makes the stack what was prepared; `None` when it is that already.
+/// Deploys a prepared stack; `None` when there is nothing to change.
 pub(crate) async fn apply(
     session: &Session,
     bucket: &Bucket,
@@ -205,13 +155,13 @@ pub(crate) async fn apply(
     let kind = ready(&stack, &prepared.wanted, approval).await?;
     let Some((change_set, plan)) = plan(&stack, prepared, kind.clone()).await? else {
         ui::say(styled(GOOD, "Nothing to change."));
-        // It may have been deployed by a run that could not say so.
+        // The run that deployed it may have been interrupted before it wrote the record.
         history::remember(bucket, &session.stack, &prepared.record).await?;
         return Ok(None);
     };
     ui::say(plan.text());
     if let Err(error) = approve(&plan, &session.stack, approval) {
-        // What nobody agreed to must not be executed later by mistake.
+        // A declined change set must not be executed later by mistake.
         stack.discard(&change_set.id).await?;
         return Err(error);
     }
@@ -222,7 +172,7 @@ pub(crate) async fn apply(
     Ok(Some(plan))
 }
 
-/// The change set with what it means; `None` when there is nothing to change.
+/// The change set and its plan; `None` when there is nothing to change.
 pub(crate) async fn plan(
     stack: &StackClient,
     prepared: &Prepared,
@@ -240,7 +190,7 @@ pub(crate) async fn plan(
     }))
 }
 
-/// Brings the stack into a state that a change set can be made in.
+/// Brings the stack into a state that allows a change set.
 async fn ready(stack: &StackClient, wanted: &Wanted, approval: Approval) -> Result<ChangeSetType> {
     loop {
         let found = stack.find(&stack.name).await?;
@@ -254,20 +204,20 @@ async fn ready(stack: &StackClient, wanted: &Wanted, approval: Approval) -> Resu
                 ui::say(styled(
                     WARNING,
                     format_args!(
-                        "The first creation of {} failed ({status}). What is left of it has to be \
-                         deleted before it can be created.",
+                        "The first creation of {} failed ({status}). Its remains must be deleted \
+                         before it can be created.",
                         stack.name
                     ),
                 ));
-                confirm("Delete it and go on? (yes)", approval.yes)?;
-                destroy::delete(stack, id_of(&found)?).await?;
+                confirm("Delete them and continue? (yes)", approval.yes)?;
+                stack.delete(id_of(&found)?).await?;
             }
             Readiness::Busy => wait(stack, &found, &status, wanted, approval).await?,
         }
     }
 }
 
-/// An operation is going on: ours, which is watched to its end, or somebody else's.
+/// Follows an operation in progress to its end: our own, or with --wait another one.
 async fn wait(
     stack: &StackClient,
     found: &Stack,
@@ -279,7 +229,7 @@ async fn wait(
     let latest = stack.latest_event(id).await?;
     let token = latest.as_ref().and_then(|event| event.client_request_token());
     if token == Some(&wanted.token) {
-        ui::say("This very deployment is going on already; here is how:");
+        ui::say("This deployment is in progress already:");
         let ended = stack.follow(id, &Since::Token(wanted.token.clone())).await?;
         return check_ended(stack, &ended);
     }
@@ -294,18 +244,18 @@ async fn wait(
     }
     ui::say(format_args!("Waiting for the end of another operation ({status}) ..."));
     let last = latest.and_then(|event| event.event_id);
-    // However it ends: what may be done next is looked up anew.
+    // The caller reads the new state, so the result of the operation does not matter.
     stack.follow(id, &Since::Event(last)).await.map(drop)
 }
 
-/// Fails unless the operation did what it was to do.
+/// Fails unless the operation succeeded.
 pub(crate) fn check_ended(stack: &StackClient, ended: &Ended) -> Result<()> {
     match &ended.status {
         Some(StackStatus::CreateComplete | StackStatus::UpdateComplete) => Ok(()),
         status => {
             let status = status.as_ref().map_or("deleted", StackStatus::as_str);
             Err(anyhow!(
-                "the stack {} is now in {status}: what was begun did not succeed\n{}",
+                "the stack {} is now in {status}: the operation failed\n{}",
                 stack.name,
                 stack.story(&ended.failures)
             ))
@@ -313,12 +263,12 @@ pub(crate) fn check_ended(stack: &StackClient, ended: &Ended) -> Result<()> {
     }
 }
 
-/// Whether the plan may be executed.
+/// Fails unless all decisions are taken that the plan needs.
 fn approve(plan: &Plan, name: &str, approval: Approval) -> Result<()> {
     let losses: Vec<_> = plan.losses().map(|item| item.logical_id.as_str()).collect();
     if !losses.is_empty() && !approval.allow_replacement {
         return Err(Refused::error(format!(
-            "{} would be replaced or removed, and {} state; if that is meant, say \
+            "{} would be replaced or removed, and {} state; if that is intended, use \
              --allow-replacement",
             losses.join(", "),
             if losses.len() == 1 { "it holds" } else { "they hold" }
@@ -326,13 +276,12 @@ fn approve(plan: &Plan, name: &str, approval: Approval) -> Result<()> {
     }
     if !plan.broadened.is_empty() && !approval.allow_iam {
         return Err(Refused::error(
-            "policies would allow more than before (see above); if that is meant, say --allow-iam"
-                .to_owned(),
+            "policies would allow more than before (see above); if that is intended, use --allow-iam",
         ));
     }
     if !plan.hidden.is_empty() && !approval.data_rewritten {
         return Err(Refused::error(format!(
-            "{}. When they are (ARCHITECTURE.md, \"Shards\"), say --data-rewritten",
+            "{}. When they are (see docs/deploying.md), use --data-rewritten",
             plan.hidden.join("; ")
         )));
     }
@@ -345,21 +294,14 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());
     }
-    match ui::ask(question, "yes") {
-        Some(answer) => {
-            if answer? {
-                Ok(())
-            } else {
-                Err(Refused::error("answered with something else than `yes`".to_owned()))
-            }
-        }
-        None => Err(Refused::error(
-            "there is no terminal to ask on; agree beforehand with --yes".to_owned(),
-        )),
+    match ui::ask(question, "yes").transpose()? {
+        Some(true) => Ok(()),
+        Some(false) => Err(Refused::error("the answer was not `yes`")),
+        None => Err(Refused::error("there is no terminal to ask on; agree in advance with --yes")),
     }
 }
 
-/// Whether the stack as a whole refuses to be deleted, as the stage wants it.
+/// Sets the deletion protection of the stack to that of the stage.
 async fn protect(session: &Session, stack: &StackClient, found: &Stack) -> Result<()> {
     let wanted = session.stage.protected;
     if found.enable_termination_protection().unwrap_or(false) == wanted {
@@ -373,7 +315,7 @@ async fn protect(session: &Session, stack: &StackClient, found: &Stack) -> Resul
         .send()
         .await
         .map(drop)
-        .map_err(|error| explain(&format!("set the protection of {}", stack.name), &error))
+        .explain(format_args!("set the protection of {}", stack.name))
 }
 
 #[cfg(test)]

@@ -1,38 +1,20 @@
-//! `destroy`: deletes a stage's stack, and says beforehand what goes and what stays.
+//! `destroy`: lists the resources that will be deleted and kept, asks, and deletes a stage's stack.
 
-use crate::Refused;
-use crate::deploy::say_where;
-use crate::explain::explain;
-use crate::follow::Since;
-use crate::session::{Session, StageArguments};
+use crate::plan::is_stateful;
+use crate::refused::Refused;
+use crate::session::Session;
 use crate::stack::{Readiness, StackClient, id_of, status_text};
-use crate::ui::{self, DANGER, GOOD, Output, STRONG, styled};
-use anyhow::{Result, bail};
+use crate::ui::{self, DANGER, GOOD, STRONG, styled};
+use anyhow::Result;
 use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use xtask_cli::Output;
+use xtask_cli::aws::Destroy;
 
-/// Arguments of `destroy`.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Exit status: 0 destroyed or not there, 1 failed, 2 for a command line that cannot be understood, \
-4 refused; nothing was changed then.
-
-The tables are kept, with what is in them, and so is the bucket of archives that all stages share.")]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    stage: StageArguments,
-    /// The name of the stack, typed out, in place of the question.
-    #[arg(long, value_name = "STACK")]
-    confirm: Option<String>,
-    /// `json` prints the result as one line of JSON on standard output.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    output: Output,
-}
-
-/// What was destroyed.
+/// The result.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Destroyed<'a> {
@@ -40,17 +22,17 @@ struct Destroyed<'a> {
     /// Whether there was a stack.
     destroyed: bool,
     removed: usize,
-    /// Physical ids of what stays, by logical id.
+    /// Physical ids of the kept resources, by logical id.
     kept: BTreeMap<String, String>,
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Destroy) -> Result<ExitCode> {
     let session = Session::open(&arguments.stage).await?;
     destroy(&session, arguments).await
 }
 
-async fn destroy(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
-    say_where(session);
+async fn destroy(session: &Session, arguments: &Destroy) -> Result<ExitCode> {
+    session.announce();
     let stack = StackClient::of(session);
     let Some(found) = stack.find(&stack.name).await? else {
         ui::say("There is no such stack; nothing to do.");
@@ -58,7 +40,7 @@ async fn destroy(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
     };
     if Readiness::of(found.stack_status()) == Readiness::Busy {
         return Err(Refused::error(format!(
-            "the stack {} is in {}; wait for its end, then destroy it",
+            "the stack {} is in {}; wait for the end of that operation, then destroy it",
             stack.name,
             status_text(&found)
         )));
@@ -90,7 +72,7 @@ async fn destroy(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
             let question = format!("Type {} to destroy it:", styled(STRONG, name));
             ui::ask(&question, name).unwrap_or_else(|| {
                 Err(Refused::error(format!(
-                    "there is no terminal to ask on; name the stack with --confirm {name}"
+                    "there is no terminal to ask on; give the name of the stack with --confirm {name}"
                 )))
             })?
         }
@@ -98,7 +80,7 @@ async fn destroy(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
     if !confirmed {
         return Err(Refused::error(format!("that is not the name of the stack, {name}")));
     }
-    delete(&stack, id_of(&found)?).await?;
+    stack.delete(id_of(&found)?).await?;
     let kept = kept
         .iter()
         .filter_map(|it| Some((it.logical_resource_id.clone()?, it.physical_resource_id.clone()?)))
@@ -108,7 +90,7 @@ async fn destroy(session: &Session, arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn report(
-    arguments: &Arguments,
+    arguments: &Destroy,
     session: &Session,
     destroyed: bool,
     removed: usize,
@@ -120,7 +102,7 @@ fn report(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the template keeps, and what goes with the stack. What was never made is neither.
+/// The resources that are kept and deleted; those that were never created are neither.
 fn divide<'a>(
     resources: &'a [StackResourceSummary],
     template: &Value,
@@ -136,7 +118,7 @@ fn divide<'a>(
 }
 
 fn holds_state(resource: &StackResourceSummary) -> bool {
-    crate::plan::is_stateful(resource.resource_type().unwrap_or_default())
+    is_stateful(resource.resource_type().unwrap_or_default())
 }
 
 fn named(resource: &StackResourceSummary) -> String {
@@ -146,36 +128,6 @@ fn named(resource: &StackResourceSummary) -> String {
         resource.resource_type().unwrap_or_default(),
         resource.physical_resource_id().unwrap_or_default()
     )
-}
-
-/// Deletes a stack and watches it go.
-///
-/// # Errors
-/// When something in it cannot be deleted, with the first cause.
-pub(crate) async fn delete(stack: &StackClient, id: &str) -> Result<()> {
-    let stack_id = match stack.find(id).await? {
-        Some(found) => found.stack_id.unwrap_or_else(|| id.to_owned()),
-        None => return Ok(()),
-    };
-    let since = Since::Event(stack.last_event(&stack_id).await?);
-    stack
-        .client
-        .delete_stack()
-        .stack_name(&stack_id)
-        .send()
-        .await
-        .map_err(|error| explain(&format!("delete the stack {}", stack.name), &error))?;
-    let ended = stack.follow(&stack_id, &since).await?;
-    match ended.status {
-        None => Ok(()),
-        Some(status) => bail!(
-            "the stack {} is now in {}: not all of it could be deleted\n{}\nRemove the cause, then \
-             run the command again.",
-            stack.name,
-            status.as_str(),
-            stack.story(&ended.failures)
-        ),
-    }
 }
 
 #[cfg(test)]

@@ -1,49 +1,34 @@
-//! `diff`: what a deployment would change, found out by CloudFormation itself.
+//! `diff`: the changes of a deployment, from a change set that is discarded.
 
 use crate::artifacts;
 use crate::bundles;
-use crate::deploy::{plan, prepare, say_where};
+use crate::deploy::{plan, prepare};
 use crate::plan::Plan;
-use crate::session::{Session, StageArguments};
+use crate::session::Session;
 use crate::stack::{Readiness, StackClient, status_text};
-use crate::ui::{self, GOOD, Output, styled};
+use crate::ui::{self, GOOD, styled};
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudformation::types::ChangeSetType;
-use std::path::PathBuf;
 use std::process::ExitCode;
+use xtask_cli::Output;
+use xtask_cli::aws::Diff;
 
-/// Arguments of `diff`.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Exit status: 0 nothing to change, 1 cannot tell, 2 for a command line that cannot be understood, \
-3 changes, 4 changes that `deploy` wants a flag of their own for.")]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    stage: StageArguments,
-    /// The directory of the archives and their manifest. Default: they are built first.
-    #[arg(long, value_name = "DIR")]
-    bundles: Option<PathBuf>,
-    /// `json` prints the changes as one line of JSON on standard output.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    output: Output,
-}
-
-pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Diff) -> Result<ExitCode> {
     let session = Session::open(&arguments.stage).await?;
-    say_where(&session);
+    session.announce();
     let archives = bundles::read(arguments.bundles.as_deref(), &session.stage)?;
     let stack = StackClient::of(&session);
     let found = stack.find(&stack.name).await?;
     let plan = match Readiness::of(found.as_ref().and_then(|found| found.stack_status())) {
-        // A change set would leave the shell of a stack behind.
+        // A change set would create an empty stack.
         Readiness::Create | Readiness::Recreate => {
-            ui::say("There is no such stack yet, so all of it is new.");
+            ui::say("There is no such stack yet, so everything is new.");
             Some(Plan::of_new(&users_template::template(&session.stage)))
         }
         Readiness::Update => {
             let bucket = artifacts::find(&session).await?.context(
-                "the bucket for archives is gone, so there is nowhere to put the template; \
-                 `deploy` makes it anew",
+                "the bucket for archives is gone, so the template cannot be uploaded; `deploy` \
+                 creates it again",
             )?;
             let prepared = prepare(&session, &bucket, &archives).await?;
             match plan(&stack, &prepared, ChangeSetType::Update).await? {
@@ -55,7 +40,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
             }
         }
         Readiness::Busy | Readiness::Refuse(_) => bail!(
-            "the stack {} is in {}, where nobody can tell what a deployment would change; see \
+            "the stack {} is in {}, in which the changes of a deployment cannot be found; see \
              `cargo xtask status`",
             stack.name,
             found.as_ref().map_or("unknown", status_text)

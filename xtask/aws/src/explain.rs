@@ -1,39 +1,52 @@
-//! What AWS refused, in words that say what to do.
+//! Errors of AWS, with the task that failed and advice.
 
-use anyhow::anyhow;
+use anyhow::{Result, anyhow};
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use std::error::Error;
+use std::fmt;
 
-/// An error with `task` (“read the events of the stack”) and advice. What AWS says about
-/// permissions is kept: it names the action and the principal.
-pub(crate) fn explain<E, R>(task: &str, error: &SdkError<E, R>) -> anyhow::Error
+/// Adds the task to a failed call of AWS.
+pub(crate) trait Explain<T> {
+    /// Turns the error into one that names the task, such as “read the events of the stack”.
+    fn explain(self, task: impl fmt::Display) -> Result<T>;
+}
+
+impl<T, E, R> Explain<T> for Result<T, SdkError<E, R>>
 where
     E: ProvideErrorMetadata + Error + 'static,
-    R: std::fmt::Debug,
+    R: fmt::Debug,
 {
-    let message = error.message().unwrap_or("no further words");
-    match error.code() {
-        Some(code) => match advice(code) {
+    fn explain(self, task: impl fmt::Display) -> Result<T> {
+        self.map_err(|error| explain(task, &error))
+    }
+}
+
+/// An error with the task and advice. The message of AWS about permissions is kept, since it names the
+/// action and the principal.
+pub(crate) fn explain<E, R>(task: impl fmt::Display, error: &SdkError<E, R>) -> anyhow::Error
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: fmt::Debug,
+{
+    let message = error.message().unwrap_or("no message");
+    if let Some(code) = error.code() {
+        return match advice(code) {
             Some(advice) => anyhow!("cannot {task}: {advice} ({code}: {message})"),
             None => anyhow!("cannot {task}: AWS answers {code}: {message}"),
-        },
-        None => {
-            let advice = match error {
-                SdkError::TimeoutError(_) => "AWS did not answer in time",
-                SdkError::DispatchFailure(failure) if failure.is_user() => {
-                    "the request could not be made"
-                }
-                SdkError::DispatchFailure(_) => {
-                    "AWS could not be reached; check the network and the Region"
-                }
-                _ => "AWS answered with something that cannot be understood",
-            };
-            anyhow!(
-                "cannot {task}: {advice}; run the command again to go on from where it stopped ({})",
-                chain(error)
-            )
-        }
+        };
     }
+    let advice = match error {
+        SdkError::TimeoutError(_) => "AWS did not answer in time",
+        SdkError::DispatchFailure(failure) if failure.is_user() => "the request could not be made",
+        SdkError::DispatchFailure(_) => {
+            "AWS could not be reached; check the network and the Region"
+        }
+        _ => "the answer of AWS cannot be understood",
+    };
+    anyhow!(
+        "cannot {task}: {advice}; run the command again to continue from where it stopped ({})",
+        chain(error)
+    )
 }
 
 fn advice(code: &str) -> Option<&'static str> {
@@ -45,8 +58,10 @@ fn advice(code: &str) -> Option<&'static str> {
         "InvalidClientTokenId"
         | "UnrecognizedClientException"
         | "InvalidAccessKeyId"
-        | "SignatureDoesNotMatch"
         | "IncompleteSignature" => "AWS does not accept the credentials",
+        "SignatureDoesNotMatch" => {
+            "AWS does not accept the credentials, or this machine's clock is wrong"
+        }
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => {
             "the credentials lack a permission; have it granted, then run the command again"
         }
@@ -55,22 +70,23 @@ fn advice(code: &str) -> Option<&'static str> {
         | "RequestLimitExceeded"
         | "TooManyRequestsException"
         | "SlowDown" => {
-            "AWS asks to slow down, after several tries; wait a minute, then run the command again"
+            "AWS still asks to slow down after several attempts; wait a minute, then run the command \
+             again"
         }
         "ServiceUnavailable" | "InternalFailure" | "InternalError" | "InternalServerError" => {
-            "AWS has a fault of its own; run the command again in a while"
+            "AWS has an internal error; run the command again later"
         }
         _ => return None,
     })
 }
 
-/// An error with its causes: `SdkError` itself says little more than that there is one.
-pub(crate) fn chain(error: &dyn Error) -> String {
+/// The error with its causes, since `SdkError` itself says little.
+fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let next = error.to_string();
-        // Some layers repeat what they wrap.
+        // Some layers repeat the text of their cause.
         if !text.ends_with(&next) {
             text.push_str(": ");
             text.push_str(&next);

@@ -1,6 +1,7 @@
-//! Watching an operation of CloudFormation until it ends: each resource as it goes, and the first
-//! real cause when it fails.
+//! Following an operation of CloudFormation to its end: the progress of each resource, and the root
+//! cause of a failure.
 
+use crate::explain::Explain;
 use crate::stack::{StackClient, is_final};
 use crate::ui::{self, DANGER, FAINT, GOOD, STRONG, WARNING, styled};
 use anyhow::{Result, anyhow};
@@ -10,25 +11,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Which events belong to the operation.
+/// The events of the operation.
 #[derive(Clone, Debug)]
 pub(crate) enum Since {
-    /// Those after the event of this id; all, when there was none.
+    /// Events after the one with this id; all events for `None`.
     Event(Option<String>),
-    /// Those that carry the token which the operation was begun with.
+    /// Events with the token of the operation.
     Token(String),
 }
 
-/// How an operation ended.
+/// The end of an operation.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// The state of the stack; `None` when the stack is no more.
+    /// The state of the stack; `None` when it was deleted.
     pub(crate) status: Option<StackStatus>,
-    /// The failures, earliest first, without those that only follow from another.
+    /// The failures, earliest first, without those that follow from another one.
     pub(crate) failures: Vec<Failure>,
 }
 
-/// A resource that could not be made, changed or removed.
+/// A resource that could not be created, updated or deleted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Failure {
     pub(crate) logical_id: String,
@@ -37,16 +38,16 @@ pub(crate) struct Failure {
 }
 
 impl StackClient {
-    /// Prints the events of the stack with this id until the operation has ended.
+    /// Prints the events of the stack with this id until the operation ends.
     ///
     /// # Errors
-    /// When AWS cannot be asked any more. The operation itself goes on then.
+    /// When AWS cannot be reached. The operation itself continues.
     pub(crate) async fn follow(&self, id: &str, since: &Since) -> Result<Ended> {
         let mut progress = Progress::new();
         let mut seen = BTreeSet::new();
         let mut failures = Vec::new();
         loop {
-            // First the state, then the events: all of them are there when the state is final.
+            // The state is read first: when it is final, all events exist.
             let state = async {
                 let stack = self.find(id).await?;
                 let status = stack.and_then(|stack| stack.stack_status);
@@ -54,13 +55,13 @@ impl StackClient {
             };
             let (status, events) = state.await.map_err(|error| {
                 anyhow!(
-                    "{error:#}\nThe operation on the stack {} goes on without this program; run \
-                     the same command again to see how it ends.",
+                    "{error:#}\nThe operation on the stack {} continues without this program; run \
+                     the same command again to follow it to its end.",
                     self.name
                 )
             })?;
             for event in &events {
-                progress.tell(event);
+                progress.report(event);
                 failures.extend(failure(event));
             }
             match status {
@@ -73,7 +74,7 @@ impl StackClient {
         }
     }
 
-    /// Events that were not seen before, in the order in which they happened.
+    /// Events that are not in `seen`, earliest first.
     async fn new_events(
         &self,
         id: &str,
@@ -81,38 +82,29 @@ impl StackClient {
         seen: &mut BTreeSet<String>,
     ) -> Result<Vec<StackEvent>> {
         let mut events = Vec::new();
-        let mut token = None;
-        'pages: loop {
-            let (page, next) = self.events(id, token).await?;
-            for event in page {
-                let Some(event_id) = event.event_id.clone() else { continue };
-                match since {
-                    Since::Event(Some(last)) if *last == event_id => break 'pages,
-                    Since::Token(token) if event.client_request_token() != Some(token) => {
-                        // Older operations lie behind; newer ones cannot begin meanwhile.
-                        break 'pages;
-                    }
-                    _ => {}
-                }
-                if !seen.insert(event_id) {
-                    break 'pages;
-                }
-                events.push(event);
-            }
-            token = next;
-            if token.is_none() {
+        let mut stream = self.events(id).send();
+        let task = format_args!("read the events of the stack {}", self.name);
+        while let Some(event) = stream.try_next().await.explain(task)? {
+            let Some(event_id) = event.event_id.clone() else { continue };
+            let is_earlier = match since {
+                Since::Event(last) => last.as_ref() == Some(&event_id),
+                // Operations do not overlap, so the events of earlier ones follow.
+                Since::Token(token) => event.client_request_token() != Some(token),
+            };
+            if is_earlier || !seen.insert(event_id) {
                 break;
             }
+            events.push(event);
         }
         events.reverse();
         Ok(events)
     }
 
-    /// What went wrong, for people: the first real cause, where our code makes that resource, what
-    /// to do if it is a known one, and how many more there were.
+    /// The failures as text: the root cause with the line of our code and advice, then the others.
     pub(crate) fn story(&self, failures: &[Failure]) -> String {
         let Some(first) = failures.first() else {
-            return "CloudFormation names no cause; see its events in the console".to_owned();
+            return "CloudFormation gives no cause; see the events of the stack in its console"
+                .to_owned();
         };
         let mut text = format!(
             "{} {} ({}): {}",
@@ -137,7 +129,7 @@ impl StackClient {
     }
 }
 
-/// What our users met before.
+/// Advice for known causes.
 fn advice(failure: &Failure) -> Option<&'static str> {
     let reason = failure.reason.as_str();
     if reason.contains("CloudWatch Logs role ARN must be set in account settings") {
@@ -149,7 +141,7 @@ fn advice(failure: &Failure) -> Option<&'static str> {
     }
     if reason.contains("UnreservedConcurrentExecution") {
         return Some(
-            "the account has too little concurrency to give away: lower `reserved_concurrency` in \
+            "the account has too little unreserved concurrency: lower `reserved_concurrency` in \
              stages.toml, or ask AWS for more",
         );
     }
@@ -157,17 +149,17 @@ fn advice(failure: &Failure) -> Option<&'static str> {
         return Some("the credentials lack that permission; have it granted, then deploy again");
     }
     if reason.contains("Rate exceeded") || reason.contains("Throttling") {
-        return Some("AWS throttled CloudFormation itself; deploy again");
+        return Some("AWS throttled CloudFormation; deploy again");
     }
     None
 }
 
-/// What an event says went wrong by itself, and not because something else had.
+/// The failure of an event, unless it follows from another one.
 pub(crate) fn failure(event: &StackEvent) -> Option<Failure> {
     let status = event.resource_status()?.as_str();
     let reason = event.resource_status_reason().filter(|it| !it.is_empty());
     let reason = reason.unwrap_or("no reason given");
-    // Cancelled because another one failed, or summed up in the stack's own event.
+    // Cancelled because another one failed, or the summary in the stack's own event.
     let follows = reason.contains("cancelled")
         || reason.starts_with("The following resource(s) failed")
         || event.physical_resource_id().is_some_and(|id| Some(id) == event.stack_id());
@@ -178,11 +170,11 @@ pub(crate) fn failure(event: &StackEvent) -> Option<Failure> {
     })
 }
 
-/// What is shown while an operation goes on: a line for each resource that is through, and on a
-/// terminal below them a line with what is going on.
+/// The progress of an operation: a line for each finished resource, and on a terminal a line with
+/// those in progress.
 struct Progress {
     begun: Instant,
-    /// When each resource that is being worked on was begun, by logical id.
+    /// The start of each resource in progress, by logical id.
     open: BTreeMap<String, Instant>,
     done: usize,
     // Draws on a terminal only.
@@ -196,7 +188,7 @@ impl Progress {
         Self { begun: Instant::now(), open: BTreeMap::new(), done: 0, bar }
     }
 
-    fn tell(&mut self, event: &StackEvent) {
+    fn report(&mut self, event: &StackEvent) {
         let status = event.resource_status().map_or("", ResourceStatus::as_str);
         let id = event.logical_resource_id().unwrap_or_default();
         if status.ends_with("_IN_PROGRESS") {
@@ -210,7 +202,7 @@ impl Progress {
         let open: Vec<_> = self.open.keys().take(4).map(String::as_str).collect();
         let more = if self.open.len() > 4 { ", ..." } else { "" };
         self.bar.set_message(format!(
-            "{}  {} through; now {}{more}",
+            "{}  {} done; now {}{more}",
             ui::elapsed(self.begun.elapsed()),
             self.done,
             open.join(", ")

@@ -1,8 +1,8 @@
-//! What was deployed when: a small object in the bucket for each deployment, so that one can go
-//! back to any of them.
+//! The history of deployments: a small object in the bucket for each, so that `rollback` can go back
+//! to it.
 //!
-//! What is deployed now is asked of the stack, not of these records: a run that loses its connection
-//! deploys and leaves none.
+//! The present deployment is read from the stack, not from these records, since an interrupted run
+//! leaves none.
 
 use crate::artifacts::{Bucket, hex_digest};
 use anyhow::{Context, Result};
@@ -10,7 +10,7 @@ use aws_sdk_cloudformation::types::Stack;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// All that makes a stack what it is.
+/// The content of a stack.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Record {
     /// Key of the template in the bucket.
@@ -19,13 +19,13 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Of a stack of this name with this template.
+    /// The record of a stack by name and template.
     pub(crate) fn new(stack: &str, template: &str, parameters: BTreeMap<String, String>) -> Self {
         let template = format!("templates/{stack}/{}.json", &hex_digest(template)[..32]);
         Self { template, parameters }
     }
 
-    /// Of a stack as it is, with the template that it has.
+    /// The record of a deployed stack and its template.
     pub(crate) fn of(stack: &str, found: &Stack, template: &str) -> Self {
         let pair = |it: &aws_sdk_cloudformation::types::Parameter| {
             Some((it.parameter_key.clone()?, it.parameter_value.clone()?))
@@ -33,7 +33,7 @@ impl Record {
         Self::new(stack, template, found.parameters().iter().filter_map(pair).collect())
     }
 
-    /// Names the content: 16 hexadecimal digits.
+    /// The digest of the content: 16 hexadecimal digits.
     pub(crate) fn digest(&self) -> String {
         let parameters: String =
             self.parameters.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
@@ -44,18 +44,18 @@ impl Record {
 /// A deployment in the bucket.
 #[derive(Clone, Debug)]
 pub(crate) struct Deployment {
-    /// Its time and the digest of its record, so that ids sort as deployments do.
+    /// Its time and the digest of its record, so that ids sort by time.
     pub(crate) id: String,
     key: String,
 }
 
 impl Deployment {
-    /// Whether it made the stack what this record says.
+    /// Whether it deployed the content of a record.
     pub(crate) fn is(&self, record: &Record) -> bool {
         self.id.ends_with(&format!("-{}", record.digest()))
     }
 
-    /// What it made of the stack.
+    /// The content that it deployed.
     pub(crate) async fn read(&self, bucket: &Bucket) -> Result<Record> {
         let text = bucket.text(&self.key).await?;
         serde_json::from_str(&text)
@@ -63,7 +63,7 @@ impl Deployment {
     }
 }
 
-/// Remembers what a stack is now, unless that is the latest that is remembered.
+/// Records the present content of a stack, unless it is the latest record.
 pub(crate) async fn remember(bucket: &Bucket, stack: &str, record: &Record) -> Result<()> {
     if list(bucket, stack).await?.last().is_some_and(|latest| latest.is(record)) {
         return Ok(());

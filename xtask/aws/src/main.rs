@@ -1,27 +1,24 @@
-//! What the project's commands do with AWS.
+//! The project's commands that need AWS.
 //!
 //! A program of its own, because the SDK takes minutes to compile: `cargo xtask` builds and runs it
-//! only for the commands that need AWS. Results go to standard output, progress and errors to
-//! standard error; each command's help names its exit statuses.
+//! only for these commands. Results go to standard output, progress and errors to standard error.
 
 mod account;
 mod artifacts;
 mod bundles;
 mod change_set;
+mod deletion;
 mod deploy;
 mod destroy;
 mod diff;
 mod doctor;
-mod drift;
 mod explain;
 mod follow;
 mod history;
 mod logs;
-mod outputs;
 mod plan;
-#[cfg(test)]
-mod recorded;
 mod redeliver;
+mod refused;
 mod resolve;
 mod rollback;
 mod session;
@@ -32,12 +29,13 @@ mod status;
 mod testing;
 mod ui;
 
-use anyhow::Context;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use std::fmt;
+use refused::Refused;
 use std::process::ExitCode;
+use xtask_cli::aws;
 
-/// Deploy stages to AWS and look after them.
+/// Deploy stages to AWS and operate them.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
 struct Arguments {
@@ -47,81 +45,46 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show what a deployment would change.
-    Diff(diff::Arguments),
-    /// Deploy a stage: upload, change set, approval, execution, outputs, a signed call.
-    Deploy(deploy::Arguments),
-    /// Delete a stage's stack; its tables stay.
-    Destroy(destroy::Arguments),
-    /// Show what a deployed stack shows: URL, tables, bus, functions.
-    Outputs(outputs::Arguments),
-    /// Go back to what was before: cancel, finish a stuck rollback, or deploy the one before.
-    Rollback(rollback::Arguments),
-    /// Show the log lines of all functions and of the API, merged by time.
-    Logs(logs::Arguments),
-    /// Tell whether a stage is deployed and well.
-    Status(status::Arguments),
-    /// Hand the audit entries of the dead letters to the relay again.
-    Redeliver(redeliver::Arguments),
-    /// Tell where resources differ from the template that was deployed.
-    Drift(drift::Arguments),
-    /// Check credentials, Region, permissions and clock; `cargo xtask doctor` does the rest.
+    #[command(flatten)]
+    Stage(aws::Command),
+    /// Check credentials, Region and permissions, for `cargo xtask doctor`.
     #[command(hide = true)]
     DoctorAccount(doctor::Arguments),
-    /// Print credentials, Region and, for a stage, the URL of its API as one line of JSON. The line
-    /// holds secrets: read it, do not show it.
+    /// Print credentials, Region and, for a stage, the URL of its API as one line of JSON, for
+    /// `cargo xtask call`. The line holds secrets.
     #[command(hide = true)]
     Resolve(resolve::Arguments),
 }
 
-/// An error that means: nothing was changed, because nobody agreed to it.
-#[derive(Debug)]
-pub(crate) struct Refused(String);
-
-impl Refused {
-    pub(crate) fn error(words: String) -> anyhow::Error {
-        anyhow::Error::new(Self(words))
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Refused {}
-
-/// Exit status of [`Refused`].
-const REFUSED: u8 = 4;
-
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let Arguments { command } = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let result = runtime.context("cannot start an asynchronous runtime").and_then(|runtime| {
-        runtime.block_on(async {
-            match &arguments.command {
-                Command::Diff(arguments) => diff::run(arguments).await,
-                Command::Deploy(arguments) => deploy::run(arguments).await,
-                Command::Destroy(arguments) => destroy::run(arguments).await,
-                Command::Outputs(arguments) => outputs::run(arguments).await,
-                Command::Rollback(arguments) => rollback::run(arguments).await,
-                Command::Logs(arguments) => logs::run(arguments).await,
-                Command::Status(arguments) => status::run(arguments).await,
-                Command::Redeliver(arguments) => redeliver::run(arguments).await,
-                Command::Drift(arguments) => drift::run(arguments).await,
-                Command::DoctorAccount(arguments) => doctor::run(arguments).await,
-                Command::Resolve(arguments) => resolve::run(arguments).await,
-            }
-        })
-    });
+    let result = runtime
+        .context("cannot start an asynchronous runtime")
+        .and_then(|runtime| runtime.block_on(run(&command)));
     result.unwrap_or_else(|error| {
         ui::say(format_args!("{} {error:#}", ui::styled(ui::DANGER, "error:")));
         match error.downcast_ref::<Refused>() {
-            Some(_) => ExitCode::from(REFUSED),
+            Some(_) => ExitCode::from(refused::EXIT_STATUS),
             None => ExitCode::FAILURE,
         }
     })
+}
+
+async fn run(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Stage(command) => match command {
+            aws::Command::Diff(arguments) => diff::run(arguments).await,
+            aws::Command::Deploy(arguments) => deploy::run(arguments).await,
+            aws::Command::Destroy(arguments) => destroy::run(arguments).await,
+            aws::Command::Rollback(arguments) => rollback::run(arguments).await,
+            aws::Command::Status(arguments) => status::run(arguments).await,
+            aws::Command::Logs(arguments) => logs::run(arguments).await,
+            aws::Command::Redeliver(arguments) => redeliver::run(arguments).await,
+        },
+        Command::DoctorAccount(arguments) => doctor::run(arguments).await,
+        Command::Resolve(arguments) => resolve::run(arguments).await,
+    }
 }
 
 #[cfg(test)]

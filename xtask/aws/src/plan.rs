@@ -1,4 +1,4 @@
-//! What a change set means: counted, with what destroys or widens access told apart.
+//! The changes of a change set: counted, with losses of state and wider access listed.
 
 mod access;
 mod partitions;
@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::types::{ChangeAction, Replacement, ResourceChange};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Types whose instances hold what cannot be made again: data, or what others were told.
+/// Types whose instances cannot be recreated: they hold data, or others know their ids.
 const STATEFUL: &[&str] = &[
     "AWS::ApiGateway::RestApi",
     "AWS::DynamoDB::GlobalTable",
@@ -22,7 +22,7 @@ const STATEFUL: &[&str] = &[
     "AWS::SQS::Queue",
 ];
 
-/// Whether instances of a type hold what cannot be made again.
+/// Whether instances of a type cannot be recreated.
 pub(crate) fn is_stateful(kind: &str) -> bool {
     STATEFUL.contains(&kind)
 }
@@ -32,9 +32,9 @@ pub(crate) fn is_stateful(kind: &str) -> bool {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Plan {
     pub(crate) changes: Vec<Item>,
-    /// What may be done after that may not be done before, in words.
+    /// Grants that are new, in words.
     pub(crate) broadened: Vec<String>,
-    /// The users that lists may leave out after that they show before, in words.
+    /// Reasons why lists may omit users after the change, in words.
     pub(crate) hidden: Vec<String>,
 }
 
@@ -46,49 +46,49 @@ pub(crate) struct Item {
     pub(crate) logical_id: String,
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    /// Whether the resource is made anew and the old one removed.
+    /// Whether a new resource replaces the old one.
     pub(crate) replacement: Replaced,
-    /// Whether that, even if it is not certain, or its removal loses what it holds.
+    /// Whether its removal or possible replacement loses state.
     pub(crate) stateful: bool,
     /// The properties that differ.
     pub(crate) properties: Vec<String>,
 }
 
-/// What becomes of a resource.
+/// The action on a resource.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub(crate) enum Action {
-    /// It is made.
+    /// It is created.
     Add,
     /// It is changed, or replaced.
     Modify,
-    /// It is removed.
+    /// It is deleted.
     Remove,
-    /// It is taken into the stack as it is.
+    /// It is imported into the stack.
     Import,
 }
 
-/// Whether a resource is made anew.
+/// Whether a resource is replaced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Replaced {
     No,
-    /// It depends on a value that only the deployment will show.
+    /// It depends on a value that is known only during the deployment.
     Maybe,
     Yes,
 }
 
 impl Plan {
-    /// The plan of a change set, with the template before it, if there is one, and after it.
+    /// The plan of a change set, with the templates before, if there is one, and after.
     pub(crate) fn new(changes: &[ResourceChange], before: Option<&Value>, after: &Value) -> Self {
         let mut changes: Vec<_> = changes.iter().filter_map(Item::of).collect();
         changes.sort_by(|left, right| left.logical_id.cmp(&right.logical_id));
-        // With nothing before it, a stack widens nobody's access to it.
+        // A new stack widens no access.
         let broadened = before.map(|before| access::broadened(before, after)).unwrap_or_default();
         let hidden = before.map(|before| partitions::hidden(before, after)).unwrap_or_default();
         Self { changes, broadened, hidden }
     }
 
-    /// The plan of a stack that does not exist: everything is made.
+    /// The plan of a new stack.
     pub(crate) fn of_new(template: &Value) -> Self {
         let resources = template["Resources"].as_object().into_iter().flatten();
         let changes = resources.map(|(id, resource)| Item {
@@ -102,7 +102,7 @@ impl Plan {
         Self { changes: changes.collect(), ..Self::default() }
     }
 
-    /// The changes that lose what a resource holds.
+    /// The changes that lose state.
     pub(crate) fn losses(&self) -> impl Iterator<Item = &Item> {
         self.changes.iter().filter(|item| item.stateful)
     }
@@ -132,7 +132,7 @@ impl Plan {
         )
     }
 
-    /// The plan for people. A new stack's resources are only counted, by type.
+    /// The plan as text. A new stack's resources are only counted by type.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         let is_new = self.changes.iter().all(|item| item.action == Action::Add);
@@ -166,7 +166,7 @@ impl Item {
             ChangeAction::Add => Action::Add,
             ChangeAction::Remove => Action::Remove,
             ChangeAction::Import => Action::Import,
-            // `Dynamic` means that CloudFormation finds out in the course of it.
+            // `Dynamic` means that CloudFormation decides during the deployment.
             _ => Action::Modify,
         };
         let kind = change.resource_type().unwrap_or_default().to_owned();
@@ -209,10 +209,10 @@ impl Item {
         match (self.stateful, self.replacement) {
             (true, Replaced::No) => line += &styled(DANGER, "  REMOVED: it holds state"),
             (true, Replaced::Maybe) => {
-                line += &styled(DANGER, "  PERHAPS REPLACED: what it holds would stay behind");
+                line += &styled(DANGER, "  PERHAPS REPLACED: its state would be left behind");
             }
             (true, Replaced::Yes) => {
-                line += &styled(DANGER, "  REPLACED: what it holds stays behind");
+                line += &styled(DANGER, "  REPLACED: its state is left behind");
             }
             (false, Replaced::Yes) => line += "  replaced",
             (false, Replaced::Maybe) => line += "  perhaps replaced",
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn additions_changes_replacements_and_removals_are_counted_apart() {
+    fn additions_changes_replacements_and_removals_are_counted_separately() {
         let changes = [
             change(ChangeAction::Add, "A", "AWS::IAM::Role"),
             change(ChangeAction::Modify, "B", "AWS::Lambda::Function"),
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_state_must_not_be_lost_unnoticed() {
+    fn losses_of_state_are_listed() {
         for (replacement, lost) in [
             (Replacement::True, true),
             (Replacement::Conditional, true),
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_that_does_not_exist_is_all_additions() {
+    fn a_new_stack_has_only_additions() {
         let template = json!({"Resources": {"A": {"Type": "AWS::SNS::Topic"}}});
         let plan = Plan::of_new(&template);
         assert_eq!(plan.changes.len(), 1);

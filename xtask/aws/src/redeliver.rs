@@ -1,14 +1,14 @@
-//! `redeliver`: hands the audit entries of the dead letters to the relay again.
+//! `redeliver`: sends the audit entries of the dead letters to the relay again.
 //!
-//! Only the relay may put events on the bus, so it is invoked with the entries as they are in the
-//! table now, in the order of each user's versions. It takes them for what they are by their source,
-//! and names in its response those that it still cannot deliver.
+//! Only the relay may put events on the bus, so it is invoked with the present entries of the table, in
+//! the order of each user's versions. It recognises them by their source, and its response names those
+//! that it still cannot deliver.
 
 mod entries;
 mod place;
 
-use crate::session::StageArguments;
-use crate::ui::{self, Output};
+use crate::session::Session;
+use crate::ui;
 use anyhow::{Context, Result, bail};
 use entries::{Entry, Key, Range};
 use place::{Letter, Place};
@@ -16,57 +16,35 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use xtask_cli::Output;
+use xtask_cli::aws::Redeliver;
 
+/// The services of the local stack as JSON, set by `cargo xtask` for `--stage local`.
+const LOCAL_SERVICES: &str = "USERS_LOCAL_AWS";
 /// Exit status when letters stay in the queue.
 const LEFT: u8 = 3;
-/// Most entries of one invocation, as the relay's mapping has it.
+/// The most entries of one invocation, as in the relay's mapping.
 const BATCH_ENTRIES: usize = 100;
-/// Most bytes of one invocation; Lambda takes 6 MB.
+/// The most bytes of one invocation; Lambda accepts 6 MB.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// Arguments of `redeliver`.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-A letter of the relay names its audit entry. A letter of the stream's mapping, which gives up after \
-six hours, only says when its records were written, so all entries of that time are sent again; for \
-it the whole users table is scanned once. Subscribers know what they have by its eventId.
-
-A letter is deleted when everything it stands for was taken. The others stay, and are named with \
-the reason.
-
-Exit status: 0 nothing is left, 1 failed (running it again goes on), 2 for a command line that \
-cannot be understood, 3 letters are left.")]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    stage: StageArguments,
-    /// Only show what would be sent.
-    #[arg(long)]
-    dry_run: bool,
-    /// `json` prints one JSON document.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    output: Output,
-    /// What a local stack answers at `/_local/aws`; `cargo xtask` fills it in.
-    #[arg(long, value_name = "JSON", env = "USERS_LOCAL_AWS", hide = true)]
-    local: Option<String>,
-}
-
-/// What was done.
+/// The result.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
-    /// Letters that were in the queue.
+    /// Letters in the queue.
     letters: usize,
-    /// Letters that were deleted.
+    /// Deleted letters.
     deleted: usize,
-    /// Entries, in the order in which they were sent.
+    /// Entries, in the order of sending.
     entries: Vec<Outcome>,
-    /// Letters that stay for another reason than their entries.
+    /// Letters without an entry to send.
     unusable: Vec<Unusable>,
-    /// Why it ended early.
+    /// The reason for an early end.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
 }
 
-/// What became of an entry.
+/// The outcome of an entry.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outcome {
@@ -82,7 +60,7 @@ struct Outcome {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
-    /// It was not sent, since something failed before, or nothing was to be sent.
+    /// Not sent, after an earlier failure or in a dry run.
     Waiting,
     Delivered,
     Undeliverable,
@@ -112,10 +90,12 @@ struct Item {
     reason: Option<String>,
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let place = match &arguments.local {
-        Some(local) => Place::local(local)?,
-        None => Place::deployed(&arguments.stage).await?,
+pub(crate) async fn run(arguments: &Redeliver) -> Result<ExitCode> {
+    let place = if arguments.stage.is_local() {
+        let services = std::env::var(LOCAL_SERVICES);
+        Place::local(&services.with_context(|| format!("{LOCAL_SERVICES} is not set"))?)?
+    } else {
+        Place::of(&Session::open(&arguments.stage).await?).await?
     };
     let report = redeliver(&place, arguments.dry_run).await?;
     match arguments.output {
@@ -129,12 +109,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(if left { ExitCode::from(LEFT) } else { ExitCode::SUCCESS })
 }
 
-/// Sends what the letters stand for, and deletes those of which everything was taken.
+/// Sends the entries of all letters, and deletes the letters whose entries were all delivered.
 pub(crate) async fn redeliver(place: &Place, dry_run: bool) -> Result<Report> {
     let letters = place.receive().await?;
     let sent = send(place, &letters, dry_run).await;
     let deleted = sent.as_ref().map(|(_, deleted)| deleted.clone()).unwrap_or_default();
-    // Also after a failure: nobody has to wait until they show again by themselves.
+    // Also after a failure, so that they are visible again at once.
     for letter in letters.iter().filter(|letter| !deleted.contains(&letter.id)) {
         place.release(letter).await?;
     }
@@ -170,7 +150,7 @@ async fn send(
     Ok((report, deleted))
 }
 
-/// The entries of all letters, by user and version, and the keys of those of each letter.
+/// The entries of all letters, by user and version, and the keys of each letter.
 async fn find(
     place: &Place,
     letters: &[Letter],
@@ -212,7 +192,7 @@ async fn find(
     Ok((entries, members))
 }
 
-/// Hands entries to the relay, in their order, until it cannot go on.
+/// Sends entries to the relay, in their order, until one fails.
 async fn deliver(place: &Place, entries: &[Entry], report: &mut Report) -> Result<()> {
     let mut first = 0;
     while first < entries.len() {
@@ -229,17 +209,17 @@ async fn deliver(place: &Place, entries: &[Entry], report: &mut Report) -> Resul
         let next = first + records.len();
         let answer = match place.invoke(&serde_json::json!({"Records": records})).await {
             Ok(answer) => answer,
-            // What was taken before is in the report, and its letters can go.
+            // Earlier batches are in the report, so their letters are deleted.
             Err(error) => {
                 report.failure = Some(format!("{error:#}"));
                 return Ok(());
             }
         };
-        let failed = note(&answer, first..next, report)?;
+        let failed = record(&answer, first..next, report)?;
         if failed {
             report.failure = Some(
-                "the relay could not deliver an entry now; its log line has the cause. Run the \
-                 command again when that has passed"
+                "the relay could not deliver an entry; its log line has the cause. Run the command \
+                 again when the cause has passed"
                     .to_owned(),
             );
             return Ok(());
@@ -249,12 +229,12 @@ async fn deliver(place: &Place, entries: &[Entry], report: &mut Report) -> Resul
     Ok(())
 }
 
-/// Notes what a response says of a batch; true when the batch is not done.
-fn note(answer: &Value, batch: std::ops::Range<usize>, report: &mut Report) -> Result<bool> {
-    let response = Response::deserialize(answer).context("the relay answers something else")?;
+/// Records the response to a batch; returns whether an entry failed.
+fn record(answer: &Value, batch: std::ops::Range<usize>, report: &mut Report) -> Result<bool> {
+    let response = Response::deserialize(answer).context("the relay's answer has another form")?;
     let index = |item: &Item| {
         let index = item.item_identifier.parse().ok().filter(|index| batch.contains(index));
-        index.context("the relay names an entry that it did not get")
+        index.context("the relay's answer names an unknown entry")
     };
     let mut reasons = BTreeMap::new();
     for item in &response.undeliverable {

@@ -1,18 +1,17 @@
-//! `users-aws resolve`: whom to sign as, where, and which URL to call.
+//! `users-aws resolve`: credentials and Region to sign with, and the URL to call.
 
-use crate::stack::{API_URL, StackClient, check_account, outputs, status_text};
-use crate::{account, session};
+use crate::session::Session;
+use crate::stack::{API_URL, StackClient, outputs, status_text};
+use crate::{account, ui};
 use anyhow::{Context, Result};
-use aws_config::SdkConfig;
 use serde::Serialize;
-use std::io::Write;
 use std::process::ExitCode;
-use users_template::Stage;
+use xtask_cli::aws::StageArguments;
 
 /// Arguments of `resolve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A stage of stages.toml whose deployed API to look up.
+    /// The stage of stages.toml whose API to look up.
     #[arg(long, value_name = "NAME")]
     stage: Option<String>,
     /// The Region. Default: the stage's, else that of the environment or the profile.
@@ -20,7 +19,7 @@ pub(crate) struct Arguments {
     region: Option<String>,
 }
 
-/// The line that is printed; it has no `Debug` because it holds secrets.
+/// The printed line. It has no `Debug`, because it holds secrets.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Resolved<'a> {
@@ -35,53 +34,36 @@ struct Resolved<'a> {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let stage = arguments
-        .stage
-        .as_deref()
-        .map(|name| users_template::files::stage(None, name))
-        .transpose()?;
-    let wanted = account::wanted_region(arguments.region.as_deref(), stage.as_ref())?;
-    let config = account::load(wanted).await;
-    let region = config.region().map(AsRef::as_ref);
-    let credentials = account::credentials(&config).await?;
-    let url = match &stage {
+    let (config, url) = match arguments.stage.clone() {
         Some(stage) => {
-            let region = region.with_context(|| {
-                format!(
-                    "no Region to look for the stack {} in: give --region, set AWS_REGION, or set \
-                     `region` of the stage in stages.toml",
-                    session::stack_name(stage)
-                )
-            })?;
-            Some(api_url(&config, region, stage).await?)
+            let region = arguments.region.clone();
+            let session = Session::open(&StageArguments { stage, region, stages: None }).await?;
+            let url = api_url(&session).await?;
+            (session.config, Some(url))
         }
-        None => None,
+        None => (account::load(arguments.region.clone()).await, None),
     };
-    let resolved = Resolved {
+    let credentials = account::credentials(&config).await?;
+    ui::json(&Resolved {
         url,
-        region,
+        region: config.region().map(AsRef::as_ref),
         access_key_id: credentials.access_key_id(),
         secret_access_key: credentials.secret_access_key(),
         session_token: credentials.session_token(),
-    };
-    let line = serde_json::to_string(&resolved).context("cannot write JSON")?;
-    writeln!(std::io::stdout().lock(), "{line}").context("cannot write to standard output")?;
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The URL of a stage's API, its API stage included. Asks nothing but the stack, so that callers
-/// without any other permission can look it up.
-async fn api_url(config: &SdkConfig, region: &str, stage: &Stage) -> Result<String> {
-    let client = StackClient::named(config, &session::stack_name(stage));
-    let name = &client.name;
-    let stack = client.find(name).await?.with_context(|| {
-        format!("there is no stack {name} in {region}; deploy the stage first, or check the Region")
-    })?;
-    check_account(&stack, name, stage)?;
+/// The URL of a stage's API, its API stage included. It reads only the stack, so that callers need no
+/// other permission.
+async fn api_url(session: &Session) -> Result<String> {
+    let stack = StackClient::of(session).get().await?;
     outputs(&stack).remove(API_URL).with_context(|| {
         format!(
-            "the stack {name} in {region} has no output {API_URL} (its status is {}); was it \
-             deployed completely?",
+            "the stack {} in {} has no output {API_URL} (its status is {}); was it deployed \
+             completely?",
+            session.stack,
+            session.region,
             status_text(&stack)
         )
     })

@@ -1,27 +1,14 @@
-//! The stage that a command works on, and the account and Region it lies in.
+//! The stage of a command, with its account and Region.
 
 use crate::account;
-use crate::explain::explain;
+use crate::explain::Explain;
+use crate::ui::{self, STRONG, styled};
 use anyhow::{Context, Result, bail};
 use aws_config::SdkConfig;
-use std::path::PathBuf;
 use users_template::Stage;
+use xtask_cli::aws::StageArguments;
 
-/// Which stage a command works on.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct StageArguments {
-    /// The stage of stages.toml.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) stage: String,
-    /// The Region. Default: the stage's, else that of the environment or the profile.
-    #[arg(long)]
-    pub(crate) region: Option<String>,
-    /// Another file of stages. Default: stages.toml of the project.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) stages: Option<PathBuf>,
-}
-
-/// A stage with credentials, and with an account and a Region that it may be in.
+/// A stage with credentials, account and Region, checked against its pins.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) config: SdkConfig,
@@ -29,23 +16,23 @@ pub(crate) struct Session {
     /// The name of the stage's stack.
     pub(crate) stack: String,
     pub(crate) region: String,
-    /// The account that the credentials belong to, 12 digits.
+    /// The account of the credentials, 12 digits.
     pub(crate) account: String,
 }
 
 impl Session {
-    /// Reads the stage, finds credentials and Region, and asks whose credentials they are.
+    /// Reads the stage, finds credentials and Region, and asks AWS for the account.
     ///
     /// # Errors
-    /// When the stage is unknown, something is missing, or the account or Region is another than
-    /// the stage is pinned to. Nothing was changed then.
+    /// When the stage is unknown, something is missing, or the stage is pinned to another account or
+    /// Region.
     pub(crate) async fn open(arguments: &StageArguments) -> Result<Self> {
         let stage = users_template::files::stage(arguments.stages.as_deref(), &arguments.stage)?;
         let region = account::wanted_region(arguments.region.as_deref(), Some(&stage))?;
         Self::of(stage, account::load(region).await).await
     }
 
-    /// As [`Session::open`], with a configuration that is there already.
+    /// As [`Session::open`], with a given configuration.
     pub(crate) async fn of(stage: Stage, config: SdkConfig) -> Result<Self> {
         let stack = stack_name(&stage);
         let region = config.region().map(ToString::to_string).with_context(|| {
@@ -55,19 +42,18 @@ impl Session {
             )
         })?;
         if let Some(pinned) = stage.region.as_deref().filter(|pinned| *pinned != region) {
-            bail!("stages.toml keeps stage `{}` in {pinned}, not in {region}", stage.name);
+            bail!("stages.toml pins stage `{}` to {pinned}, not to {region}", stage.name);
         }
         account::credentials(&config).await?;
         let identity = aws_sdk_sts::Client::new(&config)
             .get_caller_identity()
             .send()
             .await
-            .map_err(|error| explain("ask AWS whose credentials these are", &error))?;
-        let account =
-            identity.account.context("AWS does not say which account the credentials are of")?;
+            .explain("ask AWS for the account of the credentials")?;
+        let account = identity.account.context("AWS names no account of the credentials")?;
         if let Some(pinned) = stage.account.as_deref().filter(|pinned| *pinned != account) {
             bail!(
-                "stages.toml keeps stage `{}` in account {pinned}, but these credentials are of \
+                "stages.toml pins stage `{}` to account {pinned}, but these credentials are for \
                  account {account}; choose others with AWS_PROFILE",
                 stage.name
             );
@@ -75,9 +61,18 @@ impl Session {
         Ok(Self { config, stage, stack, region, account })
     }
 
-    /// Whether requests go to something that stands in for AWS.
+    /// The address of an emulator, when there is one in place of AWS.
     pub(crate) fn endpoint(&self) -> Option<&str> {
         self.config.endpoint_url()
+    }
+
+    /// Prints stack, account and Region.
+    pub(crate) fn announce(&self) {
+        let place = match self.endpoint() {
+            Some(endpoint) => format!("{endpoint}, in place of AWS"),
+            None => format!("account {}, {}", self.account, self.region),
+        };
+        ui::say(format_args!("Stack {} in {place}", styled(STRONG, &self.stack)));
     }
 }
 

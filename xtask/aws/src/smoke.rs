@@ -1,4 +1,4 @@
-//! Whether the deployed API answers a signed call.
+//! The smoke test: a signed call of the deployed API.
 
 use crate::account;
 use crate::session::Session;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use users_client::{Client, Response};
 
-/// A new API may take a while until it is known everywhere.
+/// A new API is not reachable at once.
 const TRIES: u32 = 12;
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -19,7 +19,7 @@ pub(crate) async fn url(session: &Session, outputs: &BTreeMap<String, String>) -
         outputs.get(key).with_context(|| format!("{} has no output {key}", session.stack))
     };
     match session.endpoint() {
-        // The URL in the output is one that only AWS serves.
+        // Only AWS serves the URL in the output.
         Some(endpoint) if session.stage.custom_domain.is_none() => {
             let emulator = users_emulator::recognise(endpoint).await?;
             Ok(emulator.api_url(endpoint, output("ApiId")?, &session.stage.api_stage))
@@ -28,7 +28,7 @@ pub(crate) async fn url(session: &Session, outputs: &BTreeMap<String, String>) -
     }
 }
 
-/// Calls `GET /users?limit=1`, signed, until it is answered as the contract says.
+/// Calls `GET /users?limit=1`, signed, until the answer matches the contract.
 pub(crate) async fn test(session: &Session, url: &str) -> Result<()> {
     let credentials = account::credentials(&session.config).await?;
     let client = Client::new(url, &session.region, credentials)?;
@@ -46,7 +46,7 @@ pub(crate) async fn test(session: &Session, url: &str) -> Result<()> {
         match verdict {
             Ok(()) => return Ok(()),
             Err(_) if again && tries < TRIES => {
-                // What runs on this machine has nothing to make known.
+                // An emulator is reachable at once.
                 let pause = if session.endpoint().is_some() { PAUSE / 10 } else { PAUSE };
                 tokio::time::sleep(pause).await;
             }
@@ -60,7 +60,7 @@ fn judge(response: &Response) -> Result<(), String> {
     if status == 200 && response.json().is_ok_and(|body| body["items"].is_array()) {
         return Ok(());
     }
-    // Only what the contract's errors say: anything else might be somebody's data.
+    // Only the error code is shown, since the rest could be personal data.
     let code = response.problem_code().unwrap_or_else(|| "no code".to_owned());
     let advice = match status {
         403 => {

@@ -1,5 +1,8 @@
-//! AWS for tests: recorded answers to exactly the requests that are expected.
+//! AWS for tests: recorded answers to exactly the expected requests.
 
+pub(crate) mod recorded;
+
+use crate::session::Session;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -12,46 +15,16 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use recorded::{ACCOUNT, REGION};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, MutexGuard};
 use users_template::Stage;
 
-use crate::session::Session;
-
-/// The Region and the account of all answers.
-pub(crate) const REGION: &str = "eu-west-1";
-pub(crate) const ACCOUNT: &str = "123456789012";
-
-/// CloudFormation's answer about the stack `users-dev` in a state, with more members.
-pub(crate) fn stack(status: &str, more: &str) -> String {
-    format!(
-        "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
-         <DescribeStacksResult><Stacks><member><StackName>users-dev</StackName>\
-         <StackId>{STACK_ID}</StackId><CreationTime>2026-11-01T08:00:00.123Z</CreationTime>\
-         <StackStatus>{status}</StackStatus><DisableRollback>false</DisableRollback>{more}\
-         </member></Stacks></DescribeStacksResult><ResponseMetadata><RequestId>r</RequestId>\
-         </ResponseMetadata></DescribeStacksResponse>"
-    )
-}
-
-/// The id of that stack.
-pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/users-dev/\
-                                   0a1b2c3d-0000-11f0-8000-0123456789ab";
-
-/// An error of CloudFormation or STS.
-pub(crate) fn stack_error(code: &str, message: &str) -> String {
-    format!(
-        "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><Error>\
-         <Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
-         <RequestId>r</RequestId></ErrorResponse>"
-    )
-}
-
-/// In place of a status, when the connection breaks.
+/// The status of a broken connection.
 const LOST: u16 = 0;
 
-/// Answers requests. Those that are expected several times are answered in the order in which they
-/// were given, others in any order, since many are made at once.
+/// Answers requests. Equal ones are answered in the order of their expectations, others in any order,
+/// since they can be concurrent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Aws(Arc<Mutex<Exchanges>>);
 
@@ -78,7 +51,7 @@ impl Exchange {
     }
 }
 
-/// Text that AWS answers with.
+/// The body of an answer.
 pub(crate) struct Body(String);
 
 impl From<String> for Body {
@@ -106,11 +79,11 @@ impl From<Value> for Body {
 }
 
 impl Aws {
-    /// Expects a call with an input, and answers with a body: JSON, also for protocols that make
-    /// something else of it, or XML.
+    /// Expects a call with an input, and answers with a body in XML or JSON, which is encoded for the
+    /// protocol.
     ///
-    /// The call is the name of the operation or, for Lambda, method and path; the input is as the
-    /// protocol has it, for CloudFormation the parameters of the form.
+    /// The call is the name of the operation or, for Lambda and S3, method and path. The input of
+    /// CloudFormation and STS is the parameters of the form.
     pub(crate) fn expect(self, call: &str, input: Value, body: impl Into<Body>) -> Self {
         self.answer(call, input, 200, body)
     }
@@ -128,17 +101,17 @@ impl Aws {
         self
     }
 
-    /// Expects a call, and breaks the connection instead of an answer.
+    /// Expects a call, and breaks the connection.
     pub(crate) fn lose(self, call: &str, input: Value) -> Self {
         self.answer(call, input, LOST, "")
     }
 
-    /// Expects that an object is put whose path begins with this; what follows holds the time.
+    /// Expects the upload of an object whose path begins with `path`; the rest holds the time.
     pub(crate) fn expect_put(self, path: &str) -> Self {
         self.expect(&format!("PUT {path}*"), Value::Null, "")
     }
 
-    /// Expects that the objects are listed that begin with a prefix.
+    /// Expects a list of the objects with a prefix.
     pub(crate) fn expect_list(self, prefix: &str, keys: &[&str]) -> Self {
         let keys: String =
             keys.iter().map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
@@ -150,7 +123,7 @@ impl Aws {
         self.expect(&format!("GET /?list-type=2&prefix={prefix}"), Value::Null, body)
     }
 
-    /// A configuration that is answered from here.
+    /// A configuration with these answers.
     pub(crate) fn config(&self) -> SdkConfig {
         let this = self.clone();
         let credentials = Credentials::new("AKIDEXAMPLE", "not/a+secret", None, None, "test");
@@ -163,7 +136,7 @@ impl Aws {
             .build()
     }
 
-    /// A session of stage `dev` that is answered from here.
+    /// A session of stage `dev` with these answers.
     pub(crate) fn session(&self) -> Session {
         Session {
             config: self.config(),
@@ -174,7 +147,7 @@ impl Aws {
         }
     }
 
-    /// Fails when anything else was asked than what was expected.
+    /// Fails unless exactly the expected requests were made.
     #[track_caller]
     pub(crate) fn finish(&self) {
         let exchanges = self.lock();
@@ -224,8 +197,8 @@ impl HttpConnector for Aws {
     }
 }
 
-/// The time, as AWS tells it with each answer. With another one the SDK would take an error for the
-/// consequence of a wrong clock, and try again.
+/// The present time, for the header of each answer. With another one the SDK would attribute an error
+/// to a wrong clock, and try again.
 fn date() -> String {
     let now = aws_smithy_types::DateTime::from_secs(jiff::Timestamp::now().as_second());
     now.fmt(aws_smithy_types::date_time::Format::HttpDate).unwrap()
@@ -306,7 +279,7 @@ fn encode(encoder: &mut Encoder, value: &Value) {
     }
 }
 
-/// The kinds of values that requests have.
+/// Decodes the kinds of values in requests.
 fn decode(decoder: &mut Decoder<'_>) -> Value {
     match decoder.datatype().unwrap() {
         Type::String => decoder.string().unwrap().into(),

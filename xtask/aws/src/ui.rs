@@ -1,7 +1,6 @@
-//! What is shown: progress and words on standard error, results on standard output.
+//! Output: progress and questions on standard error, results on standard output.
 //!
-//! Colours come only where they can be seen and are wanted: `anstream` looks at the terminal,
-//! `NO_COLOR` and `CLICOLOR_FORCE`.
+//! `anstream` removes colours where the terminal, `NO_COLOR` or `CLICOLOR_FORCE` ask for it.
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
@@ -9,23 +8,13 @@ use serde::Serialize;
 use std::fmt::Display;
 use std::io::{BufRead, IsTerminal, Write};
 
-/// How a result is printed.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
-pub(crate) enum Output {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON document on standard output.
-    Json,
-}
-
-/// Something that went well.
+/// Success.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// Something to look at.
+/// A warning.
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default();
-/// Something that destroys or fails.
+/// Destruction or failure.
 pub(crate) const DANGER: Style = AnsiColor::Red.on_default().bold();
-/// What matters less.
+/// Details.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 /// A heading.
 pub(crate) const STRONG: Style = Style::new().bold();
@@ -39,17 +28,17 @@ pub(crate) fn styled(style: Style, text: impl Display) -> String {
 #[cfg(not(test))]
 pub(crate) fn say(line: impl Display) {
     let mut stream = anstream::stderr().lock();
-    // Nobody is there to tell when standard error is gone.
+    // Without standard error there is nowhere to report it.
     let _ = writeln!(stream, "{line}");
 }
 
-/// As above, where the runner of tests can hold it back.
+/// As above, in a form that the test harness can capture.
 #[cfg(test)]
 pub(crate) fn say(line: impl Display) {
     eprintln!("{line}");
 }
 
-/// A line on standard output. A reader that had enough, like `head`, is no failure.
+/// A line on standard output. A reader that stops early, like `head`, is no failure.
 pub(crate) fn result(line: impl Display) -> Result<()> {
     let mut stream = anstream::stdout().lock();
     match writeln!(stream, "{line}").and_then(|()| stream.flush()) {
@@ -63,14 +52,9 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     result(serde_json::to_string(value).context("cannot write JSON")?)
 }
 
-/// Whether somebody is there to be asked.
-pub(crate) fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
-}
-
-/// Whether the answer to a question is exactly `expected`; `None` when nobody is there to answer.
+/// Whether the answer to a question is exactly `expected`; `None` without a terminal.
 pub(crate) fn ask(question: &str, expected: &str) -> Option<Result<bool>> {
-    if !can_ask() {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
     }
     let mut stream = anstream::stderr().lock();

@@ -1,7 +1,7 @@
 //! An archive of one program, the same bytes for the same program.
 //!
-//! Time, permissions and system are fixed, and so is the compressor: `miniz_oxide` is the same code
-//! everywhere, where faster ones choose by what the CPU can do and then give other bytes.
+//! Time, permissions and system are fixed, and so is the compressor: `miniz_oxide` gives the same
+//! bytes on every CPU, while faster ones use CPU features and may give others.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -11,13 +11,13 @@ use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
-/// What Lambda runs in a `provided` runtime.
+/// The file that Lambda runs in a `provided` runtime.
 pub(super) const PROGRAM: &str = "bootstrap";
 
-/// Readable and executable by all, since Lambda runs it as a user of its own.
+/// Readable and executable by all, since Lambda runs it as another user.
 const PERMISSIONS: u32 = 0o755;
 
-/// The best that the compressor can do.
+/// The highest level of the compressor.
 const LEVEL: i64 = 9;
 
 /// The archive of a program.
@@ -25,7 +25,7 @@ pub(super) fn of(program: &[u8]) -> Result<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(LEVEL))
-        // The first moment that the format can name: 1980-01-01 00:00:00.
+        // The earliest time of the format: 1980-01-01 00:00:00.
         .last_modified_time(DateTime::default())
         .system(System::Unix)
         .unix_permissions(PERMISSIONS);
@@ -60,7 +60,7 @@ mod tests {
     use super::{Digest, of};
     use std::io::{Cursor, Read};
 
-    /// Something that the compressor has to work for.
+    /// A program that does not compress trivially.
     fn program() -> Vec<u8> {
         (0..200_000_u32).flat_map(|it| (it.wrapping_mul(it) / 97).to_le_bytes()).collect()
     }

@@ -1,67 +1,54 @@
-//! Compiling the functions for Amazon Linux 2023, without a trace of where that was done.
+//! Compiling the functions for Amazon Linux 2023, independent of the build machine's paths.
 //!
 //! Rust puts paths of source files into programs, for the messages of panics. They are replaced by
-//! fixed ones, so that the same source gives the same program in every folder, for every user, and
-//! no program tells of the machine it was built on.
+//! fixed ones, so that the same source gives the same program in every folder and for every user.
 
-use super::Arch;
-use crate::cargo;
-use anyhow::{Context, Result, bail};
-use std::ffi::{OsStr, OsString};
+use crate::cargo::{self, ask, rustc};
+use crate::tools::triple;
+use anyhow::{Context, Result};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use users_template::Architecture;
 
-/// The version of glibc that Amazon Linux 2023 has. Without it a program would be linked against
-/// the symbols of the build machine, and might not start.
+/// The version of glibc in Amazon Linux 2023. Without it a program is linked against the symbols of
+/// the build machine, and might not start.
 const GLIBC: &str = "2.34";
 
-/// What separates the flags in `CARGO_ENCODED_RUSTFLAGS`.
+/// The separator of flags in `CARGO_ENCODED_RUSTFLAGS`.
 const SEPARATOR: &str = "\u{1f}";
 
-impl Arch {
-    /// As Rust calls it.
-    pub(crate) fn triple(self) -> &'static str {
-        match self {
-            Self::Arm64 => "aarch64-unknown-linux-gnu",
-            Self::X8664 => "x86_64-unknown-linux-gnu",
-        }
-    }
-
-    /// The least that Lambda runs on: Graviton2, or a CPU of about 2009. What is gained by more
-    /// (`ring` looks for it at run time) is not worth a program that emulators cannot run.
-    fn cpu(self) -> &'static str {
-        match self {
-            Self::Arm64 => "neoverse-n1",
-            Self::X8664 => "x86-64-v2",
-        }
+/// The oldest CPU to support: Graviton2, or an x86 CPU of about 2009. A newer baseline gains little,
+/// since `ring` detects CPU features at run time, and emulators could not run the program.
+fn cpu(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::Arm64 => "neoverse-n1",
+        Architecture::X8664 => "x86-64-v2",
     }
 }
 
-/// Compiles the functions and hands back the directory in which each has one of its own, with its
-/// program.
-pub(super) fn functions(arch: Arch, target: &Path) -> Result<PathBuf> {
-    let programs = target.join("lambda").join(arch.as_str());
-    let flags = flags(arch, target)?;
+/// Compiles the functions; returns the directory of their directories, each with a program.
+pub(super) fn functions(architecture: Architecture, target: &Path) -> Result<PathBuf> {
+    let programs = target.join("lambda").join(architecture.as_str());
+    let flags = flags(architecture, target)?;
     let mut command = cargo::cargo();
     command
         .args(["lambda", "build", "--release", "--locked", "--package", "users-functions"])
-        // The profile of this workspace decides, and `tools` has looked for the target.
+        // The workspace defines the profile, and `tools` has checked the target.
         .args(["--disable-optimizations", "--skip-target-check"])
-        .args(["--target", &format!("{}.{GLIBC}", arch.triple())])
+        .args(["--target", &format!("{}.{GLIBC}", triple(architecture))])
         .arg("--lambda-dir")
         .arg(&programs)
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
-        // Flags of the caller's own would make another program.
+        // Flags of the caller would change the program.
         .env_remove("RUSTFLAGS");
     cargo::run(&mut command)?;
     Ok(programs)
 }
 
-/// The flags of the compiler. Cargo takes them from this one place, so those of configuration files
-/// do not count either.
-fn flags(arch: Arch, target: &Path) -> Result<OsString> {
-    let mut flags = OsString::from(format!("-Ctarget-cpu={}", arch.cpu()));
+/// The flags of the compiler. In this variable they replace those of configuration files.
+fn flags(architecture: Architecture, target: &Path) -> Result<OsString> {
+    let mut flags = OsString::from(format!("-Ctarget-cpu={}", cpu(architecture)));
     for (from, to) in replaced_paths(&Places::find(target)?) {
         flags.push(SEPARATOR);
         flags.push("--remap-path-prefix=");
@@ -72,15 +59,15 @@ fn flags(arch: Arch, target: &Path) -> Result<OsString> {
     Ok(flags)
 }
 
-/// Where things lie that a program could tell of.
+/// The paths that could end up in a program.
 struct Places {
     root: PathBuf,
     target: PathBuf,
     cargo_home: PathBuf,
-    /// The folders of registries within it, whose names depend on how the registry is reached.
+    /// The folders of registries within it, whose names depend on the registry's address.
     registries: Vec<PathBuf>,
     sysroot: PathBuf,
-    /// The commit that the compiler is of.
+    /// The commit of the compiler.
     rust: String,
 }
 
@@ -89,7 +76,7 @@ impl Places {
         let root = users_support::project::root();
         let cargo_home = cargo_home()?;
         let sources = cargo_home.join("registry").join("src");
-        // There is none before anything was downloaded, and then nothing to compile either.
+        // The folder is absent before the first download; nothing can be compiled then either.
         let registries = std::fs::read_dir(&sources)
             .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
             .unwrap_or_default();
@@ -109,13 +96,13 @@ impl Places {
     }
 }
 
-/// Paths and what stands for them. The last one that fits counts.
+/// Paths and their replacements. The last match counts.
 fn replaced_paths(places: &Places) -> Vec<(PathBuf, String)> {
     let mut replaced = vec![
         (places.root.clone(), "/users".to_owned()),
         (places.target.clone(), "/users/target".to_owned()),
         (places.cargo_home.clone(), "/cargo".to_owned()),
-        // The compiler's own sources have this name when they are not installed.
+        // The name of the compiler's own sources when they are not installed.
         (
             places.sysroot.join("lib").join("rustlib").join("src").join("rust"),
             format!("/rustc/{}", places.rust),
@@ -123,7 +110,7 @@ fn replaced_paths(places: &Places) -> Vec<(PathBuf, String)> {
     ];
     let registries = places.registries.iter().cloned();
     replaced.extend(registries.map(|path| (path, "/cargo/registry".to_owned())));
-    // A folder within another comes after it, whichever way round they lie.
+    // A folder comes after the folder that contains it.
     replaced.sort_by_key(|(path, _)| path.components().count());
     replaced
 }
@@ -136,30 +123,12 @@ fn cargo_home() -> Result<PathBuf> {
     Ok(home.join(".cargo"))
 }
 
-/// The compiler of this project.
-pub(crate) fn rustc() -> Command {
-    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    command.current_dir(users_support::project::root());
-    command
-}
-
-/// What a program prints.
-pub(crate) fn ask(command: &mut Command) -> Result<String> {
-    let name = OsStr::to_string_lossy(command.get_program()).into_owned();
-    let output =
-        command.stdin(Stdio::null()).output().with_context(|| format!("cannot run `{name}`"))?;
-    if !output.status.success() {
-        bail!("`{name}` failed ({})", output.status);
-    }
-    String::from_utf8(output.stdout).with_context(|| format!("`{name}` printed no UTF-8"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Places, replaced_paths};
     use std::path::{Path, PathBuf};
 
-    /// What the compiler makes of a path.
+    /// The path in the program.
     fn remapped(places: &Places, path: &str) -> String {
         let replaced = replaced_paths(places);
         let found = replaced.iter().rev().find_map(|(from, to)| {

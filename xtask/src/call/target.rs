@@ -1,16 +1,15 @@
-//! Which API to call, and as whom.
+//! The API to call, and the caller's credentials.
 
 use crate::cargo;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use std::process::Stdio;
 use users_client::{Client, Credentials};
 
-/// Where a stack listens that was started without options.
+/// The address of a stack that was started without options.
 const DEFAULT_LOCAL_URL: &str = "http://127.0.0.1:4510/prod";
 const DEFAULT_LOCAL_REGION: &str = "us-east-1";
 
-/// Which API to call, and as whom.
+/// The API to call, and the caller's credentials.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Target {
     /// `local`, or a stage that is deployed to AWS.
@@ -22,20 +21,20 @@ pub(crate) struct Target {
     /// The Region to sign for. Default: that of the URL, or of the environment.
     #[arg(long)]
     region: Option<String>,
-    /// Call as this principal of the local stack. Default: `test:test` for the local stack, the
-    /// ordinary chain of AWS credentials for all else.
+    /// Call as this principal of the local stack. Default: `test:test` for the local stack, else the
+    /// default chain of AWS credentials.
     #[arg(long, value_name = "ID:SECRET")]
     principal: Option<String>,
 }
 
-/// What a running local stack tells.
+/// The ready file of a local stack.
 #[derive(Debug, Deserialize)]
 struct Ready {
     url: String,
     region: String,
 }
 
-/// What the helper for AWS finds out.
+/// The output of `users-aws resolve`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resolved {
@@ -59,7 +58,7 @@ impl Target {
             }
             url => {
                 let resolved = match (&principal, url) {
-                    // Nothing to ask AWS for.
+                    // AWS need not be asked.
                     (Some(_), Some(_)) => None,
                     _ => Some(self.resolve()?),
                 };
@@ -90,7 +89,7 @@ impl Target {
         }
     }
 
-    /// What to say when no answer came.
+    /// The advice when no answer came.
     pub(crate) fn hint(&self) -> &'static str {
         if self.url.is_none() && self.stage == "local" {
             "the local stack does not answer; start it with `cargo xtask local`"
@@ -99,30 +98,23 @@ impl Target {
         }
     }
 
-    /// Asks the ordinary chain of AWS. Its crates take minutes to compile, so they are in a
-    /// program of their own that only those build who need it.
+    /// Has `users-aws` look up credentials and URL. Its dependencies take minutes to compile, so it is
+    /// built only here.
     fn resolve(&self) -> Result<Resolved> {
-        let mut command = cargo::cargo();
-        command.args(["run", "--quiet", "--package", "users-aws", "--", "resolve"]);
+        let mut command = cargo::program("users-aws");
+        command.arg("resolve");
         if self.url.is_none() {
             command.args(["--stage", &self.stage]);
         }
         if let Some(region) = &self.region {
             command.args(["--region", region]);
         }
-        let output = command
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cannot run cargo")?;
-        if !output.status.success() {
-            bail!("could not ask AWS (see above)");
-        }
-        serde_json::from_slice(&output.stdout).context("cannot read what users-aws printed")
+        let printed = cargo::ask(&mut command).context("could not ask AWS (see above)")?;
+        serde_json::from_str(&printed).context("cannot read the output of users-aws")
     }
 }
 
-/// The running local stack, or where it would be.
+/// The running local stack, or its default address.
 fn ready() -> Ready {
     crate::local::ready().and_then(|ready| serde_json::from_value(ready).ok()).unwrap_or_else(
         || Ready { url: DEFAULT_LOCAL_URL.to_owned(), region: DEFAULT_LOCAL_REGION.to_owned() },

@@ -2,22 +2,22 @@
 
 use super::measured::Taken;
 use super::prices::Prices;
-use crate::build::Arch;
 use serde::Serialize;
+use users_template::Architecture;
 
-/// Bytes of a GB, as AWS charges for storage and logs.
+/// Bytes of a GB on the bill for storage and logs.
 const GB: f64 = 1024.0 * 1024.0 * 1024.0;
 
-/// What a month of one operation costs, in dollars.
+/// The cost of one operation for a month, in dollars.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Line {
     /// The operation.
     pub(crate) operation: String,
     /// Calls in the month.
     pub(crate) calls: f64,
-    /// How long a warm call is billed, in milliseconds.
+    /// The billed time of a warm call, in milliseconds.
     pub(crate) billed_ms: f64,
-    /// API Gateway; its tiers are shared out by calls.
+    /// API Gateway; its tiers are shared in proportion to calls.
     pub(crate) api: f64,
     /// Lambda, the relay's part included.
     pub(crate) lambda: f64,
@@ -36,19 +36,19 @@ impl Line {
     }
 }
 
-/// What does not depend on calls, in dollars a month.
+/// The cost that does not depend on calls, in dollars a month.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Standing {
-    /// What the tables keep, with its backup.
+    /// The tables and their backup.
     pub(crate) storage: f64,
     /// Metrics, alarms and dashboards.
     pub(crate) watching: f64,
 }
 
-/// How the service is set up.
+/// The configuration of the functions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
-    pub(crate) arch: Arch,
+    pub(crate) architecture: Architecture,
     pub(crate) memory_mb: f64,
 }
 
@@ -102,14 +102,14 @@ fn invocation(prices: &Prices, setup: Setup, milliseconds: f64) -> f64 {
 }
 
 fn duration(prices: &Prices, setup: Setup, milliseconds: f64) -> f64 {
-    let gb_second = match setup.arch {
-        Arch::Arm64 => prices.lambda.gb_second_arm64,
-        Arch::X8664 => prices.lambda.gb_second_x86_64,
+    let gb_second = match setup.architecture {
+        Architecture::Arm64 => prices.lambda.gb_second_arm64,
+        Architecture::X8664 => prices.lambda.gb_second_x86_64,
     };
     milliseconds / 1000.0 * setup.memory_mb / 1024.0 * gb_second
 }
 
-/// What stands there whether anybody calls or not.
+/// The cost without any call.
 pub(crate) fn standing(prices: &Prices, users: f64, alarms: f64, dashboards: f64) -> Standing {
     let stored = users * prices.assumed.kilobytes_per_user * 1024.0 / GB;
     Standing {
@@ -122,9 +122,9 @@ pub(crate) fn standing(prices: &Prices, users: f64, alarms: f64, dashboards: f64
 
 #[cfg(test)]
 mod tests {
-    use super::{Arch, Prices, Setup, Taken, line, standing};
+    use super::{Architecture, Prices, Setup, Taken, line, standing};
 
-    const SETUP: Setup = Setup { arch: Arch::Arm64, memory_mb: 256.0 };
+    const SETUP: Setup = Setup { architecture: Architecture::Arm64, memory_mb: 256.0 };
     const RELAY: Taken = Taken {
         own_ms: 1.0,
         initialisation_ms: 10.0,
@@ -180,14 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn the_tiers_of_the_gateway_are_shared_out_by_calls() {
+    fn the_tiers_of_the_gateway_are_shared_in_proportion_to_calls() {
         let part = |calls| line(&prices(), SETUP, "get", calls, 1e9, &RELAY, &RELAY).api;
         assert!(near(part(2e8) + part(8e8), prices().api_gateway.calls(1e9)));
         assert!(near(part(8e8), 4.0 * part(2e8)));
     }
 
     #[test]
-    fn users_are_kept_twice_and_somebody_watches() {
+    fn storage_has_a_backup_and_alarms_and_metrics_are_counted() {
         let standing = standing(&prices(), 1024.0 * 1024.0, 49.0, 1.0);
         assert!(near(standing.storage, 10.0 * 0.45));
         assert!(near(standing.watching, 21.0 + 4.9 + 3.0));

@@ -1,13 +1,13 @@
-//! What a saved run of `cargo xtask bench` says, as far as it makes a bill.
+//! The figures of a saved run of `cargo xtask bench` that a bill needs.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The CPU setting whose times are billed: that of the 256 MB which a function has.
+/// The CPU setting of the billed times, that of a function with 256 MB.
 const CPU: &str = "share256";
-/// The setting instead, where the other could not be measured.
+/// The fallback, where the other could not be measured.
 const OTHER_CPU: &str = "full";
 
 #[derive(Deserialize)]
@@ -34,14 +34,14 @@ struct Asks {
     write_units: f64,
 }
 
-/// What one call of an operation takes.
+/// The cost of one call of an operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Taken {
     /// The function's own time, in milliseconds.
     pub(crate) own_ms: f64,
     /// Its initialisation, in milliseconds.
     pub(crate) initialisation_ms: f64,
-    /// Round trips to DynamoDB, one after the other.
+    /// Consecutive round trips to DynamoDB.
     pub(crate) round_trips: f64,
     /// Read units.
     pub(crate) read_units: f64,
@@ -49,7 +49,7 @@ pub(crate) struct Taken {
     pub(crate) write_units: f64,
 }
 
-/// Reads a saved run: what each case takes, by name.
+/// Reads the cases of a saved run, by name.
 pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, Taken>> {
     let text = std::fs::read_to_string(path).with_context(|| {
         format!("cannot read {}; `cargo xtask bench --output json` makes it", path.display())
@@ -63,7 +63,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, Taken>> {
         run.times.get(CPU).or_else(|| run.times.get(OTHER_CPU)).context("it has no times")?;
     let mut taken = BTreeMap::new();
     for (name, asks) in run.asks {
-        // Every way of listing is the same function, timed once.
+        // All lists are the same function, timed once.
         let timed =
             times.get(&name).or_else(|| name.starts_with("list").then(|| times.get("list"))?);
         let timed = timed.with_context(|| format!("it has no times of {name}"))?;
@@ -84,7 +84,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn a_run_is_read_at_the_share_that_functions_have() {
+    fn times_are_those_at_the_cpu_share_of_functions() {
         let summary = |p50: f64| format!(r#"{{"p50": {p50}, "p99": 9.0}}"#);
         let timed = |warm: f64| {
             let (initialisation, warm) = (summary(5.0), summary(warm));

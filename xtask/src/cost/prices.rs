@@ -6,9 +6,9 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Prices {
-    /// The day on which they were looked up.
+    /// The day of the prices.
     pub(crate) as_of: String,
-    /// Where they hold.
+    /// The Region of the prices.
     pub(crate) region: String,
     pub(crate) lambda: Lambda,
     pub(crate) dynamodb: DynamoDb,
@@ -77,7 +77,7 @@ pub(crate) struct XRay {
     pub(crate) million_traces: f64,
 }
 
-/// What is neither a price nor measured; `prices.toml` says what each means.
+/// Assumptions; `prices.toml` explains them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Assumed {
@@ -92,7 +92,7 @@ pub(crate) struct Assumed {
 }
 
 impl ApiGateway {
-    /// What a number of calls in one month costs.
+    /// The cost of calls in one month.
     pub(crate) fn calls(&self, calls: f64) -> f64 {
         let (mut below, mut sum) = (0.0, 0.0);
         for tier in &self.tiers {
@@ -105,7 +105,7 @@ impl ApiGateway {
 }
 
 impl Prices {
-    /// Where the figures can be looked up.
+    /// The sources of the prices.
     pub(crate) fn sources(&self) -> [&str; 6] {
         [
             &self.lambda.source,

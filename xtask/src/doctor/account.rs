@@ -1,15 +1,13 @@
-//! What only AWS can answer. It is asked by the program that the other commands use for that, which
-//! has to be compiled first.
+//! The checks of the AWS account. `users-aws` makes them, and has to be compiled first.
 
-use super::{Check, State};
 use crate::cargo;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
-use std::process::Stdio;
+use xtask_cli::doctor::{Check, State};
 
 const NAME: &str = "AWS";
 
-/// Variables that somebody sets who works with AWS.
+/// Variables that are signs of credentials.
 const VARIABLES: &[&str] = &[
     "AWS_ACCESS_KEY_ID",
     "AWS_CONFIG_FILE",
@@ -20,7 +18,7 @@ const VARIABLES: &[&str] = &[
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 ];
 
-/// What AWS says, or why it was not asked.
+/// The checks of `users-aws`, or the reason why it was not run.
 pub(super) fn checks(stage: Option<&str>, can_build: bool) -> Vec<Check> {
     if stage.is_none() && !has_signs() {
         let detail = "not checked: no sign of credentials; only deployed stages need them";
@@ -29,11 +27,11 @@ pub(super) fn checks(stage: Option<&str>, can_build: bool) -> Vec<Check> {
     }
     if !can_build {
         let detail = "not checked: what asks AWS cannot be compiled without the tools above";
-        return vec![Check::of(State::Unchecked, NAME, detail, "see to them first")];
+        return vec![Check::of(State::Unchecked, NAME, detail, "install them first")];
     }
     match ask(stage) {
         Ok(mut checks) => {
-            // Without a stage nobody is about to deploy.
+            // Nothing is required for a deployment when no stage is named.
             for check in checks.iter_mut().filter(|_| stage.is_none()) {
                 if check.state == State::Missing {
                     check.state = State::Warning;
@@ -49,7 +47,7 @@ pub(super) fn checks(stage: Option<&str>, can_build: bool) -> Vec<Check> {
     }
 }
 
-/// Whether somebody seems to work with AWS here.
+/// Whether there are signs of credentials.
 fn has_signs() -> bool {
     let home = ["HOME", "USERPROFILE"].into_iter().find_map(std::env::var_os);
     VARIABLES.iter().any(|name| std::env::var_os(name).is_some())
@@ -60,17 +58,16 @@ fn has_signs() -> bool {
 }
 
 fn ask(stage: Option<&str>) -> Result<Vec<Check>> {
-    eprintln!("Asking AWS; the program for it takes minutes to compile when it is not yet ...");
-    let mut command = cargo::cargo();
-    command.args(["run", "--quiet", "--package", "users-aws", "--", "doctor-account"]);
+    eprintln!("Asking AWS; the program for it takes minutes to compile the first time ...");
+    let mut command = cargo::program("users-aws");
+    command.arg("doctor-account");
     if let Some(stage) = stage {
         command.args(["--stage", stage]);
     }
-    let output =
-        command.stdin(Stdio::null()).stderr(Stdio::piped()).output().context("cannot run cargo")?;
+    let output = cargo::output(&mut command)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("{}", said.trim().trim_start_matches("error: "));
     }
-    serde_json::from_slice(&output.stdout).context("the answer cannot be understood")
+    serde_json::from_slice(&output.stdout).context("the output of users-aws cannot be read")
 }

@@ -1,16 +1,15 @@
-//! The tools of this machine.
+//! The checks of this machine's tools.
 
-use super::{Check, State};
-use crate::build::Arch;
-use crate::build::compile::{ask, rustc};
+use crate::cargo::{ask, rustc, succeeds};
 use crate::local;
-use crate::tools::{self, Tool, succeeds};
+use crate::tools;
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use users_template::Stage;
+use xtask_cli::doctor::{Check, State};
 
 const RUST: &str = "Rust";
 const COMPILER: &str = "C compiler";
@@ -18,45 +17,26 @@ const COMPILER: &str = "C compiler";
 /// The checks without which the commands that ask AWS cannot be compiled.
 pub(super) const NEEDED_TO_COMPILE: &[&str] = &[RUST, COMPILER];
 
-/// What is required.
+/// The required tools.
 pub(super) fn checks(stages: &[Stage]) -> Vec<Check> {
-    let mut checks = vec![rust(), compiler(), of_tool(tools::cargo_lambda())];
-    checks.push(of_tool(tools::zig()));
-    let architectures: BTreeSet<Arch> =
-        stages.iter().map(|stage| Arch::from(stage.architecture)).collect();
-    for arch in architectures {
-        checks.push(match tools::standard_library(arch) {
-            Ok(tool) => of_tool(tool),
-            Err(error) => Check::of(
-                State::Unchecked,
-                format!("Rust's standard library for {}", arch.as_str()),
-                format!("not checked: {error:#}"),
-                "see to Rust first",
-            ),
-        });
+    let mut checks = vec![rust(), compiler(), tools::cargo_lambda(), tools::zig()];
+    let architectures: BTreeSet<_> = stages.iter().map(|stage| stage.architecture).collect();
+    for architecture in architectures {
+        checks.push(tools::standard_library(architecture).unwrap_or_else(|error| {
+            let (name, detail) =
+                (tools::library_name(architecture), format!("not checked: {error:#}"));
+            Check::of(State::Unchecked, name, detail, "install Rust first")
+        }));
     }
     checks
 }
 
-/// What only some commands need.
+/// The tools of some commands only.
 pub(super) fn optional() -> Vec<Check> {
     vec![docker(), token(), port()]
 }
 
-fn of_tool(tool: Tool) -> Check {
-    let Tool { name, purpose, install, alternatives, found } = tool;
-    if found {
-        return Check::ok(name, "found");
-    }
-    let fix = match alternatives {
-        Some(alternatives) => format!("{install}\n({alternatives})"),
-        None => install,
-    };
-    Check::of(State::Missing, name, format!("not found; it is what {purpose}"), fix)
-}
-
-/// The version that `rust-toolchain.toml` names. Another one may do for everything but `build`,
-/// whose archives are only the same bytes for the same compiler.
+/// The version in `rust-toolchain.toml`. A newer one works too, but `build` then makes other archives.
 fn rust() -> Check {
     let wanted = match wanted_rust(&users_support::project::root()) {
         Ok(wanted) => wanted,
@@ -98,7 +78,7 @@ fn found_rust() -> Result<String> {
     version.with_context(|| format!("`rustc --version` says {}", said.trim()))
 }
 
-/// Numbers that can be compared; what follows a hyphen, as in `1.96.0-nightly`, does not count.
+/// The numbers of a version, to compare them; a suffix as in `1.96.0-nightly` is ignored.
 fn version(text: &str) -> Vec<u32> {
     let numbers = text.split('-').next().unwrap_or(text);
     numbers.split('.').map(|part| part.parse().unwrap_or(0)).collect()
@@ -123,7 +103,7 @@ fn compiler() -> Check {
 }
 
 fn docker() -> Check {
-    // The server, not only the program: it is what LocalStack needs.
+    // LocalStack needs the server, not only the program.
     if succeeds(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"])) {
         return Check::ok("Docker", "found (for `test-local --localstack` only)");
     }
@@ -173,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wanted_version_is_that_of_the_project() {
+    fn the_expected_version_is_that_of_the_project() {
         let wanted = wanted_rust(&users_support::project::root()).unwrap();
         assert!(wanted.starts_with(env!("CARGO_PKG_RUST_VERSION")), "{wanted}");
     }

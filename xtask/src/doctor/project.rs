@@ -1,9 +1,9 @@
 //! The project's own files.
 
-use super::{Check, State};
 use users_template::Stage;
+use xtask_cli::doctor::{Check, State};
 
-/// The stages that count, and whether they can be read.
+/// The stages to check for, and the check of their file.
 pub(super) fn stages(wanted: Option<&str>) -> (Vec<Stage>, Vec<Check>) {
     let name = "stages.toml";
     let read = match wanted {
@@ -17,15 +17,15 @@ pub(super) fn stages(wanted: Option<&str>) -> (Vec<Stage>, Vec<Check>) {
             (stages, vec![check])
         }
         Err(error) => {
-            let fix = "its keys and rules stand in xtask/template/src/stages/model.rs";
+            let fix = "its keys and rules are in xtask/template/src/stages/model.rs";
             let check = Check::of(State::Missing, name, format!("{error:#}"), fix);
             (Vec::new(), vec![check])
         }
     }
 }
 
-/// Whether the generated files are what would be generated now; nothing when that cannot be told,
-/// which the check of the stages says.
+/// Whether the generated files are current; `None` when the stages cannot be read, which their own
+/// check reports.
 pub(super) fn templates() -> Option<Check> {
     let name = "templates/";
     let stages = users_template::files::stages(None).ok()?;

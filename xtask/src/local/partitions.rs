@@ -1,30 +1,30 @@
-//! How many partitions of an index the users in a data directory are spread over: part of their
-//! keys, so lists that look into fewer partitions would leave users out without an error.
+//! The number of index partitions of the users in a data directory. Partitions are part of stored keys,
+//! so lists that query fewer of them would omit users without an error.
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use users_template::Stage;
 
-/// Where the data directory remembers it.
+/// The file with the number, in the data directory.
 const FILE: &str = "partitions.json";
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Remembered {
-    /// The most that users were ever written to.
+    /// The highest number that users were written to.
     directory_shards: u16,
 }
 
-/// Fails when a stage would look for users in fewer partitions than they were written to;
-/// remembers what it will write to.
+/// Fails when a stage would query fewer partitions than users were written to, and records the number
+/// that it writes to.
 pub(super) fn check(data: &Path, stage: &Stage) -> Result<()> {
     let file = data.join(FILE);
     let remembered = match std::fs::read(&file) {
         Ok(text) => serde_json::from_slice(&text).with_context(|| {
             format!(
                 "{} does not say how many partitions the users in {} were written to; write {{\
-                 \"directoryShards\": 32}} into it, or remove the data directory to begin anew",
+                 \"directoryShards\": 32}} into it, or remove the data directory to start without data",
                 file.display(),
                 data.display()
             )
@@ -36,10 +36,10 @@ pub(super) fn check(data: &Path, stage: &Stage) -> Result<()> {
     let read = stage.directory_shards_read.unwrap_or(stage.directory_shards);
     if read < written {
         bail!(
-            "the stage {} looks for users in {read} partitions, but those in {} were written to \
-             {written}, so lists would leave users out: set `directory_shards_read = {written}` \
-             for the stage in stages.toml; or, when all users are rewritten (ARCHITECTURE.md, \
-             \"Shards\"), remove {}; or begin anew without the data directory",
+            "the stage {} queries {read} partitions, but the users in {} were written to \
+             {written}, so lists would omit users: set `directory_shards_read = {written}` \
+             for the stage in stages.toml; or, when all users are rewritten (see \
+             docs/deploying.md), remove {}; or remove the data directory",
             stage.name,
             data.display(),
             file.display()
@@ -79,7 +79,7 @@ mod tests {
             (vec![(4, None)], (2, Some(4)), None),
             (vec![(4, None)], (4, None), None),
             (vec![(2, None)], (32, None), None),
-            // More were looked for than were written to.
+            // More partitions were queried than written to.
             (vec![(2, Some(8))], (2, None), None),
             (vec![], (1, None), None),
         ] {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_named_with_what_to_do() {
+    fn a_damaged_file_is_named_with_the_remedy() {
         for text in ["", "4", "{}", "{\"directoryShards\": -1}", "{\"directoryShards\": \"four\"}"]
         {
             let directory = tempfile::tempdir().unwrap();

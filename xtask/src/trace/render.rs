@@ -1,4 +1,4 @@
-//! What a call has left behind, for people.
+//! The text for people.
 
 use crate::logs;
 use anstyle::{AnsiColor, Style};
@@ -43,7 +43,7 @@ fn list<'a>(found: &'a Value, name: &str) -> Vec<&'a Value> {
     found[name].as_array().into_iter().flatten().collect()
 }
 
-/// A member of an object as text in which nothing can move the cursor.
+/// A member of an object as text without control characters.
 fn text_of(object: &Value, name: &str) -> String {
     match &object[name] {
         Value::Null => String::new(),
@@ -71,8 +71,7 @@ fn style_of(status: u64) -> Style {
     }
 }
 
-/// A line for each span: its name below that of its parent, a bar, how long it took, and what else
-/// there is to say.
+/// A line for each span: its name, indented below its parent's, a bar, its duration, and details.
 fn waterfall(trace: &Value) -> Vec<String> {
     let total = trace["durationMs"].as_f64().unwrap_or_default();
     let spans = list(trace, "spans");
@@ -110,7 +109,7 @@ fn waterfall(trace: &Value) -> Vec<String> {
     spans.iter().map(row).collect()
 }
 
-/// Characters before, of and after a bar, which is never without any.
+/// Characters before, in and after a bar, which has at least one.
 fn bar(offset: f64, duration: f64, total: f64) -> (usize, usize, usize) {
     let scale = |part: f64| match total > 0.0 {
         true => (BAR as f64 * (part / total).clamp(0.0, 1.0)).round() as usize,
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_was_found_is_shown() {
+    fn every_section_is_shown() {
         let found = json!({
             "requests": [{"method": "PATCH", "resource": "/users/{userId}", "status": 200,
                           "durationMs": 27.74}],
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said() {
+    fn empty_sections_are_marked() {
         let shown =
             text(&json!({"items": [], "events": [], "logs": [], "searchedAllItems": false}));
         let shown = anstream::adapter::strip_str(&shown).to_string();

@@ -1,7 +1,7 @@
 use super::{Bucket, STACK, ensure, hex_digest};
 use crate::bundles::Archive;
-use crate::recorded::{self as aws, CHANGE_SET_ID, by_id};
 use crate::testing::Aws;
+use crate::testing::recorded::{self as aws, CHANGE_SET_ID, by_id};
 use base64::Engine;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -42,7 +42,7 @@ fn made(aws: Aws, kind: &str) -> Aws {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bucket_is_made_when_it_is_missing() {
+async fn a_missing_bucket_is_created() {
     let aws =
         made(Aws::default().answer("DescribeStacks", named(), 400, aws::no_stack()), "CREATE");
     let bucket = ensure(&aws.session()).await.unwrap();
@@ -52,7 +52,7 @@ async fn the_bucket_is_made_when_it_is_missing() {
 }
 
 #[tokio::test]
-async fn the_bucket_that_is_as_it_should_be_is_used() {
+async fn a_current_bucket_is_not_changed() {
     let template = serde_json::from_str(&users_template::render_artifacts_template()).unwrap();
     let aws = Aws::default()
         .expect("DescribeStacks", named(), ready())
@@ -63,7 +63,7 @@ async fn the_bucket_that_is_as_it_should_be_is_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bucket_of_an_earlier_version_is_brought_up_to_date() {
+async fn a_bucket_of_an_earlier_version_is_updated() {
     let aws = Aws::default().expect("DescribeStacks", named(), ready()).expect(
         "GetTemplate",
         named(),
@@ -75,7 +75,7 @@ async fn the_bucket_of_an_earlier_version_is_brought_up_to_date() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_somebody_else_is_making_is_not_touched() {
+async fn a_bucket_with_an_operation_in_progress_is_not_touched() {
     let status = aws::stack_with("UPDATE_IN_PROGRESS", false, &[]);
     let aws = Aws::default().expect("DescribeStacks", named(), status);
     let error = ensure(&aws.session()).await.unwrap_err().to_string();
@@ -96,7 +96,7 @@ fn digest_of(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn only_what_is_not_there_yet_is_uploaded() {
+async fn only_missing_archives_are_uploaded() {
     let directory = tempfile::tempdir().unwrap();
     let archives = [archive(&directory, b"zip", &digest_of(b"zip"))];
     for (status, uploaded) in [(404, 1), (200, 0)] {
@@ -109,12 +109,12 @@ async fn only_what_is_not_there_yet_is_uploaded() {
 }
 
 #[tokio::test]
-async fn an_archive_that_is_not_what_its_name_says_is_not_uploaded() {
+async fn an_archive_that_differs_from_its_digest_is_not_uploaded() {
     let directory = tempfile::tempdir().unwrap();
     let archives = [archive(&directory, b"other", &digest_of(b"zip"))];
     let aws = Aws::default().answer("HEAD /functions/f/1.zip", Value::Null, 404, "");
     let bucket = Bucket::for_tests(&aws.session(), "archives");
     let error = bucket.upload(&archives).await.unwrap_err().to_string();
-    assert!(error.contains("build the archives anew"), "{error}");
+    assert!(error.contains("build the archives again"), "{error}");
     aws.finish();
 }

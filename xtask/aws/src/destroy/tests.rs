@@ -1,17 +1,18 @@
-use super::{Arguments, destroy};
-use crate::Refused;
-use crate::recorded::{self as aws, STACK_ID, by_id, named};
+use super::destroy;
+use crate::refused::Refused;
 use crate::session::Session;
 use crate::testing::Aws;
+use crate::testing::recorded::{self as aws, STACK_ID, by_id, named};
 use anyhow::Result;
 use clap::Parser;
 use serde_json::{Value, json};
 use std::process::ExitCode;
+use xtask_cli::aws::Destroy;
 
 #[derive(Debug, Parser)]
 struct Line {
     #[command(flatten)]
-    arguments: Arguments,
+    arguments: Destroy,
 }
 
 async fn run(session: &Session, line: &str) -> Result<ExitCode> {
@@ -55,7 +56,7 @@ fn found(status: &str) -> Aws {
 }
 
 #[tokio::test]
-async fn a_stack_that_does_not_exist_is_destroyed_already() {
+async fn destroying_an_absent_stack_succeeds() {
     let aws = Aws::default().answer("DescribeStacks", named(), 400, aws::no_stack());
     assert_eq!(run(&unprotected(&aws), "").await.unwrap(), ExitCode::SUCCESS);
     aws.finish();
@@ -76,7 +77,7 @@ async fn a_protected_stage_is_refused() {
 }
 
 #[tokio::test]
-async fn a_stack_in_which_something_goes_on_is_left_alone() {
+async fn a_stack_with_an_operation_in_progress_is_refused() {
     let aws = Aws::default().expect("DescribeStacks", named(), aws::stack("UPDATE_IN_PROGRESS"));
     let error = refusal(run(&unprotected(&aws), "--confirm users-dev").await);
     assert!(error.contains("UPDATE_IN_PROGRESS"), "{error}");
@@ -84,7 +85,7 @@ async fn a_stack_in_which_something_goes_on_is_left_alone() {
 }
 
 #[tokio::test]
-async fn nothing_goes_without_the_name_typed_out() {
+async fn nothing_is_deleted_without_the_name_typed_out() {
     for (line, words) in [("", "--confirm users-dev"), ("--confirm users-prod", "users-dev")] {
         let aws = found("UPDATE_COMPLETE");
         let error = refusal(run(&unprotected(&aws), line).await);
@@ -94,7 +95,7 @@ async fn nothing_goes_without_the_name_typed_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stack_is_deleted_and_watched_to_its_end() {
+async fn a_deletion_is_followed_to_its_end() {
     for status in ["UPDATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_FAILED", "REVIEW_IN_PROGRESS"] {
         let deleted = ("e1", "Queue", "AWS::SQS::Queue", "DELETE_COMPLETE", "", "");
         let aws = found(status)
@@ -112,7 +113,7 @@ async fn a_stack_is_deleted_and_watched_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_deleted_is_named() {
+async fn a_resource_that_cannot_be_deleted_is_named() {
     let failed = (
         "e1",
         "Queue",

@@ -1,7 +1,6 @@
 //! New lines as they arrive.
 
-use super::Sink;
-use super::read::{Reader, Window};
+use super::read::{Event, Reader, Sink, Window};
 use super::select::{self, Selection};
 use super::trace::{self, Known};
 use crate::ui;
@@ -11,23 +10,22 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// How long to wait between two looks, at least and for each search. Searches of an account are
-/// limited to 5 to 10 a second, and others may want to make some, too.
+/// The pause between two rounds of searches, at least and per search. An account may make 5 to 10
+/// searches a second, and others need some of them.
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_PER_SEARCH: Duration = Duration::from_millis(350);
 
-/// Events arrive late and not in their order, so what is this much older than the newest event is
-/// looked at again.
+/// Events arrive late and out of order, so those up to this much older than the newest are searched
+/// again.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
 
-/// Where nothing is written, there is no need to look further back than this from the last look;
-/// it has room for a clock that goes wrong.
+/// Without new events, a round begins this much before the last one, which allows for a wrong clock.
 const QUIET: SignedDuration = SignedDuration::from_mins(5);
 
-/// Hands over events until the sink has enough; `clock` tells the time.
+/// Passes events to the sink until it breaks.
 ///
 /// # Errors
-/// When the first look fails, or a later one in a way that does not pass.
+/// When the first round fails, or a later one permanently.
 pub(super) async fn run(
     reader: &mut Reader,
     selection: &Selection,
@@ -44,7 +42,7 @@ pub(super) async fn run(
         let now = clock();
         let window = Window { start: progress.start(), end: None };
         let mut flow = ControlFlow::Continue(());
-        let mut fresh = |event: super::Event| {
+        let mut fresh = |event: Event| {
             if progress.is_new(&event, window.start) {
                 flow = sink(event)?;
             }
@@ -69,7 +67,7 @@ pub(super) async fn run(
         }
         match result {
             Ok(()) => progress.looked(now),
-            // The next look begins where this one did.
+            // The next round begins at the same time.
             Err(failure) if failure.passing && progress.looked.is_some() => {
                 let text = format_args!("! {:#}", failure.error);
                 ui::say(ui::styled(ui::WARNING, text));
@@ -85,20 +83,20 @@ fn pause(groups: usize) -> Duration {
     PAUSE.max(PAUSE_PER_SEARCH.saturating_mul(searches))
 }
 
-/// How far one has come.
+/// The progress of following.
 #[derive(Debug)]
 struct Progress {
     since: Timestamp,
     /// The time of the newest event.
     newest: Option<Timestamp>,
-    /// When one looked with success.
+    /// The start of the last successful round.
     looked: Option<Timestamp>,
-    /// The ids of the events that the next look may find again, with their times.
+    /// The ids of the events that the next round may find again, with their times.
     seen: HashMap<String, Timestamp>,
 }
 
 impl Progress {
-    /// From when on to look next.
+    /// The start of the next window.
     fn start(&self) -> Timestamp {
         let before = |time: Option<Timestamp>, by| time.and_then(|time| time.checked_sub(by).ok());
         let newest = before(self.newest, OVERLAP);
@@ -106,9 +104,8 @@ impl Progress {
         newest.into_iter().chain(looked).fold(self.since, Ord::max)
     }
 
-    /// Notes an event; whether it was not there before. Something that stands in for AWS may find
-    /// more than it was asked for.
-    fn is_new(&mut self, event: &super::Event, start: Timestamp) -> bool {
+    /// Records an event; returns whether it is new. An emulator may return older events than requested.
+    fn is_new(&mut self, event: &Event, start: Timestamp) -> bool {
         let time = event.event.timestamp.unwrap_or_default();
         if time < start.as_millisecond() {
             return false;
@@ -121,7 +118,7 @@ impl Progress {
     fn looked(&mut self, now: Timestamp) {
         self.looked = Some(now);
         let start = self.start();
-        // The search takes milliseconds, so one before may still be found.
+        // Searches have a resolution of milliseconds, so an event just before may be found again.
         self.seen.retain(|_, time| time.as_millisecond() >= start.as_millisecond());
     }
 }
@@ -137,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn the_next_look_begins_before_the_newest_event_but_never_before_the_beginning() {
+    fn the_next_window_begins_before_the_newest_event_but_never_before_the_first_window() {
         let progress =
             |newest, looked| Progress { since: at(1_000), newest, looked, seen: HashMap::new() };
         assert_eq!(progress(None, None).start(), at(1_000));
         assert_eq!(progress(Some(at(1_010)), Some(at(1_012))).start(), at(1_000));
         assert_eq!(progress(Some(at(1_100)), Some(at(1_102))).start(), at(1_070));
-        // Nothing came for a long time.
+        // No event came for a long time.
         assert_eq!(progress(None, Some(at(5_000))).start(), at(4_700));
         assert_eq!(progress(Some(at(1_100)), Some(at(5_000))).start(), at(4_700));
     }
@@ -154,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_forgotten_once_they_cannot_come_again() {
+    fn ids_are_dropped_once_they_cannot_be_found_again() {
         let mut progress = Progress {
             since: at(1_000),
             newest: Some(at(1_100)),

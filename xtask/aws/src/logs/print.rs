@@ -1,14 +1,14 @@
-//! Log events for people and for programs.
+//! Log events as text and JSON.
 
-use super::select::Kind;
-use super::{Event, Group};
-use crate::ui::Output;
+use super::read::Event;
+use super::select::{Group, Kind};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
 use users_support::log_line::Row;
+use xtask_cli::Output;
 
 /// Prints events on standard output.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Printer {
         !self.used
     }
 
-    /// Prints an event; breaks off when whoever reads has had enough.
+    /// Prints an event; breaks when the reader has gone.
     pub(super) fn print(&mut self, event: &Event) -> Result<ControlFlow<()>> {
         self.used = true;
         let line = match self.output {
@@ -86,7 +86,7 @@ fn text(event: &Event, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::{json, text};
-    use crate::logs::Event;
+    use crate::logs::read::Event;
     use crate::logs::select::{Group, Kind};
     use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_lambda_and_text_are_shown_without_a_level() {
+    fn lines_of_lambda_and_plain_text_have_no_level() {
         let message = r#"{"time":"2026-11-22T10:00:00.006Z","type":"platform.start","record":{"requestId":"r"}}"#;
         assert_eq!(
             plain(Kind::Function, message),
@@ -146,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_line_reaches_the_terminal_as_a_command() {
+    fn control_characters_in_a_line_do_not_reach_the_terminal() {
         let line = text(&event(Kind::Function, "a\u{1b}[2Jb\nc\u{9b}d"), 0);
         let line = anstream::adapter::strip_str(&line).to_string();
         assert!(line.ends_with(r"a\u{1b}[2Jb\nc\u{9b}d"), "{line}");
     }
 
     #[test]
-    fn json_has_the_event_as_it_was_written() {
+    fn json_has_the_original_event() {
         let printed = json(&event(Kind::Function, "{\"a\":1}\u{9b}\n")).unwrap();
         assert!(printed.contains(r"\u009b"), "{printed}");
         let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();

@@ -1,8 +1,9 @@
-//! Reading log groups: all at once, page by page, merged by time.
+//! Reading log groups: concurrently, page by page, merged by time.
 
-use super::{Group, Sink};
+use super::select::{Group, Source};
 use crate::explain::explain;
 use crate::ui;
+use anyhow::Result;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsError;
@@ -10,8 +11,12 @@ use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::ControlFlow;
 
-/// A stretch of time.
+/// Takes events in the order of their times, and breaks to stop.
+pub(super) type Sink<'a> = dyn FnMut(Event) -> Result<ControlFlow<()>> + 'a;
+
+/// A window of time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Window {
     pub(super) start: Timestamp,
@@ -19,16 +24,7 @@ pub(super) struct Window {
     pub(super) end: Option<Timestamp>,
 }
 
-/// A search.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Source {
-    /// Index of the group.
-    pub(super) group: usize,
-    /// A pattern of CloudWatch Logs; `None` for all lines.
-    pub(super) pattern: Option<String>,
-}
-
-/// A log event with the group that it was found in.
+/// A log event with its group.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     pub(super) group: Group,
@@ -36,7 +32,7 @@ pub(super) struct Event {
 }
 
 impl Event {
-    /// What events are ordered by; the id tells apart what was written in the same millisecond.
+    /// The sort key; the id distinguishes events of the same millisecond.
     pub(super) fn key(&self) -> (i64, i64, &str) {
         let event = &self.event;
         let time = event.timestamp.unwrap_or_default();
@@ -47,17 +43,17 @@ impl Event {
         self.event.event_id().unwrap_or_default()
     }
 
-    /// What was written, without the line feed at its end.
+    /// The message, without the line feed at its end.
     pub(super) fn text(&self) -> &str {
         self.event.message().unwrap_or_default().trim_end()
     }
 }
 
-/// Why reading stopped.
+/// A failure to read.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: anyhow::Error,
-    /// Whether the same may succeed in a while.
+    /// Whether the same request may succeed later.
     pub(super) passing: bool,
 }
 
@@ -90,13 +86,13 @@ impl Reader {
         &self.groups
     }
 
-    /// Whether none of the groups was there when it was read.
+    /// Whether none of the groups exists.
     pub(super) fn all_missing(&self) -> bool {
         self.missing.len() == self.groups.len()
     }
 
-    /// Hands over what the searches find, in the order of time. Of each search no more than a page
-    /// is held at once. Groups that do not exist are told of once and passed over.
+    /// Passes the events of the searches to the sink, in the order of time. Each search holds at most a
+    /// page. A group that does not exist is reported once and skipped.
     pub(super) async fn read(
         &mut self,
         sources: Vec<Source>,
@@ -120,7 +116,7 @@ impl Reader {
                 .iter_mut()
                 .filter(|search| !search.found.is_empty())
                 .min_by(|one, other| one.found[0].key().cmp(&other.found[0].key()));
-            // Searches that have nothing any more were read to their end just now.
+            // All searches without events are at their end.
             let Some(event) = next.and_then(|search| search.found.pop_front()) else {
                 return Ok(());
             };
@@ -131,7 +127,7 @@ impl Reader {
     }
 }
 
-/// A search under way.
+/// A search in progress.
 #[derive(Debug)]
 struct Search {
     source: Source,
@@ -154,7 +150,7 @@ impl Search {
         self.found.is_empty() && !self.ended
     }
 
-    /// Reads pages until one has something; a page may be empty with more to come.
+    /// Reads pages until one has events; an empty page may have a successor.
     async fn fill(
         &mut self,
         client: &Client,
@@ -202,5 +198,5 @@ fn failure(group: &Group, error: &SdkError<FilterLogEventsError>) -> Failure {
             Some("ServiceUnavailableException" | "ThrottlingException" | "InternalFailure")
         ),
     };
-    Failure { error: explain(&format!("read the log group {}", group.name), error), passing }
+    Failure { error: explain(format_args!("read the log group {}", group.name), error), passing }
 }

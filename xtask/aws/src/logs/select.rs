@@ -1,47 +1,54 @@
-//! Which log groups, and which of their lines.
+//! The log groups to search, and the patterns for their lines.
 
-use super::Source;
 use anyhow::{Result, bail};
-use users_contract::limits::CORRELATION_ID_MAX_BYTES;
 
 /// A log group of a stage.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Group {
     /// Its name in CloudWatch.
     pub(super) name: String,
-    /// What its lines are labelled with.
+    /// The label of its lines.
     pub(super) label: &'static str,
     pub(super) kind: Kind,
 }
 
-/// What writes into a log group.
+/// The writer of a log group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     /// A function, and Lambda about it: JSON.
     Function,
     /// API Gateway, one line for each call: JSON.
     Access,
-    /// API Gateway about what it could not do: text.
+    /// API Gateway about its own errors: text.
     Execution,
 }
 
-/// Which lines.
+/// The selected lines.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Selection {
     /// All of them.
     All,
-    /// What is not as it should be.
+    /// Errors and warnings.
     Errors,
-    /// What matches a pattern of CloudWatch Logs.
+    /// Lines that match a pattern of CloudWatch Logs.
     Filter(String),
-    /// What belongs to calls with this correlation id.
+    /// Lines of calls with this correlation id.
     Correlation(String),
 }
 
-/// The functions that were asked for: all of them when none was named.
+/// A search.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Source {
+    /// Index of the group.
+    pub(super) group: usize,
+    /// A pattern of CloudWatch Logs; `None` for all lines.
+    pub(super) pattern: Option<String>,
+}
+
+/// The named functions; all of them without names.
 ///
 /// # Errors
-/// When there is no such function.
+/// When a function does not exist.
 pub(super) fn functions(wanted: &[String]) -> Result<Vec<&'static str>> {
     let known = || users_template::functions();
     for name in wanted {
@@ -75,12 +82,12 @@ pub(super) fn api_groups(stack: &str, api_stage: &str, api_id: Option<&str>) -> 
     std::iter::once(access).chain(execution).collect()
 }
 
-/// The searches that a selection means, but for that of a correlation id, which is traced.
+/// The searches for a selection, except a correlation id, which is traced.
 pub(super) fn sources(groups: &[Group], selection: &Selection) -> Vec<Source> {
     let pattern = |kind: Kind| match (selection, kind) {
         (Selection::All | Selection::Correlation(_), _) => None,
         (Selection::Filter(pattern), _) => Some(pattern.clone()),
-        // A line of Lambda's own has a status when an invocation ended.
+        // Lambda's own line about the end of an invocation has a status.
         (Selection::Errors, Kind::Function) => Some(any(&[
             ("level", "ERROR"),
             ("level", "WARN"),
@@ -89,7 +96,7 @@ pub(super) fn sources(groups: &[Group], selection: &Selection) -> Vec<Source> {
             ("record.status", "timeout"),
         ])),
         (Selection::Errors, Kind::Access) => Some(any(&[("status", "5*")])),
-        // The gateway is set to log nothing but errors there.
+        // The gateway logs only errors there.
         (Selection::Errors, Kind::Execution) => None,
     };
     let source =
@@ -97,8 +104,7 @@ pub(super) fn sources(groups: &[Group], selection: &Selection) -> Vec<Source> {
     groups.iter().enumerate().map(source).collect()
 }
 
-/// The pattern of JSON lines in which one of these members has one of these values, in which `*`
-/// stands for anything.
+/// The pattern of JSON lines with any of these values, in which `*` matches anything.
 pub(super) fn any(members: &[(&str, &str)]) -> String {
     let terms: Vec<_> = members
         .iter()
@@ -110,7 +116,7 @@ pub(super) fn any(members: &[(&str, &str)]) -> String {
     format!("{{ {} }}", terms.join(" || "))
 }
 
-/// The pattern of text lines that hold one of these words.
+/// The pattern of text lines with any of these words.
 pub(super) fn any_word(words: &[&str]) -> String {
     match words {
         [word] => format!("\"{word}\""),
@@ -121,23 +127,9 @@ pub(super) fn any_word(words: &[&str]) -> String {
     }
 }
 
-/// Text that can be a correlation id: nothing else was ever logged as one, so that nothing in it
-/// can mean something in a pattern.
-pub(super) fn correlation_id(text: &str) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if text.is_empty() || text.len() > CORRELATION_ID_MAX_BYTES || !text.bytes().all(allowed) {
-        return Err(format!(
-            "a correlation id is 1 to {CORRELATION_ID_MAX_BYTES} letters, digits, dots, \
-             underscores and hyphens"
-        ));
-    }
-    Ok(text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Selection, any, any_word, correlation_id, functions, sources};
-    use users_contract::limits::CORRELATION_ID_PATTERN;
+    use super::{Kind, Selection, any, any_word, functions, sources};
 
     #[test]
     fn functions_are_found_by_name_in_the_order_of_the_contract() {
@@ -181,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_looked_for_where_lines_can_be_something_else() {
+    fn errors_have_a_pattern_in_groups_with_other_lines() {
         let mut groups = super::function_groups("s", &["users-profile-get"]);
         groups.extend(super::api_groups("s", "prod", Some("id")));
         let patterns: Vec<_> =
@@ -191,16 +183,5 @@ mod tests {
         assert_eq!(patterns[2], None);
         let given = sources(&groups, &Selection::Filter("x y".to_owned()));
         assert!(given.iter().all(|source| source.pattern.as_deref() == Some("x y")));
-    }
-
-    #[test]
-    fn a_correlation_id_is_what_the_contract_takes() {
-        assert_eq!(CORRELATION_ID_PATTERN, "^[A-Za-z0-9._-]{1,64}$");
-        for text in ["a", "checkout-42", "A_b.c", &"x".repeat(64)] {
-            assert_eq!(correlation_id(text).as_deref(), Ok(text));
-        }
-        for text in ["", "a b", "a\"", "ä", "a*", &"x".repeat(65)] {
-            assert!(correlation_id(text).unwrap_err().contains("1 to 64 letters"), "{text}");
-        }
     }
 }

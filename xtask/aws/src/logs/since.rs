@@ -1,9 +1,9 @@
-//! From when on.
+//! The start of the lines to show.
 
 use anyhow::{Context, Result, bail};
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
-/// The time that a duration before `now`, or a time, means.
+/// Parses a time, or a duration before `now`.
 ///
 /// # Errors
 /// When the text is neither, or the time lies in the future.
@@ -18,13 +18,13 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Result<Timestamp> {
         })?,
     };
     if time > now {
-        bail!("--since `{text}` lies in the future; it is {now:.0} now (UTC)");
+        bail!("--since `{text}` is in the future; it is {now:.0} now (UTC)");
     }
     Ok(time)
 }
 
 fn before(text: &str, now: Timestamp) -> Option<Timestamp> {
-    // Months and years have no length of their own; this refuses them.
+    // Months and years have no fixed length and are refused.
     let duration = text.parse::<Span>().ok()?.to_duration(SpanRelativeTo::days_are_24_hours());
     now.checked_sub(duration.ok()?).ok()
 }

@@ -1,7 +1,8 @@
-//! Against recorded answers of CloudWatch Logs.
+//! Reading with recorded answers of CloudWatch Logs.
 
+use super::read::{Reader, Window};
 use super::select::{self, Selection};
-use super::{Reader, Window, client, follow, show};
+use super::{client, follow, show};
 use crate::testing::Aws;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -42,7 +43,7 @@ fn with_token(mut input: Value, token: &str) -> Value {
     input
 }
 
-/// A page as CloudWatch Logs answers it: time, id and message of each event.
+/// A page of events: time, id and message of each.
 fn page(events: &[(i64, &str, &str)], token: Option<&str>) -> Value {
     let events: Vec<_> = events
         .iter()
@@ -71,7 +72,7 @@ fn error(kind: &str, message: &str) -> Value {
     json!({"__type": kind, "message": message})
 }
 
-/// What is found in ten seconds, as `label id` in the order in which it is printed.
+/// The events of ten seconds, as `label id`, in the order of printing.
 async fn found(reader: &mut Reader, selection: &Selection) -> anyhow::Result<Vec<String>> {
     let window = Window { start: at(0), end: Some(at(10_000)) };
     let mut found = Vec::new();
@@ -110,7 +111,7 @@ async fn all_groups_are_read_page_by_page_and_merged_by_time() {
 }
 
 #[tokio::test]
-async fn groups_that_do_not_exist_are_passed_over() {
+async fn absent_groups_are_skipped() {
     let missing = error("ResourceNotFoundException", "The specified log group does not exist.");
     let all = |group| request(group, 0, Some(10_000), Some("x"));
     let aws = Aws::default()
@@ -126,7 +127,7 @@ async fn groups_that_do_not_exist_are_passed_over() {
 }
 
 #[tokio::test]
-async fn a_stage_without_any_group_is_noticed() {
+async fn a_stage_without_any_group_is_recognised() {
     let missing = error("ResourceNotFoundException", "The specified log group does not exist.");
     let aws = [GET, LIST, ACCESS, EXECUTION].into_iter().fold(Aws::default(), |aws, group| {
         let input = request(group, 0, Some(10_000), None);
@@ -139,7 +140,7 @@ async fn a_stage_without_any_group_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttled_searches_are_made_again() {
+async fn throttled_searches_are_repeated() {
     let throttled = error("ThrottlingException", "Rate exceeded");
     let all = |group| request(group, 0, Some(10_000), None);
     let mut aws = Aws::default()
@@ -156,7 +157,7 @@ async fn throttled_searches_are_made_again() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_told_with_the_group() {
+async fn a_missing_permission_is_reported_with_the_group() {
     let words = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: \
                  logs:FilterLogEvents";
     let all = |group| request(group, 0, Some(10_000), None);
@@ -213,7 +214,7 @@ async fn a_call_is_traced_through_function_lambda_and_api() {
     aws.finish();
 }
 
-/// Follows one function from one minute before on; ends after so many events.
+/// Follows one function from one minute ago; ends after a number of events.
 async fn followed(aws: &Aws, events: usize) -> anyhow::Result<Vec<String>> {
     let groups = select::function_groups("users-dev", &["users-profile-get"]);
     let mut reader = Reader::new(client(&aws.session()), groups);
@@ -230,7 +231,7 @@ async fn followed(aws: &Aws, events: usize) -> anyhow::Result<Vec<String>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn following_looks_again_at_the_last_seconds_and_shows_each_event_once() {
+async fn following_searches_the_last_seconds_again_and_shows_each_event_once() {
     let from = |start| request(GET, start, None, None);
     let aws = Aws::default()
         .expect("FilterLogEvents", from(0), page(&[(50_000, "b", "x"), (59_000, "d", "x")], None))
@@ -258,7 +259,7 @@ async fn following_looks_again_at_the_last_seconds_and_shows_each_event_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn following_goes_on_after_a_failure_that_passes() {
+async fn following_continues_after_a_transient_failure() {
     let from = |start| request(GET, start, None, None);
     let mut aws = Aws::default().expect("FilterLogEvents", from(0), nothing());
     for _ in 0..super::ATTEMPTS {
@@ -271,7 +272,7 @@ async fn following_goes_on_after_a_failure_that_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn following_ends_when_credentials_do() {
+async fn following_ends_when_credentials_expire() {
     let from = |start| request(GET, start, None, None);
     let expired = error("ExpiredTokenException", "The security token is expired");
     let aws = Aws::default().expect("FilterLogEvents", from(0), nothing()).answer(

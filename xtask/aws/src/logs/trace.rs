@@ -1,29 +1,28 @@
-//! What belongs to one call: the lines of function, API and Lambda share request ids, but only the
-//! function's line has the correlation id.
+//! The lines of one call: those of function, API and Lambda share request ids, but only the function's
+//! line has the correlation id.
 
-use super::read::{Event, Failure, Reader, Source, Window};
-use super::select::{Group, Kind, any, any_word};
+use super::read::{Event, Failure, Reader, Window};
+use super::select::{Group, Kind, Source, any, any_word};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use users_support::log_line::LogLine;
 
-/// Terms of one pattern, which may have 1024 characters; a term has less than 100.
+/// Terms of one pattern. A pattern may have 1024 characters, and a term has fewer than 100.
 const TERMS: usize = 10;
 
-/// The ids of a call that are known.
+/// The known ids of a call.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Known {
-    /// At first the one that was asked for, later none.
+    /// The given correlation id.
     correlation: BTreeSet<String>,
-    /// Those that API Gateway gave. In an answer that it makes by itself, this is the correlation
-    /// id, too.
+    /// Ids of API Gateway. In answers of the gateway itself this is also the correlation id.
     api: BTreeSet<String>,
-    /// Those that Lambda gave.
+    /// Ids of Lambda.
     function: BTreeSet<String>,
 }
 
 impl Known {
-    /// Nothing but a correlation id.
+    /// Only a correlation id.
     pub(super) fn of(correlation_id: &str) -> Self {
         let ids: BTreeSet<_> = [correlation_id.to_owned()].into();
         Self { correlation: ids.clone(), api: ids, function: BTreeSet::new() }
@@ -33,7 +32,7 @@ impl Known {
         self.correlation.is_empty() && self.api.is_empty() && self.function.is_empty()
     }
 
-    /// What is known here and not there.
+    /// The ids that `other` does not have.
     fn without(&self, other: &Self) -> Self {
         let less = |ids: &BTreeSet<String>, others| ids.difference(others).cloned().collect();
         Self {
@@ -43,10 +42,10 @@ impl Known {
         }
     }
 
-    /// Learns the ids of an event, which belongs to the call.
+    /// Adds the ids of an event of the call.
     fn learn(&mut self, event: &Event) {
         let Some(line) = LogLine::read(event.text()) else { return };
-        // The gateway writes `-` for what there is not.
+        // The gateway writes `-` for a missing value.
         let id = |name| line.field(name).filter(|id| is_request_id(id)).map(str::to_owned);
         match event.group.kind {
             Kind::Function => self.function.extend(id("function_request_id")),
@@ -58,7 +57,7 @@ impl Known {
         }
     }
 
-    /// The patterns that find all that is known in a group.
+    /// The patterns for the known ids in a group.
     fn patterns(&self, kind: Kind) -> Vec<String> {
         fn named<'a>(
             name: &'static str,
@@ -94,8 +93,8 @@ impl Known {
     }
 }
 
-/// Everything that belongs to the call in a window of time, and to calls that share an id with it,
-/// in the order of time. Ids that are found are kept for the next window.
+/// The events of the call in a window, and of calls that share an id with it, in the order of time.
+/// New ids are added to `known` for the next window.
 pub(super) async fn collect(
     reader: &mut Reader,
     known: &mut Known,

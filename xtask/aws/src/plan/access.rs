@@ -1,10 +1,10 @@
-//! Who may do what, before and after: every policy in a template taken apart into single grants, so
-//! that one which is new stands out, however the policies were rearranged.
+//! Grants before and after: every policy of a template is split into single grants, so that a new one is
+//! found even when policies were rearranged.
 
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One thing that is allowed or denied, written so that equal ones are equal.
+/// One allowed or denied action, normalised for comparison.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Grant {
     denies: bool,
@@ -14,7 +14,7 @@ struct Grant {
     condition: String,
 }
 
-/// What is allowed by `after` and not by `before`, in words, by logical id.
+/// The grants of `after` that `before` has not, in words, by logical id.
 pub(super) fn broadened(before: &Value, after: &Value) -> Vec<String> {
     let (before, after) = (grants_of(before), grants_of(after));
     let nothing = BTreeSet::new();
@@ -26,7 +26,7 @@ pub(super) fn broadened(before: &Value, after: &Value) -> Vec<String> {
         }
     }
     for (id, grants) in &before {
-        // Gone with its resource, a denial protects nothing any more.
+        // Without its resource a denial is not needed.
         let Some(later) = after.get(id) else { continue };
         for grant in grants.difference(later).filter(|grant| grant.denies) {
             words.push(format!("{id} no longer denies {}", grant.words()));
@@ -158,7 +158,7 @@ fn list(value: &Value) -> Vec<&Value> {
     }
 }
 
-/// Text as it is; all else as JSON with sorted members.
+/// Text unchanged; other values as JSON with sorted members.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn rearranged_policies_allow_nothing_new() {
+    fn rearranged_policies_are_no_widening() {
         let before = role(&json!([allow(&json!(["a:One", "a:Two"]), "Table")]));
         let after =
             role(&json!([allow(&json!("a:Two"), "Table"), allow(&json!(["a:One"]), "Table")]));
@@ -200,21 +200,21 @@ mod tests {
     }
 
     #[test]
-    fn a_new_action_resource_or_wildcard_is_told() {
+    fn a_new_action_resource_or_wildcard_is_reported() {
         let before = role(&json!([allow(&json!(["a:One"]), "Table")]));
         for (after, words) in [
             (allow(&json!(["a:One", "a:Two"]), "Table"), "Role now allows a:Two on"),
             (allow(&json!(["a:One"]), "Other"), "Other"),
             (allow(&json!("a:*"), "Table"), "Role now allows a:* on"),
         ] {
-            let told = broadened(&before, &role(&json!([after])));
-            assert_eq!(told.len(), 1, "{told:?}");
-            assert!(told[0].contains(words), "{told:?}");
+            let reported = broadened(&before, &role(&json!([after])));
+            assert_eq!(reported.len(), 1, "{reported:?}");
+            assert!(reported[0].contains(words), "{reported:?}");
         }
     }
 
     #[test]
-    fn less_is_not_more() {
+    fn fewer_grants_are_no_widening() {
         let before = role(&json!([allow(&json!(["a:One", "a:Two"]), "Table")]));
         let after = role(&json!([allow(&json!(["a:One"]), "Table")]));
         assert_eq!(broadened(&before, &after), [""; 0]);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_or_denial_that_goes_is_told() {
+    fn a_removed_condition_or_denial_is_reported() {
         let mut statement = allow(&json!("a:One"), "Table");
         statement["Condition"] = json!({"Bool": {"aws:SecureTransport": "true"}});
         let before = role(&json!([statement]));
@@ -230,8 +230,8 @@ mod tests {
         assert_eq!(broadened(&before, &after).len(), 1);
 
         let denial = json!({"Effect": "Deny", "Action": "a:*", "Resource": "*"});
-        let told = broadened(&role(&json!([denial])), &role(&json!([allow(&json!("b"), "T")])));
-        assert!(told.iter().any(|it| it.contains("no longer denies a:* on *")), "{told:?}");
+        let reported = broadened(&role(&json!([denial])), &role(&json!([allow(&json!("b"), "T")])));
+        assert!(reported.iter().any(|it| it.contains("no longer denies a:* on *")), "{reported:?}");
     }
 
     #[test]
@@ -242,8 +242,11 @@ mod tests {
                 "Principal": "apigateway.amazonaws.com", "SourceArn": arn,
             }}}})
         };
-        let told = broadened(&permission("arn:a"), &permission("arn:*"));
-        assert!(told[0].contains("to apigateway.amazonaws.com if {SourceArn: arn:*}"), "{told:?}");
+        let reported = broadened(&permission("arn:a"), &permission("arn:*"));
+        assert!(
+            reported[0].contains("to apigateway.amazonaws.com if {SourceArn: arn:*}"),
+            "{reported:?}"
+        );
 
         let trust = |service: &str| {
             json!({"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {
@@ -254,7 +257,7 @@ mod tests {
                 "ManagedPolicyArns": if service == "b" { json!(["arn:admin"]) } else { json!([]) },
             }}}})
         };
-        let told = broadened(&trust("a"), &trust("b"));
-        assert_eq!(told.len(), 2, "{told:?}");
+        let reported = broadened(&trust("a"), &trust("b"));
+        assert_eq!(reported.len(), 2, "{reported:?}");
     }
 }

@@ -1,28 +1,28 @@
-//! Where lists look for users, before and after: the partitions of an index are part of stored keys,
-//! so lists that look into fewer of them leave users out without an error.
+//! The index partitions that lists query, before and after. Partitions are part of stored keys, so lists
+//! that query fewer of them omit users without an error.
 
 use serde_json::Value;
 
-/// How many there were in templates that do not say so.
-const BEFORE_IT_WAS_SAID: u64 = 4;
+/// The number in templates without the setting.
+const DEFAULT_SHARDS: u64 = 4;
 
-/// Where lists of a template look.
+/// The index partitions that the lists of a template query.
 #[derive(Debug)]
 struct Places {
-    /// In so many partitions of a list.
+    /// The number of partitions of a list.
     shards: u64,
-    /// Also where users are that were written before the table had an index by status.
+    /// Also those of users from before the index by status.
     old_form: bool,
 }
 
-/// The users that lists of `after` may leave out though those of `before` show them, in words.
+/// Reasons why lists of `after` may omit users that those of `before` show, in words.
 pub(super) fn hidden(before: &Value, after: &Value) -> Vec<String> {
     let Some(before) = Places::of(before) else { return Vec::new() };
     let Some(after) = Places::of(after) else { return Vec::new() };
     let mut words = Vec::new();
     if after.shards < before.shards {
         words.push(format!(
-            "lists would look for users in {} partitions, but users were written to {}: set \
+            "lists would query {} partitions, but users were written to {}: set \
              `directory_shards_read = {1}` for the stage in stages.toml until all of them are \
              rewritten",
             after.shards, before.shards
@@ -30,8 +30,8 @@ pub(super) fn hidden(before: &Value, after: &Value) -> Vec<String> {
     }
     if before.old_form && !after.old_form {
         words.push(
-            "lists would no longer look where users were written before the table had the index \
-             `status`: set `directory_old_form = true` for the stage in stages.toml until all of \
+            "lists would no longer query the partitions of users from before the index `status`: \
+             set `directory_old_form = true` for the stage in stages.toml until all of \
              them are rewritten"
                 .to_owned(),
         );
@@ -40,7 +40,7 @@ pub(super) fn hidden(before: &Value, after: &Value) -> Vec<String> {
 }
 
 impl Places {
-    /// `None` for a template without a table that has lists.
+    /// `None` for a template without an index.
     fn of(template: &Value) -> Option<Self> {
         let resources = || template["Resources"].as_object().into_iter().flatten();
         let mut indexes = resources()
@@ -57,14 +57,14 @@ impl Places {
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
         };
-        // Lists look for at least as many as are written.
+        // Lists query at least as many partitions as are written.
         let shards = ["DIRECTORY_SHARDS", "DIRECTORY_SHARDS_READ"].map(variables).concat();
         Some(Self {
             shards: shards
                 .iter()
                 .filter_map(|number| number.parse().ok())
                 .max()
-                .unwrap_or(BEFORE_IT_WAS_SAID),
+                .unwrap_or(DEFAULT_SHARDS),
             old_form: !has_status || variables("DIRECTORY_OLD_FORM").iter().any(|it| it == "true"),
         })
     }
@@ -105,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_look_into_fewer_partitions_hide_users() {
+    fn lists_that_query_fewer_partitions_hide_users() {
         for ((written, read), (then_written, then_read), expected) in [
-            ((4, None), (2, None), Some("in 2 partitions, but users were written to 4")),
+            ((4, None), (2, None), Some("query 2 partitions, but users were written to 4")),
             ((2, None), (1, None), Some("directory_shards_read = 2")),
-            ((32, None), (2, Some(31)), Some("in 31 partitions, but users were written to 32")),
-            // The number has been changed, and users may still be where it was 8.
-            ((2, Some(8)), (2, None), Some("in 2 partitions, but users were written to 8")),
-            ((2, Some(8)), (4, Some(7)), Some("in 7 partitions, but users were written to 8")),
+            ((32, None), (2, Some(31)), Some("query 31 partitions, but users were written to 32")),
+            // The number was changed, and users of the former 8 may remain.
+            ((2, Some(8)), (2, None), Some("query 2 partitions, but users were written to 8")),
+            ((2, Some(8)), (4, Some(7)), Some("query 7 partitions, but users were written to 8")),
             ((4, None), (2, Some(4)), None),
             ((2, Some(4)), (2, Some(4)), None),
             ((2, None), (4, None), None),
@@ -127,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_names_no_number_had_four() {
+    fn a_template_without_the_setting_has_four_partitions() {
         let silent = template(&["directory", "status"], &json!({}));
         assert_eq!(hidden(&silent, &shards(2, None)).len(), 1);
         assert_eq!(hidden(&silent, &shards(4, None)), Vec::<String>::new());
     }
 
     #[test]
-    fn lists_that_no_longer_look_in_the_former_place_hide_users() {
+    fn lists_that_no_longer_query_the_former_partitions_hide_users() {
         let old = |names: &[&str], old_form: bool| {
             let mut variables = json!({"DIRECTORY_SHARDS": "2"});
             if old_form {

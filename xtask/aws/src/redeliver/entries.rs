@@ -1,4 +1,4 @@
-//! Audit entries: which ones a letter stands for, and the records that they become.
+//! Audit entries: those of a letter, and their records.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use users_contract::RELAY;
 
-/// Milliseconds that the time of a change and of its stream record may lie apart.
+/// The most milliseconds between a change and its stream record.
 const MARGIN_MS: i64 = 60_000;
 /// The digits of ULIDs.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// What comes before the user id.
+/// The prefix of the user id.
 const PK_PREFIX: &str = "USER#";
 
 /// The key of an audit entry. Keys sort by user, and those of a user by version.
@@ -21,14 +21,14 @@ pub(super) struct Key {
     pub(super) sk: String,
 }
 
-/// An audit entry as it is in the table.
+/// An audit entry of the table.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) key: Key,
     pub(super) image: HashMap<String, AttributeValue>,
 }
 
-/// A time, of which the audit entries have these sort keys.
+/// The sort keys of the audit entries of a time.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Range {
     pub(super) first: String,
@@ -36,7 +36,7 @@ pub(super) struct Range {
 }
 
 impl Key {
-    /// That of the letter's entry, if the relay wrote the letter.
+    /// The key of a letter's entry, if the relay wrote the letter.
     pub(super) fn of_letter(body: &Value) -> Option<Self> {
         let text = |name: &str| body["key"][name].as_str().map(str::to_owned);
         Some(Self { pk: text("pk")?, sk: text("sk")? })
@@ -59,7 +59,7 @@ impl Entry {
         self.image.get("version")?.as_n().ok()?.parse().ok()
     }
 
-    /// The entry as a record of the stream, with a number to know it by.
+    /// The entry as a record of the stream, with a number as its id.
     pub(super) fn record(&self, number: usize, region: &str) -> Value {
         json!({
             "eventID": number.to_string(),
@@ -77,7 +77,7 @@ impl Entry {
 }
 
 impl Range {
-    /// That of the letter's records, if the stream's mapping wrote the letter.
+    /// The range of a letter's records, if the stream's mapping wrote the letter.
     pub(super) fn of_mapping(body: &Value) -> Option<Self> {
         let batch = &body["DDBStreamBatchInfo"];
         let millis = |name: &str| {
@@ -86,7 +86,7 @@ impl Range {
         };
         let first = millis("approximateArrivalOfFirstRecord")?;
         let last = millis("approximateArrivalOfLastRecord")?;
-        // To the end of the last second: the times may be whole ones.
+        // To the end of the last second, since the times may be whole seconds.
         let (first, last) = (first - MARGIN_MS, last + MARGIN_MS + 999);
         let prefix = RELAY.sort_key_prefix;
         Some(Self {
@@ -95,7 +95,7 @@ impl Range {
         })
     }
 
-    /// The least range that holds all of these; none for none.
+    /// The smallest range around all of these; `None` without any.
     pub(super) fn around<'a>(ranges: impl Iterator<Item = &'a Self> + Clone) -> Option<Self> {
         let first = ranges.clone().map(|range| &range.first).min()?.clone();
         let last = ranges.map(|range| &range.last).max()?.clone();
@@ -107,7 +107,7 @@ impl Range {
     }
 }
 
-/// The ten digits of a ULID that are its time.
+/// The ten digits of a ULID for its time.
 fn ulid_time(millis: i64) -> String {
     let millis = u64::try_from(millis).unwrap_or_default();
     let digit = |place: u32| char::from(DIGITS[(millis >> (5 * place) & 31) as usize]);
@@ -134,7 +134,7 @@ fn attribute(value: &AttributeValue) -> Value {
         AttributeValue::Bs(all) => {
             json!({"BS": all.iter().map(|bytes| STANDARD.encode(bytes)).collect::<Vec<_>>()})
         }
-        // Of a kind that there was not when this was written the relay makes nothing either.
+        // The relay does not read values of newer types either.
         _ => json!({"NULL": true}),
     }
 }

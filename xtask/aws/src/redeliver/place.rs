@@ -1,8 +1,8 @@
-//! Where letters, entries and relay are: a deployed stage, or a local stack over the same calls.
+//! The queue, table and relay of a deployed stage, or of a local stack with the same calls.
 
 use super::entries::{Entry, Key, Range};
-use crate::explain::explain;
-use crate::session::{Session, StageArguments};
+use crate::explain::Explain;
+use crate::session::Session;
 use crate::stack::{StackClient, outputs};
 use anyhow::{Context, Result, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -15,18 +15,18 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Seconds that letters are hidden from others: longer than a run takes.
+/// Seconds that letters are hidden from other readers, longer than a run.
 const HIDDEN_SECONDS: i32 = 15 * 60;
-/// Seconds to wait for letters: any wait makes SQS ask all its servers.
+/// Seconds to wait for letters; any wait makes SQS query all its servers.
 const WAIT_SECONDS: i32 = 2;
 const MOST_AT_ONCE: i32 = 10;
 
-/// The outputs of the stack's template.
+/// The outputs of the stack.
 const TABLE: &str = "UsersTableName";
 const QUEUE: &str = "AuditDeadLettersUrl";
 const RELAY: &str = "UsersAuditPublishFunctionArn";
 
-/// Where everything is.
+/// Queue, table and relay.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(super) region: String,
@@ -38,7 +38,7 @@ pub(crate) struct Place {
     relay: String,
 }
 
-/// What a local stack says of itself.
+/// The answer of a local stack at `/_local/aws`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Local {
@@ -65,12 +65,7 @@ pub(super) struct Letter {
 }
 
 impl Place {
-    pub(crate) async fn deployed(arguments: &StageArguments) -> Result<Self> {
-        let session = Session::open(arguments).await?;
-        Self::of(&session).await
-    }
-
-    /// That of a stage with credentials.
+    /// The place of a deployed stage.
     pub(crate) async fn of(session: &Session) -> Result<Self> {
         let config = &session.config;
         let outputs = outputs(&StackClient::of(session).get().await?);
@@ -82,10 +77,10 @@ impl Place {
         Self::new(session.region.clone(), dynamodb, lambda, sqs, &outputs)
     }
 
-    /// A local stack, by its answer at `/_local/aws`.
+    /// The place of a local stack, from its answer at `/_local/aws`.
     pub(crate) fn local(text: &str) -> Result<Self> {
         let local: Local =
-            serde_json::from_str(text).context("this is not what a local stack says of itself")?;
+            serde_json::from_str(text).context("the services of the local stack cannot be read")?;
         let credentials =
             Credentials::from_keys(local.access_key_id, local.secret_access_key, None);
         let config = SdkConfig::builder()
@@ -119,7 +114,7 @@ impl Place {
         Ok(Self { region, dynamodb, lambda, sqs, table, queue, relay })
     }
 
-    /// Every letter of the queue, each once; nobody else gets them for a while.
+    /// All letters of the queue, hidden from other readers for a while.
     pub(super) async fn receive(&self) -> Result<Vec<Letter>> {
         let mut letters: Vec<Letter> = Vec::new();
         loop {
@@ -132,19 +127,19 @@ impl Place {
                 .wait_time_seconds(WAIT_SECONDS)
                 .send()
                 .await
-                .map_err(|error| explain("read the dead letters", &error))?;
+                .explain("read the dead letters")?;
             let messages = received.messages.unwrap_or_default();
             if messages.is_empty() {
                 return Ok(letters);
             }
             for message in messages {
                 let (Some(id), Some(receipt)) = (message.message_id, message.receipt_handle) else {
-                    bail!("SQS gives a message without an id");
+                    bail!("SQS sent a message without an id");
                 };
                 let body = message.body.unwrap_or_default();
                 let body = serde_json::from_str(&body).unwrap_or(Value::Null);
                 match letters.iter_mut().find(|letter| letter.id == id) {
-                    // It came again, and only the latest receipt counts.
+                    // A repeated letter; only the latest receipt is valid.
                     Some(known) => known.receipt = receipt,
                     None => letters.push(Letter { id, receipt, body }),
                 }
@@ -155,21 +150,21 @@ impl Place {
     pub(super) async fn delete(&self, letter: &Letter) -> Result<()> {
         let request = self.sqs.delete_message().queue_url(&self.queue);
         let deleted = request.receipt_handle(&letter.receipt).send().await;
-        deleted.map(drop).map_err(|error| explain("delete a dead letter", &error))
+        deleted.map(drop).explain("delete a dead letter")
     }
 
-    /// Lets others have a letter.
+    /// Makes a letter visible again.
     pub(super) async fn release(&self, letter: &Letter) -> Result<()> {
         let request = self.sqs.change_message_visibility().queue_url(&self.queue);
         let released = request.receipt_handle(&letter.receipt).visibility_timeout(0).send().await;
         match released {
-            // Then others have it already.
+            // It is visible already.
             Err(error) if error.code().is_some_and(|code| code.contains("NotInflight")) => Ok(()),
-            released => released.map(drop).map_err(|error| explain("release a letter", &error)),
+            released => released.map(drop).explain("release a dead letter"),
         }
     }
 
-    /// The audit entry with this key, as of now.
+    /// The present audit entry with this key.
     pub(super) async fn entry(&self, key: &Key) -> Result<Option<Entry>> {
         let found = self
             .dynamodb
@@ -180,39 +175,30 @@ impl Place {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| explain("read an audit entry", &error))?;
+            .explain("read an audit entry")?;
         Ok(found.item.map(|image| Entry { key: key.clone(), image }))
     }
 
-    /// Every audit entry whose sort key is in a range.
+    /// All audit entries whose sort keys are in a range.
     pub(super) async fn written_within(&self, range: &Range) -> Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        let mut start = None;
-        loop {
-            let page = self
-                .dynamodb
-                .scan()
-                .table_name(&self.table)
-                .filter_expression("sk BETWEEN :first AND :last")
-                .expression_attribute_values(":first", AttributeValue::S(range.first.clone()))
-                .expression_attribute_values(":last", AttributeValue::S(range.last.clone()))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| explain("scan the users table", &error))?;
-            let items = page.items.unwrap_or_default().into_iter();
-            entries.extend(
-                items.filter_map(|image| Some(Entry { key: Key::of_item(&image)?, image })),
-            );
-            start = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return Ok(entries);
-            }
-        }
+        let items: Result<Vec<_>, _> = self
+            .dynamodb
+            .scan()
+            .table_name(&self.table)
+            .filter_expression("sk BETWEEN :first AND :last")
+            .expression_attribute_values(":first", AttributeValue::S(range.first.clone()))
+            .expression_attribute_values(":last", AttributeValue::S(range.last.clone()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send()
+            .collect()
+            .await;
+        let entry = |image| Some(Entry { key: Key::of_item(&image)?, image });
+        Ok(items.explain("scan the users table")?.into_iter().filter_map(entry).collect())
     }
 
-    /// The relay's response to an event.
+    /// Invokes the relay with an event; returns its response.
     pub(super) async fn invoke(&self, event: &Value) -> Result<Value> {
         let invoked = self
             .lambda
@@ -221,12 +207,12 @@ impl Place {
             .payload(Blob::new(event.to_string()))
             .send()
             .await
-            .map_err(|error| explain("invoke the relay", &error))?;
+            .explain("invoke the relay")?;
         let payload = invoked.payload.unwrap_or_else(|| Blob::new([])).into_inner();
         let text = String::from_utf8_lossy(&payload);
         if let Some(kind) = invoked.function_error {
             bail!("the relay failed ({kind}): {text}");
         }
-        serde_json::from_str(&text).context("the relay answers something that is not JSON")
+        serde_json::from_str(&text).context("the relay's answer is not JSON")
     }
 }

@@ -1,22 +1,19 @@
 use super::place::Place;
 use super::redeliver;
-use crate::testing::{Aws, stack};
+use crate::testing::Aws;
+use crate::testing::recorded::stack_with;
 use serde_json::{Value, json};
 
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/letters";
 const INVOKE: &str = "POST /2015-03-31/functions/relay/invocations";
 
-/// AWS with a stack of stage `dev`, and these letters in its queue.
+/// AWS with a stack of stage `dev`, and letters in its queue.
 fn aws(letters: &[Value]) -> Aws {
-    let output = |(key, value): (&str, &str)| {
-        format!("<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>")
-    };
     let outputs = [
         ("AuditDeadLettersUrl", QUEUE),
         ("UsersAuditPublishFunctionArn", "relay"),
         ("UsersTableName", "users"),
     ];
-    let outputs: String = outputs.map(output).concat();
     let messages: Vec<_> = letters
         .iter()
         .enumerate()
@@ -28,7 +25,7 @@ fn aws(letters: &[Value]) -> Aws {
     let receive = json!({
         "QueueUrl": QUEUE, "MaxNumberOfMessages": 10, "VisibilityTimeout": 900, "WaitTimeSeconds": 2,
     });
-    let described = stack("UPDATE_COMPLETE", &format!("<Outputs>{outputs}</Outputs>"));
+    let described = stack_with("UPDATE_COMPLETE", false, &outputs);
     let aws = Aws::default()
         .expect("DescribeStacks", json!({"StackName": "users-dev"}), described)
         .expect("ReceiveMessage", receive.clone(), json!({"Messages": messages}));
@@ -75,7 +72,7 @@ fn event(first: usize, items: &[Value]) -> Value {
 }
 
 trait Expecting {
-    /// The item of a letter, if there is one.
+    /// The entry of a letter, if there is one.
     fn entry(self, user: &str, event: &str, item: Option<&Value>) -> Self;
     fn deleted(self, index: usize) -> Self;
     fn released(self, index: usize) -> Self;
@@ -119,13 +116,13 @@ fn states(report: &Value) -> Vec<(&str, Option<u64>, &str)> {
 }
 
 #[tokio::test]
-async fn an_empty_queue_is_nothing_to_do() {
+async fn an_empty_queue_needs_nothing() {
     let report = run(&aws(&[]), false).await;
     assert_eq!((&report["letters"], &report["deleted"]), (&json!(0), &json!(0)));
 }
 
 #[tokio::test]
-async fn entries_go_in_the_order_of_versions_and_their_letters_away() {
+async fn entries_are_sent_in_the_order_of_versions_and_letters_deleted() {
     // Two letters of one user in the wrong order, and the second of them twice.
     let letters = [letter("B", "2"), letter("A", "3"), letter("A", "1"), letter("A", "3")];
     let items = [item("A", "1", 2), item("A", "3", 7), item("B", "2", 4)];
@@ -142,7 +139,7 @@ async fn entries_go_in_the_order_of_versions_and_their_letters_away() {
 }
 
 #[tokio::test]
-async fn what_still_cannot_be_delivered_stays_with_its_reason() {
+async fn an_undeliverable_entry_keeps_its_letter_with_the_reason() {
     let items = [item("A", "1", 2), item("B", "1", 3)];
     let undeliverable = json!({"itemIdentifier": "0", "reason": "the audit entry cannot be read"});
     let aws = aws(&[letter("A", "1"), letter("B", "1")])
@@ -162,7 +159,7 @@ async fn what_still_cannot_be_delivered_stays_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_failure_ends_it_and_only_what_was_taken_before_goes() {
+async fn after_a_failure_only_earlier_entries_lose_their_letters() {
     let items = [item("A", "1", 2), item("B", "1", 3), item("C", "1", 4)];
     let letters = [letter("A", "1"), letter("B", "1"), letter("C", "1")];
     let failure = json!({"batchItemFailures": [{"itemIdentifier": "1"}]});
@@ -181,7 +178,7 @@ async fn a_failure_ends_it_and_only_what_was_taken_before_goes() {
 }
 
 #[tokio::test]
-async fn a_letter_of_the_mapping_stands_for_all_entries_of_its_time() {
+async fn a_letter_of_the_mapping_means_all_entries_of_its_time() {
     let batch = json!({"DDBStreamBatchInfo": {
         "batchSize": 2,
         "approximateArrivalOfFirstRecord": "2016-07-30T22:36:16Z",
@@ -196,7 +193,7 @@ async fn a_letter_of_the_mapping_stands_for_all_entries_of_its_time() {
             ":first": {"S": "AUDIT#01ARYZ4Y50"}, ":last": {"S": "AUDIT#01ARYZ8MA7ZZZZZZZZZZZZZZZZ"},
         },
     });
-    // As the table has them, and not all in one page.
+    // In the order of the table, over two pages.
     let mut second = scan.clone();
     second["ExclusiveStartKey"] = json!({"pk": {"S": "USER#B"}, "sk": {"S": "AUDIT#0"}});
     let aws = aws(&[batch])
@@ -212,7 +209,7 @@ async fn a_letter_of_the_mapping_stands_for_all_entries_of_its_time() {
 }
 
 #[tokio::test]
-async fn a_letter_without_an_entry_stays_and_says_why() {
+async fn a_letter_without_an_entry_stays_with_the_reason() {
     let aws = aws(&[letter("A", "1"), json!("no JSON"), json!({"key": {"pk": "USER#A"}})])
         .entry("A", "1", None)
         .released(0)

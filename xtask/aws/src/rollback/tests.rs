@@ -1,17 +1,18 @@
-use super::{Arguments, back};
+use super::back;
 use crate::history::Record;
-use crate::recorded::{self as aws, by_id, named};
 use crate::testing::Aws;
+use crate::testing::recorded::{self as aws, by_id, named};
 use anyhow::Result;
 use clap::Parser;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use xtask_cli::aws::Rollback;
 
 #[derive(Debug, Parser)]
 struct Line {
     #[command(flatten)]
-    arguments: Arguments,
+    arguments: Rollback,
 }
 
 async fn run(aws: &Aws, line: &str) -> Result<ExitCode> {
@@ -42,7 +43,7 @@ async fn a_running_update_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_running_update_is_not_cancelled_unless_somebody_agrees() {
+async fn a_running_update_is_not_cancelled_without_approval() {
     let aws = Aws::default()
         .expect("DescribeStacks", named(), aws::stack("UPDATE_IN_PROGRESS"))
         .expect("DescribeStackEvents", by_id(), aws::events(&[]));
@@ -69,7 +70,7 @@ async fn a_stuck_rollback_is_finished() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_that_is_stuck_again_says_how_to_leave_a_resource_out() {
+async fn a_rollback_that_is_stuck_again_names_the_option_to_skip_a_resource() {
     let failed = ("e1", "Queue", "AWS::SQS::Queue", "UPDATE_FAILED", "It is gone", "");
     let aws = Aws::default()
         .expect("DescribeStacks", named(), aws::stack("UPDATE_ROLLBACK_FAILED"))
@@ -83,7 +84,7 @@ async fn a_rollback_that_is_stuck_again_says_how_to_leave_a_resource_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_that_was_left_where_it_stopped_is_rolled_back() {
+async fn a_failed_update_without_rollback_is_rolled_back() {
     let ended = "UPDATE_ROLLBACK_COMPLETE";
     let aws = operation("UPDATE_FAILED", "RollbackStack", named(), ended);
     assert_eq!(run(&aws, "").await.unwrap(), ExitCode::SUCCESS);
@@ -91,7 +92,7 @@ async fn an_update_that_was_left_where_it_stopped_is_rolled_back() {
 }
 
 #[tokio::test]
-async fn where_there_is_nothing_to_go_back_to_that_is_said() {
+async fn states_without_a_version_before_are_refused() {
     for (status, words) in [
         ("ROLLBACK_COMPLETE", "nothing before it"),
         ("REVIEW_IN_PROGRESS", "nothing before it"),
@@ -108,7 +109,7 @@ async fn where_there_is_nothing_to_go_back_to_that_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_that_lost_its_connection_is_taken_up_and_not_cancelled() {
+async fn an_interrupted_rollback_is_followed_and_not_cancelled() {
     let kind = "AWS::CloudFormation::Stack";
     let begun = ("e1", "users-dev", kind, "UPDATE_IN_PROGRESS", "", "users-back-d1");
     let ended = ("e2", "users-dev", kind, "UPDATE_COMPLETE", "", "users-back-d1");
@@ -148,10 +149,10 @@ fn deployed(archive: &str, keys: &[&str]) -> Aws {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_latest_deployment_that_differs_from_what_is_there_is_deployed_again() {
+async fn the_latest_deployment_that_differs_from_the_present_one_is_deployed_again() {
     let ((first, first_key), (_, second_key)) =
         (deployment(1, "one.zip"), deployment(2, "two.zip"));
-    // The third run lost its connection and left no record, so the stack has what no record says.
+    // The third run was interrupted and left no record.
     for (archive, wanted, key) in
         [("two.zip", &first, &first_key), ("three.zip", &deployment(2, "two.zip").0, &second_key)]
     {
@@ -191,7 +192,7 @@ async fn the_latest_deployment_that_differs_from_what_is_there_is_deployed_again
 }
 
 #[tokio::test]
-async fn with_nothing_else_deployed_there_is_nothing_to_go_back_to() {
+async fn a_single_deployment_has_no_version_before() {
     let (_, key) = deployment(1, "one.zip");
     let aws = deployed("one.zip", &[&key]);
     let error = run(&aws, "--yes").await.unwrap_err().to_string();

@@ -1,17 +1,10 @@
 use super::Session;
-use crate::recorded;
-use crate::testing::{ACCOUNT, Aws};
+use crate::testing::Aws;
+use crate::testing::recorded::{self, ACCOUNT, identity};
 use serde_json::json;
 use users_template::Stage;
 
-fn identity() -> String {
-    format!(
-        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
-         <GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/ada</Arn>\
-         <UserId>AIDA</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult>\
-         </GetCallerIdentityResponse>"
-    )
-}
+const ARN: &str = "arn:aws:iam::123456789012:user/ada";
 
 fn stage(account: Option<&str>, region: Option<&str>) -> Stage {
     Stage {
@@ -25,7 +18,7 @@ fn stage(account: Option<&str>, region: Option<&str>) -> Stage {
 #[tokio::test]
 async fn the_account_is_that_of_the_credentials() {
     for pinned in [None, Some(ACCOUNT)] {
-        let aws = Aws::default().expect("GetCallerIdentity", json!({}), identity());
+        let aws = Aws::default().expect("GetCallerIdentity", json!({}), identity(ARN));
         let session = Session::of(stage(pinned, None), aws.config()).await.unwrap();
         assert_eq!((session.account.as_str(), session.stack.as_str()), (ACCOUNT, "users-prod"));
         aws.finish();
@@ -33,8 +26,8 @@ async fn the_account_is_that_of_the_credentials() {
 }
 
 #[tokio::test]
-async fn another_account_than_the_stages_is_refused() {
-    let aws = Aws::default().expect("GetCallerIdentity", json!({}), identity());
+async fn another_account_than_the_pinned_one_is_refused() {
+    let aws = Aws::default().expect("GetCallerIdentity", json!({}), identity(ARN));
     let result = Session::of(stage(Some("999999999999"), None), aws.config()).await;
     let error = result.unwrap_err().to_string();
     assert!(error.contains("account 999999999999") && error.contains(ACCOUNT), "{error}");
@@ -42,16 +35,16 @@ async fn another_account_than_the_stages_is_refused() {
 }
 
 #[tokio::test]
-async fn another_region_than_the_stages_is_refused_without_a_call() {
+async fn another_region_than_the_pinned_one_is_refused_without_a_call() {
     let aws = Aws::default();
     let result = Session::of(stage(None, Some("us-east-1")), aws.config()).await;
     let error = result.unwrap_err().to_string();
-    assert!(error.contains("in us-east-1, not in eu-west-1"), "{error}");
+    assert!(error.contains("to us-east-1, not to eu-west-1"), "{error}");
     aws.finish();
 }
 
 #[tokio::test]
-async fn credentials_that_have_expired_are_told() {
+async fn expired_credentials_are_reported() {
     let expired = recorded::error("ExpiredToken", "The security token is expired");
     let aws = Aws::default().answer("GetCallerIdentity", json!({}), 403, expired);
     let error = Session::of(stage(None, None), aws.config()).await.unwrap_err().to_string();

@@ -1,8 +1,8 @@
-//! The alarms.
+//! The alarms of a stage.
 
+use super::findings::{Findings, time};
 use super::functions::of_type;
-use super::{Part, time};
-use crate::explain::explain;
+use crate::explain::Explain;
 use crate::session::Session;
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_cloudwatch::Client;
@@ -10,20 +10,20 @@ use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// Names that CloudWatch takes in one call.
+/// The most names in one call of CloudWatch.
 const NAMES: usize = 100;
 
-/// The alarms by their states.
+/// The alarms by state.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Alarms {
     pub(super) ok: usize,
     pub(super) insufficient_data: usize,
-    /// Those that have gone off.
+    /// The alarms in the state `ALARM`.
     pub(super) alarm: Vec<Alarm>,
 }
 
-/// An alarm that has gone off.
+/// An alarm in the state `ALARM`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Alarm {
@@ -35,83 +35,79 @@ pub(super) struct Alarm {
     pub(super) description: Option<String>,
 }
 
-/// Looks at all alarms of the stack; of a stage without any there is nothing to say.
-pub(super) async fn examine(session: &Session, resources: &[StackResourceSummary]) -> Part<Alarms> {
+/// Examines all alarms of the stack; `None` when there are none or they cannot be read.
+pub(super) async fn examine(
+    session: &Session,
+    resources: &[StackResourceSummary],
+    findings: &mut Findings,
+) -> Option<Alarms> {
     let of = |kind| -> BTreeSet<String> {
         of_type(resources, kind)
             .into_iter()
-            // The physical id may be the name, or the ARN: `arn:…:alarm:<name>`.
+            // The physical id is the name, or the ARN: `arn:…:alarm:<name>`.
             .map(|(_, id)| id.rsplit_once(":alarm:").map_or(id, |(_, name)| name).to_owned())
             .collect()
     };
     let composite = of("AWS::CloudWatch::CompositeAlarm");
-    let mut names: BTreeSet<_> = &of("AWS::CloudWatch::Alarm") | &composite;
-    let mut part = Part::default();
-    if names.is_empty() {
-        return part;
-    }
+    let mut missing: BTreeSet<_> = &of("AWS::CloudWatch::Alarm") | &composite;
+    let names: Vec<_> = missing.iter().cloned().collect();
     let client = Client::new(&session.config);
     let mut alarms = Alarms::default();
-    let wanted: Vec<_> = names.iter().cloned().collect();
-    for names_of_call in wanted.chunks(NAMES) {
+    for names in names.chunks(NAMES) {
         let answer = client
             .describe_alarms()
-            .set_alarm_names(Some(names_of_call.to_vec()))
-            // Otherwise it tells of metric alarms only.
+            .set_alarm_names(Some(names.to_vec()))
+            // The default is metric alarms only.
             .alarm_types(AlarmType::CompositeAlarm)
             .alarm_types(AlarmType::MetricAlarm)
             .send()
             .await;
-        let output = match answer {
+        let output = match answer.explain("look at the alarms") {
             Ok(output) => output,
             Err(error) => {
-                part.findings.unknown.push(format!("{:#}", explain("look at the alarms", &error)));
-                return part;
+                findings.unknown.push(format!("{error:#}"));
+                return None;
             }
         };
-        // Both kinds say the same of themselves, in types of their own.
-        macro_rules! add {
-            ($($kind:expr),*) => {
-                $(for alarm in $kind {
-                    let name = alarm.alarm_name().unwrap_or_default();
-                    names.remove(name);
-                    alarms.add(alarm.state_value(), || Alarm {
-                        name: name.to_owned(),
-                        reason: alarm.state_reason().unwrap_or("no reason given").to_owned(),
-                        since: alarm.state_updated_timestamp().and_then(time),
-                        description: alarm.alarm_description().map(str::to_owned),
-                    });
-                })*
-            };
+        let metric = output.metric_alarms().iter().map(|it| {
+            let since = it.state_updated_timestamp();
+            (it.alarm_name(), it.state_value(), it.state_reason(), since, it.alarm_description())
+        });
+        let composite = output.composite_alarms().iter().map(|it| {
+            let since = it.state_updated_timestamp();
+            (it.alarm_name(), it.state_value(), it.state_reason(), since, it.alarm_description())
+        });
+        for (name, state, reason, since, description) in metric.chain(composite) {
+            let name = name.unwrap_or_default();
+            missing.remove(name);
+            match state {
+                Some(StateValue::Alarm) => alarms.alarm.push(Alarm {
+                    name: name.to_owned(),
+                    reason: reason.unwrap_or("no reason given").to_owned(),
+                    since: since.and_then(time),
+                    description: description.map(str::to_owned),
+                }),
+                Some(StateValue::Ok) => alarms.ok += 1,
+                _ => alarms.insufficient_data += 1,
+            }
         }
-        add!(output.metric_alarms(), output.composite_alarms());
     }
-    let problems = &mut part.findings.problems;
     for alarm in &alarms.alarm {
-        let what = alarm.description.as_deref().unwrap_or(&alarm.reason);
-        problems.push(format!("The alarm {} has gone off. {what}", alarm.name));
+        let text = alarm.description.as_deref().unwrap_or(&alarm.reason);
+        findings.problems.push(format!("The alarm {} has gone off. {text}", alarm.name));
     }
-    for name in names {
+    for name in missing {
         if composite.contains(&name) {
-            // CloudWatch keeps quiet about them where the permission is for some alarms only.
-            part.findings.unknown.push(format!(
-                "The alarm {name} cannot be seen: it is gone, or the permission for \
-                 cloudwatch:DescribeAlarms is not one for all alarms (`*`)."
+            // CloudWatch omits them when the permission does not cover all alarms.
+            findings.unknown.push(format!(
+                "The alarm {name} cannot be seen: it was deleted, or the permission \
+                 cloudwatch:DescribeAlarms does not cover all alarms (`*`)."
             ));
-            continue;
-        }
-        problems.push(format!("The alarm {name} is gone; see `cargo xtask drift`."));
-    }
-    part.items.push(alarms);
-    part
-}
-
-impl Alarms {
-    fn add(&mut self, state: Option<&StateValue>, alarm: impl FnOnce() -> Alarm) {
-        match state {
-            Some(StateValue::Alarm) => self.alarm.push(alarm()),
-            Some(StateValue::Ok) => self.ok += 1,
-            _ => self.insufficient_data += 1,
+        } else {
+            findings
+                .problems
+                .push(format!("The alarm {name} was deleted; see `cargo xtask status --drift`."));
         }
     }
+    (!names.is_empty()).then_some(alarms)
 }

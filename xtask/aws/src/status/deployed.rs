@@ -1,17 +1,18 @@
-//! The stack: its state, since when, and what went wrong last.
+//! The stack: its state, the time of its last change, and the causes of a failure.
 
-use super::{Findings, time};
-use crate::follow;
+use super::findings::{Findings, time};
+use crate::explain::Explain;
+use crate::follow::{self, Failure};
 use crate::stack::{self, Readiness, StackClient};
 use anyhow::Result;
 use aws_sdk_cloudformation::types::{ResourceStatus, Stack, StackEvent, StackStatus};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Pages of events to look at, of a hundred events each: more than any operation on our stack has.
-const PAGES: usize = 10;
+/// The most events to read, more than any operation on our stack has.
+const EVENTS: usize = 1_000;
 
-/// The stack as it is.
+/// The state of the stack.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Deployed {
@@ -21,10 +22,10 @@ pub(super) struct Deployed {
     pub(super) status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) since: Option<String>,
-    /// When it was deployed last: its update, or else its creation.
+    /// The time of its last update, or else of its creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) last_deployment: Option<String>,
-    /// As of the last detection, which CloudFormation does not repeat by itself.
+    /// The result of the last detection, which CloudFormation does not repeat by itself.
     pub(super) drift: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) drift_checked: Option<String>,
@@ -34,7 +35,7 @@ pub(super) struct Deployed {
     pub(super) outputs: BTreeMap<String, String>,
 }
 
-/// The stack, unless nothing was deployed to it.
+/// The stack; `None` when it is absent or empty.
 pub(super) async fn find(stack: &StackClient) -> Result<Option<Stack>> {
     let found = stack.find(&stack.name).await?;
     Ok(found.filter(|found| Readiness::of(found.stack_status()) != Readiness::Create))
@@ -76,7 +77,7 @@ pub(super) async fn examine(
 fn judge(
     stack: &StackClient,
     status: Option<&StackStatus>,
-    causes: &[follow::Failure],
+    causes: &[Failure],
     findings: &mut Findings,
 ) {
     let text = status.map_or("unknown", StackStatus::as_str);
@@ -86,25 +87,24 @@ fn judge(
         (Readiness::Create, _) => {}
         (Readiness::Update, "UPDATE_ROLLBACK_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE") => {
             findings.notes.push(format!(
-                "The last deployment failed and was taken back; what was there before is in place \
-                 again.{because}"
+                "The last deployment failed and was rolled back to the one before.{because}"
             ));
         }
         (Readiness::Update, _) => {}
         (Readiness::Recreate, _) => findings.problems.push(format!(
-            "The first deployment failed ({text}); the next `cargo xtask deploy` starts anew.{because}"
+            "The first deployment failed ({text}); `cargo xtask deploy` starts again.{because}"
         )),
         (Readiness::Busy, "CREATE_IN_PROGRESS") => {
-            findings.problems.push("The stack is being created; it is not complete yet.".to_owned());
+            findings.problems.push("The stack is still being created.".to_owned());
         }
         (Readiness::Busy, "ROLLBACK_IN_PROGRESS") => findings
             .problems
-            .push(format!("The first deployment failed and is being taken back.{because}")),
+            .push(format!("The first deployment failed and is being rolled back.{because}")),
         (Readiness::Busy, "DELETE_IN_PROGRESS") => {
             findings.problems.push("The stack is being deleted.".to_owned());
         }
         (Readiness::Busy, _) => {
-            findings.notes.push(format!("A deployment is going on ({text}).{because}"));
+            findings.notes.push(format!("A deployment is in progress ({text}).{because}"));
         }
         (Readiness::Refuse(advice), _) => {
             findings.problems.push(format!("The stack is in {text}: {advice}.{because}"));
@@ -113,38 +113,32 @@ fn judge(
 }
 
 /// The last operation on the stack.
+#[derive(Default)]
 struct Operation {
-    /// When the stack came into the state in which it is.
+    /// The time at which the stack reached its state.
     since: Option<String>,
-    /// What went wrong, earliest first.
-    failures: Vec<follow::Failure>,
+    /// The failures, earliest first.
+    failures: Vec<Failure>,
 }
 
 async fn last_operation(stack: &StackClient, found: &Stack) -> Result<Operation> {
     let id = found.stack_id().unwrap_or(&stack.name);
-    // Only of an operation that failed does one need more than the newest events.
-    let failed = found
+    let has_failed = found
         .stack_status()
         .is_some_and(|status| ["FAILED", "ROLLBACK"].iter().any(|it| status.as_str().contains(it)));
-    let mut operation = Operation { since: None, failures: Vec::new() };
-    let mut token = None;
-    for _ in 0..PAGES {
-        let (events, next) = stack.events(id, token).await?;
-        for event in &events {
-            if is_of_stack(event) && operation.since.is_none() {
-                operation.since = event.timestamp().and_then(time);
-                if !failed {
-                    return Ok(operation);
-                }
-            }
-            operation.failures.extend(follow::failure(event));
-            if is_of_stack(event) && is_begin(event) {
-                operation.failures.reverse();
-                return Ok(operation);
+    let mut operation = Operation::default();
+    let mut events = stack.events(id).send();
+    for _ in 0..EVENTS {
+        let event = events.try_next().await.explain(format_args!("read the events of {id}"))?;
+        let Some(event) = event else { break };
+        if is_of_stack(&event) && operation.since.is_none() {
+            operation.since = event.timestamp().and_then(time);
+            if !has_failed {
+                break;
             }
         }
-        token = next;
-        if token.is_none() {
+        operation.failures.extend(follow::failure(&event));
+        if is_of_stack(&event) && is_begin(&event) {
             break;
         }
     }

@@ -1,21 +1,23 @@
-//! The report for people.
+//! The report as text.
 
+use super::drift;
 use super::functions::Function;
-use super::{Health, Report};
+use super::report::{Health, Report};
 use crate::ui::{self, styled};
 use std::fmt::Write as _;
 
-/// Characters of a hash that are enough to compare by eye.
+/// Enough characters of a hash to compare by eye.
 const HASH: usize = 12;
 
 pub(super) fn text(report: &Report) -> String {
     let mut text = String::new();
     let place = format!("stage {}, account {}, {}", report.stage, report.account, report.region);
     let (style, verdict) = match report.health {
-        Health::Healthy => (ui::GOOD, "deployed and well"),
-        Health::Unknown => (ui::WARNING, "cannot be told"),
+        Health::Healthy => (ui::GOOD, "deployed and healthy"),
+        Health::Unknown => (ui::WARNING, "unknown"),
         Health::NotDeployed => (ui::WARNING, "not deployed"),
-        Health::Unhealthy => (ui::DANGER, "not well"),
+        Health::Unhealthy => (ui::DANGER, "not healthy"),
+        Health::Drifted => (ui::DANGER, "drifted"),
     };
     let _ = write!(text, "{}  {place}", styled(style, verdict));
     if report.health == Health::NotDeployed {
@@ -29,7 +31,9 @@ pub(super) fn text(report: &Report) -> String {
         row(&mut text, "drift", &stack.drift, checked.as_deref());
         let protection = if stack.termination_protection { "on" } else { "off" };
         row(&mut text, "protection", protection, Some(" against deletion of the stack"));
-        row(&mut text, "url", stack.url.as_deref().unwrap_or("-"), None);
+        for (key, value) in &stack.outputs {
+            row(&mut text, "output", &format!("{key} = {value}"), None);
+        }
     }
     functions(&mut text, &report.functions);
     for mapping in &report.event_source_mappings {
@@ -51,10 +55,13 @@ pub(super) fn text(report: &Report) -> String {
             let _ = write!(text, "\n  {name}{}: {}", since.unwrap_or_default(), alarm.reason);
         }
     }
+    if let Some(drift) = &report.drift {
+        drift::show(&mut text, drift);
+    }
     for (style, mark, lines) in [
-        (ui::DANGER, "✗", &report.problems),
-        (ui::WARNING, "?", &report.unknown),
-        (ui::WARNING, "!", &report.notes),
+        (ui::DANGER, "✗", &report.findings.problems),
+        (ui::WARNING, "?", &report.findings.unknown),
+        (ui::WARNING, "!", &report.findings.notes),
     ] {
         for line in lines {
             let line = line.replace('\n', "\n  ");

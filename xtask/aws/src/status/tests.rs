@@ -1,7 +1,9 @@
-//! Against recorded answers of CloudFormation, Lambda and CloudWatch.
+//! Reports from recorded answers of CloudFormation, Lambda and CloudWatch.
 
-use super::{Health, Report, inspect, show};
-use crate::testing::{Aws, STACK_ID, stack, stack_error};
+use super::report::{Health, Report};
+use super::{inspect, show};
+use crate::testing::Aws;
+use crate::testing::recorded::{self as aws, by_id, named};
 use serde_json::{Value, json};
 
 const MAPPING: &str = "14e0db71-5d35-4eb5-b481-8945cf9d10c2";
@@ -9,50 +11,7 @@ const GET: &str = "users-dev-users-profile-get";
 const RELAY: &str = "users-dev-users-audit-publish";
 const SHA: &str = "dBG9m8SGdmlEjw/JYXlhhvCrAv5TxvXsbL/RMr0fT/I=";
 
-fn resource(logical_id: &str, physical_id: &str, kind: &str) -> String {
-    format!(
-        "<member><LogicalResourceId>{logical_id}</LogicalResourceId>\
-         <PhysicalResourceId>{physical_id}</PhysicalResourceId><ResourceType>{kind}</ResourceType>\
-         <LastUpdatedTimestamp>2026-11-01T08:00:09.123Z</LastUpdatedTimestamp>\
-         <ResourceStatus>CREATE_COMPLETE</ResourceStatus><DriftInformation>\
-         <StackResourceDriftStatus>NOT_CHECKED</StackResourceDriftStatus></DriftInformation>\
-         </member>"
-    )
-}
-
-fn resources(members: &str, token: &str) -> String {
-    format!(
-        "<ListStackResourcesResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
-         <ListStackResourcesResult><StackResourceSummaries>{members}</StackResourceSummaries>{token}\
-         </ListStackResourcesResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>\
-         </ListStackResourcesResponse>"
-    )
-}
-
-/// An event of the stack itself when `logical_id` is its name.
-fn event(second: u32, logical_id: &str, status: &str, reason: &str) -> String {
-    let physical_id = if logical_id == "users-dev" { STACK_ID } else { "physical" };
-    format!(
-        "<member><StackId>{STACK_ID}</StackId><EventId>{logical_id}-{second}</EventId>\
-         <StackName>users-dev</StackName><LogicalResourceId>{logical_id}</LogicalResourceId>\
-         <PhysicalResourceId>{physical_id}</PhysicalResourceId>\
-         <ResourceType>AWS::SQS::Queue</ResourceType>\
-         <Timestamp>2026-11-22T09:00:{second:02}.123Z</Timestamp>\
-         <ResourceStatus>{status}</ResourceStatus>\
-         <ResourceStatusReason>{reason}</ResourceStatusReason></member>"
-    )
-}
-
-fn events(members: &str) -> String {
-    format!(
-        "<DescribeStackEventsResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
-         <DescribeStackEventsResult><StackEvents>{members}</StackEvents><NextToken>more</NextToken>\
-         </DescribeStackEventsResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>\
-         </DescribeStackEventsResponse>"
-    )
-}
-
-/// What AWS says of each part; a test changes one of them.
+/// The answers about each part; a test changes one of them.
 struct Stage {
     stack: String,
     events: String,
@@ -63,16 +22,10 @@ struct Stage {
 }
 
 impl Stage {
-    fn well() -> Self {
-        let outputs = "<LastUpdatedTime>2026-11-22T09:00:00.123Z</LastUpdatedTime>\
-                       <EnableTerminationProtection>true</EnableTerminationProtection>\
-                       <DriftInformation><StackDriftStatus>IN_SYNC</StackDriftStatus>\
-                       <LastCheckTimestamp>2026-11-20T10:00:00.123Z</LastCheckTimestamp>\
-                       </DriftInformation><Outputs><member><OutputKey>ApiUrl</OutputKey>\
-                       <OutputValue>https://a.example.com/prod</OutputValue></member></Outputs>";
+    fn healthy() -> Self {
         Self {
-            stack: stack("UPDATE_COMPLETE", outputs),
-            events: events(&event(50, "users-dev", "UPDATE_COMPLETE", "")),
+            stack: stack("UPDATE_COMPLETE"),
+            events: events(&[("e1", "users-dev", aws::STACK, "UPDATE_COMPLETE", "", "")]),
             alias: (
                 200,
                 json!({
@@ -127,20 +80,18 @@ impl Stage {
 
     fn aws(self) -> Aws {
         let alias = format!("arn:aws:lambda:eu-west-1:123456789012:function:{GET}:live");
-        let members = [
-            resource("UsersProfileGetAlias", &alias, "AWS::Lambda::Alias"),
-            resource("AuditStream", MAPPING, "AWS::Lambda::EventSourceMapping"),
-            resource("ApiLatencyAlarm", "users-dev-api-latency", "AWS::CloudWatch::Alarm"),
+        let first = [
+            ("UsersProfileGetAlias", alias.as_str(), "AWS::Lambda::Alias"),
+            ("AuditStream", MAPPING, "AWS::Lambda::EventSourceMapping"),
+            ("ApiLatencyAlarm", "users-dev-api-latency", "AWS::CloudWatch::Alarm"),
         ];
-        let more = [
-            resource("AuditDelayAlarm", "users-dev-audit-delay", "AWS::CloudWatch::Alarm"),
-            resource(
-                "ServiceUnhealthyAlarm",
-                "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:users-dev-service-unhealthy",
-                "AWS::CloudWatch::CompositeAlarm",
-            ),
+        let unhealthy =
+            "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:users-dev-service-unhealthy";
+        let second = [
+            ("AuditDelayAlarm", "users-dev-audit-delay", "AWS::CloudWatch::Alarm"),
+            ("ServiceUnhealthyAlarm", unhealthy, "AWS::CloudWatch::CompositeAlarm"),
         ];
-        let second = json!({"StackName": "users-dev", "NextToken": "t1"});
+        let next = json!({"StackName": "users-dev", "NextToken": "t1"});
         let names = json!({
             "AlarmNames":
                 ["users-dev-api-latency", "users-dev-audit-delay", "users-dev-service-unhealthy"],
@@ -148,14 +99,14 @@ impl Stage {
         });
         let functions = "GET /2015-03-31/functions";
         Aws::default()
-            .expect("DescribeStacks", json!({"StackName": "users-dev"}), self.stack)
-            .expect("DescribeStackEvents", json!({"StackName": STACK_ID}), self.events)
+            .expect("DescribeStacks", named(), self.stack)
+            .expect("DescribeStackEvents", by_id(), self.events)
             .expect(
                 "ListStackResources",
-                json!({"StackName": "users-dev"}),
-                resources(&members.concat(), "<NextToken>t1</NextToken>"),
+                named(),
+                aws::resources_page(&first, "<NextToken>t1</NextToken>"),
             )
-            .expect("ListStackResources", second, resources(&more.concat(), ""))
+            .expect("ListStackResources", next, aws::resources(&second))
             .answer(
                 &format!("{functions}/{GET}/aliases/live"),
                 Value::Null,
@@ -178,6 +129,22 @@ impl Stage {
     }
 }
 
+/// The stack in a state, with one output.
+fn stack(status: &str) -> String {
+    let more = "<EnableTerminationProtection>true</EnableTerminationProtection>\
+                <DriftInformation><StackDriftStatus>IN_SYNC</StackDriftStatus>\
+                <LastCheckTimestamp>2026-11-20T10:00:00.123Z</LastCheckTimestamp>\
+                </DriftInformation><Outputs><member><OutputKey>ApiUrl</OutputKey>\
+                <OutputValue>https://a.example.com/prod</OutputValue></member></Outputs>";
+    aws::stack_members(status, more)
+}
+
+/// The latest events, with a token for more, which need not be read.
+fn events(events: &[aws::Event<'_>]) -> String {
+    let page = aws::events(events);
+    page.replace("</StackEvents>", "</StackEvents><NextToken>more</NextToken>")
+}
+
 fn alarm(name: &str, state: &str) -> Value {
     json!({
         "AlarmName": name,
@@ -189,10 +156,10 @@ fn alarm(name: &str, state: &str) -> Value {
     })
 }
 
-/// The report about a stage of which everything was asked.
+/// The report of a stage, as it is and as text.
 async fn report(stage: Stage) -> (Report, String) {
     let aws = stage.aws();
-    let report = inspect(&aws.session()).await.unwrap();
+    let report = inspect(&aws.session(), false).await.unwrap();
     aws.finish();
     let text = anstream::adapter::strip_str(&show::text(&report)).to_string();
     (report, text)
@@ -201,24 +168,26 @@ async fn report(stage: Stage) -> (Report, String) {
 #[track_caller]
 fn assert_unhealthy(report: &Report, text: &str, problem: &str) {
     assert_eq!(report.health, Health::Unhealthy, "{text}");
-    assert_eq!(report.problems.len(), 1, "{text}");
-    assert!(report.problems[0].contains(problem), "{text}");
-    assert!(text.starts_with("not well"), "{text}");
-    assert!(text.contains(&format!("✗ {}", report.problems[0].split('\n').next().unwrap())));
+    assert_eq!(report.findings.problems.len(), 1, "{text}");
+    assert!(report.findings.problems[0].contains(problem), "{text}");
+    assert!(text.starts_with("not healthy"), "{text}");
+    assert!(
+        text.contains(&format!("✗ {}", report.findings.problems[0].split('\n').next().unwrap()))
+    );
 }
 
 #[tokio::test]
-async fn a_stage_that_is_well_is_shown_with_everything() {
-    let (report, text) = report(Stage::well()).await;
+async fn a_healthy_stage_is_shown_with_all_parts() {
+    let (report, text) = report(Stage::healthy()).await;
     assert_eq!(report.health, Health::Healthy, "{text}");
     assert_eq!(
         text,
-        "deployed and well  stage dev, account 123456789012, eu-west-1\n\
-         stack            users-dev UPDATE_COMPLETE since 2026-11-22T09:00:50Z\n\
-         last deployment  2026-11-22T09:00:00Z\n\
+        "deployed and healthy  stage dev, account 123456789012, eu-west-1\n\
+         stack            users-dev UPDATE_COMPLETE since 2026-01-03T03:04:50Z\n\
+         last deployment  2026-01-03T03:04:05Z\n\
          drift            IN_SYNC as of 2026-11-20T10:00:00Z\n\
          protection       on against deletion of the stack\n\
-         url              https://a.example.com/prod\n\
+         output           ApiUrl = https://a.example.com/prod\n\
          function                     version  code          modified              state\n\
          users-dev-users-profile-get  7        dBG9m8SGdmlE  2026-11-22T09:00:20Z  Active\n\
          AuditStream      Enabled, last result: OK\n\
@@ -233,15 +202,12 @@ async fn a_stage_that_is_well_is_shown_with_everything() {
 }
 
 #[tokio::test]
-async fn a_stage_that_is_not_deployed_is_told_with_the_command() {
-    let missing = stack_error("ValidationError", "Stack with id users-dev does not exist");
-    let name = json!({"StackName": "users-dev"});
-    let shell = stack("REVIEW_IN_PROGRESS", "");
+async fn a_stage_that_is_not_deployed_is_reported_with_the_command() {
     for aws in [
-        Aws::default().answer("DescribeStacks", name.clone(), 400, missing),
-        Aws::default().expect("DescribeStacks", name, shell),
+        Aws::default().answer("DescribeStacks", named(), 400, aws::no_stack()),
+        Aws::default().expect("DescribeStacks", named(), stack("REVIEW_IN_PROGRESS")),
     ] {
-        let report = inspect(&aws.session()).await.unwrap();
+        let report = inspect(&aws.session(), false).await.unwrap();
         aws.finish();
         assert_eq!(report.health, Health::NotDeployed);
         let text = show::text(&report);
@@ -251,7 +217,7 @@ async fn a_stage_that_is_not_deployed_is_told_with_the_command() {
 
 #[tokio::test]
 async fn an_alarm_that_has_gone_off_is_a_problem() {
-    let mut stage = Stage::well();
+    let mut stage = Stage::healthy();
     stage.alarms.1["MetricAlarms"][0]["StateValue"] = "ALARM".into();
     let (report, text) = report(stage).await;
     assert_unhealthy(&report, &text, "The alarm users-dev-api-latency has gone off.");
@@ -262,23 +228,23 @@ async fn an_alarm_that_has_gone_off_is_a_problem() {
 
 #[tokio::test]
 async fn a_composite_alarm_that_has_gone_off_is_a_problem() {
-    let mut stage = Stage::well();
+    let mut stage = Stage::healthy();
     stage.alarms.1["CompositeAlarms"][0]["StateValue"] = "ALARM".into();
     let (report, text) = report(stage).await;
     assert_unhealthy(&report, &text, "The alarm users-dev-service-unhealthy has gone off.");
 }
 
 #[tokio::test]
-async fn an_alarm_that_is_gone_is_a_problem() {
-    let mut stage = Stage::well();
+async fn a_deleted_alarm_is_a_problem() {
+    let mut stage = Stage::healthy();
     stage.alarms.1["MetricAlarms"].as_array_mut().unwrap().remove(0);
     let (report, text) = report(stage).await;
-    assert_unhealthy(&report, &text, "The alarm users-dev-api-latency is gone");
+    assert_unhealthy(&report, &text, "The alarm users-dev-api-latency was deleted");
 }
 
 #[tokio::test]
-async fn a_composite_alarm_that_is_not_shown_leaves_it_open() {
-    let mut stage = Stage::well();
+async fn an_invisible_composite_alarm_is_unknown() {
+    let mut stage = Stage::healthy();
     stage.alarms.1["CompositeAlarms"] = json!([]);
     let (report, text) = report(stage).await;
     assert_eq!(report.health, Health::Unknown, "{text}");
@@ -286,24 +252,24 @@ async fn a_composite_alarm_that_is_not_shown_leaves_it_open() {
 }
 
 #[tokio::test]
-async fn a_mapping_that_is_disabled_is_a_problem() {
-    let mut stage = Stage::well();
+async fn a_disabled_mapping_is_a_problem() {
+    let mut stage = Stage::healthy();
     stage.mapping.1["State"] = "Disabled".into();
     let (report, text) = report(stage).await;
     assert_unhealthy(&report, &text, "AuditStream is Disabled (User action)");
 }
 
 #[tokio::test]
-async fn a_mapping_that_fails_is_a_problem() {
-    let mut stage = Stage::well();
+async fn a_failing_mapping_is_a_problem() {
+    let mut stage = Stage::healthy();
     stage.mapping.1["LastProcessingResult"] = "PROBLEM: Function call failed".into();
     let (report, text) = report(stage).await;
     assert_unhealthy(&report, &text, "PROBLEM: Function call failed; see `cargo xtask logs");
 }
 
 #[tokio::test]
-async fn a_mapping_that_is_gone_is_a_problem() {
-    let mut stage = Stage::well();
+async fn a_deleted_mapping_is_a_problem() {
+    let mut stage = Stage::healthy();
     let words = "The resource you requested does not exist.";
     stage.mapping =
         (404, json!({"__type": "ResourceNotFoundException", "Type": "User", "Message": words}));
@@ -312,47 +278,43 @@ async fn a_mapping_that_is_gone_is_a_problem() {
 }
 
 #[tokio::test]
-async fn a_function_that_failed_is_a_problem() {
-    let mut stage = Stage::well();
+async fn a_failed_function_is_a_problem() {
+    let mut stage = Stage::healthy();
     stage.function.1["State"] = "Failed".into();
     stage.function.1["StateReason"] = "The image or archive is invalid".into();
     let (report, text) = report(stage).await;
-    assert_unhealthy(
-        &report,
-        &text,
-        &format!("{GET} is Failed, last update Successful: The image"),
-    );
+    assert_unhealthy(&report, &text, &format!("{GET} is Failed: The image"));
 }
 
 #[tokio::test]
-async fn an_update_of_a_function_that_failed_is_a_problem() {
-    let mut stage = Stage::well();
+async fn a_failed_update_of_a_function_is_a_problem() {
+    let mut stage = Stage::healthy();
     stage.function.1["LastUpdateStatus"] = "Failed".into();
     let (report, text) = report(stage).await;
     assert_unhealthy(&report, &text, "last update Failed: no reason given");
 }
 
 #[tokio::test]
-async fn a_function_that_nobody_called_for_long_is_well() {
-    let mut stage = Stage::well();
+async fn an_inactive_function_is_healthy() {
+    let mut stage = Stage::healthy();
     stage.function.1["State"] = "Inactive".into();
     let (report, text) = report(stage).await;
     assert_eq!(report.health, Health::Healthy, "{text}");
 }
 
 #[tokio::test]
-async fn an_alias_that_is_gone_is_a_problem() {
-    let mut stage = Stage::well();
+async fn a_deleted_alias_is_a_problem() {
+    let mut stage = Stage::healthy();
     let gone = json!({"__type": "ResourceNotFoundException", "Message": "Cannot find alias arn"});
     stage.alias = (404, gone.clone());
     stage.function = (404, gone);
     let (report, text) = report(stage).await;
-    assert_unhealthy(&report, &text, "has no alias `live` any more");
+    assert_unhealthy(&report, &text, "or its alias `live` was deleted");
 }
 
 #[tokio::test]
-async fn a_rollout_is_worth_a_note() {
-    let mut stage = Stage::well();
+async fn a_rollout_is_noted() {
+    let mut stage = Stage::healthy();
     stage.alias.1["RoutingConfig"] = json!({"AdditionalVersionWeights": {"8": 0.1}});
     let (report, text) = report(stage).await;
     assert_eq!(report.health, Health::Healthy, "{text}");
@@ -360,39 +322,33 @@ async fn a_rollout_is_worth_a_note() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_leaves_it_open() {
+async fn a_part_without_permission_is_unknown() {
     let denied = "User: u is not authorized to perform: lambda:GetAlias";
-    let mut stage = Stage::well();
+    let mut stage = Stage::healthy();
     stage.alias = (403, json!({"__type": "AccessDeniedException", "Message": denied}));
     let (report, text) = report(stage).await;
     assert_eq!(report.health, Health::Unknown, "{text}");
-    assert!(text.starts_with("cannot be told") && text.contains(denied), "{text}");
+    assert!(text.starts_with("unknown") && text.contains(denied), "{text}");
 }
 
 #[tokio::test]
-async fn a_deployment_that_was_taken_back_is_told_with_its_cause() {
-    let mut stage = Stage::well();
-    stage.stack = stage.stack.replace("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE");
-    stage.events = events(
-        &[
-            event(50, "users-dev", "UPDATE_ROLLBACK_COMPLETE", ""),
-            event(
-                40,
-                "users-dev",
-                "UPDATE_ROLLBACK_IN_PROGRESS",
-                "The following resource(s) failed",
-            ),
-            event(31, "UsersTable", "UPDATE_FAILED", "Resource update cancelled"),
-            event(30, "AuditDeadLetters", "UPDATE_FAILED", "Value 1 is out of range"),
-            event(20, "users-dev", "UPDATE_IN_PROGRESS", "User Initiated"),
-            event(10, "AuditStream", "CREATE_FAILED", "of the operation before"),
-        ]
-        .concat(),
-    );
+async fn a_rolled_back_deployment_is_reported_with_its_cause() {
+    let mut stage = Stage::healthy();
+    stage.stack = stack("UPDATE_ROLLBACK_COMPLETE");
+    let of_stack = |id, status, reason| (id, "users-dev", aws::STACK, status, reason, "");
+    let of_resource = |id, resource, status, reason| (id, resource, "AWS::Any", status, reason, "");
+    stage.events = events(&[
+        of_stack("e6", "UPDATE_ROLLBACK_COMPLETE", ""),
+        of_stack("e5", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed"),
+        of_resource("e4", "UsersTable", "UPDATE_FAILED", "Resource update cancelled"),
+        of_resource("e3", "AuditDeadLetters", "UPDATE_FAILED", "Value 1 is out of range"),
+        of_stack("e2", "UPDATE_IN_PROGRESS", "User Initiated"),
+        of_resource("e1", "AuditStream", "CREATE_FAILED", "of the operation before"),
+    ]);
     let (report, text) = report(stage).await;
     assert_eq!(report.health, Health::Healthy, "{text}");
-    assert!(text.contains("UPDATE_ROLLBACK_COMPLETE since 2026-11-22T09:00:50Z"), "{text}");
-    assert!(text.contains("was taken back"), "{text}");
+    assert!(text.contains("UPDATE_ROLLBACK_COMPLETE since 2026-01-03T03:04:50Z"), "{text}");
+    assert!(text.contains("was rolled back"), "{text}");
     assert!(
         text.contains("AuditDeadLetters") && text.contains("Value 1 is out of range"),
         "{text}"
@@ -402,37 +358,38 @@ async fn a_deployment_that_was_taken_back_is_told_with_its_cause() {
 }
 
 #[tokio::test]
-async fn states_in_which_a_stack_is_no_good_are_problems() {
+async fn unusable_states_of_the_stack_are_problems() {
     for (status, words) in [
         ("ROLLBACK_COMPLETE", "The first deployment failed"),
-        ("ROLLBACK_IN_PROGRESS", "is being taken back"),
-        ("CREATE_IN_PROGRESS", "not complete yet"),
+        ("ROLLBACK_IN_PROGRESS", "is being rolled back"),
+        ("CREATE_IN_PROGRESS", "still being created"),
         ("DELETE_IN_PROGRESS", "being deleted"),
         ("UPDATE_ROLLBACK_FAILED", "cargo xtask rollback"),
         ("DELETE_FAILED", "cargo xtask destroy"),
     ] {
-        let mut stage = Stage::well();
-        stage.stack = stage.stack.replace("UPDATE_COMPLETE", status);
-        stage.events = events(
-            &[event(50, "users-dev", status, ""), event(20, "users-dev", "CREATE_IN_PROGRESS", "")]
-                .concat(),
-        );
+        let mut stage = Stage::healthy();
+        stage.stack = stack(status);
+        stage.events = events(&[
+            ("e2", "users-dev", aws::STACK, status, "", ""),
+            ("e1", "users-dev", aws::STACK, "CREATE_IN_PROGRESS", "", ""),
+        ]);
         let (report, text) = report(stage).await;
         assert_unhealthy(&report, &text, words);
     }
 }
 
 #[tokio::test]
-async fn a_deployment_that_goes_on_is_worth_a_note() {
-    let mut stage = Stage::well();
-    stage.stack = stage.stack.replace("UPDATE_COMPLETE", "UPDATE_IN_PROGRESS");
+async fn a_deployment_in_progress_is_noted() {
+    let mut stage = Stage::healthy();
+    stage.stack = stack("UPDATE_IN_PROGRESS");
     let (report, text) = report(stage).await;
     assert_eq!(report.health, Health::Healthy, "{text}");
-    assert!(text.contains("A deployment is going on (UPDATE_IN_PROGRESS)"), "{text}");
+    assert!(text.contains("A deployment is in progress (UPDATE_IN_PROGRESS)"), "{text}");
 }
 
 #[test]
 fn every_health_has_its_exit_status() {
-    let all = [Health::Healthy, Health::Unknown, Health::NotDeployed, Health::Unhealthy];
-    assert_eq!(all.map(Health::exit_code), [0, 1, 3, 4]);
+    use Health::{Drifted, Healthy, NotDeployed, Unhealthy, Unknown};
+    let all = [Healthy, Unknown, NotDeployed, Unhealthy, Drifted];
+    assert_eq!(all.map(Health::exit_code), [0, 1, 3, 4, 5]);
 }

@@ -99,14 +99,28 @@ pub struct Stage {
 }
 
 /// The instruction sets of Lambda.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Deserialize,
+    Eq,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+    clap::ValueEnum,
+)]
 pub enum Architecture {
     /// Graviton.
     #[default]
     #[serde(rename = "arm64")]
+    #[value(name = "arm64")]
     Arm64,
     /// Intel and AMD.
     #[serde(rename = "x86_64")]
+    #[value(name = "x86_64")]
     X8664,
 }
 

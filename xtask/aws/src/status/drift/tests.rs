@@ -1,43 +1,29 @@
-//! Against recorded answers of CloudFormation.
+//! Drift from recorded answers of CloudFormation.
 
-use super::{Report, detect, text};
+use super::{Drift, detect, examine, show};
 use crate::stack::StackClient;
-use crate::testing::{Aws, STACK_ID, stack_error};
+use crate::status::findings::Findings;
+use crate::testing::Aws;
+use crate::testing::recorded::{self as aws, STACK_ID, named};
 use serde_json::{Value, json};
 
 const DETECTION: &str = "b78ac9b0-dec1-11e7-a451-503a3example";
 
-fn begun() -> String {
-    format!(
-        "<DetectStackDriftResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
-         <DetectStackDriftResult><StackDriftDetectionId>{DETECTION}</StackDriftDetectionId>\
-         </DetectStackDriftResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>\
-         </DetectStackDriftResponse>"
-    )
-}
-
 fn state(detection: &str, more: &str) -> String {
-    format!(
-        "<DescribeStackDriftDetectionStatusResponse \
-         xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
-         <DescribeStackDriftDetectionStatusResult><StackId>{STACK_ID}</StackId>\
-         <StackDriftDetectionId>{DETECTION}</StackDriftDetectionId>\
-         <DetectionStatus>{detection}</DetectionStatus>{more}\
-         <Timestamp>2026-11-22T10:00:00.123Z</Timestamp>\
-         </DescribeStackDriftDetectionStatusResult><ResponseMetadata><RequestId>r</RequestId>\
-         </ResponseMetadata></DescribeStackDriftDetectionStatusResponse>"
+    aws::answer(
+        "DescribeStackDriftDetectionStatus",
+        &format!(
+            "<StackId>{STACK_ID}</StackId><StackDriftDetectionId>{DETECTION}</StackDriftDetectionId>\
+             <DetectionStatus>{detection}</DetectionStatus>{more}\
+             <Timestamp>2026-11-22T10:00:00.123Z</Timestamp>"
+        ),
     )
 }
 
 fn page(members: &str, token: Option<&str>) -> String {
     let token = token.map(|token| format!("<NextToken>{token}</NextToken>")).unwrap_or_default();
-    format!(
-        "<DescribeStackResourceDriftsResponse \
-         xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
-         <DescribeStackResourceDriftsResult><StackResourceDrifts>{members}</StackResourceDrifts>\
-         {token}</DescribeStackResourceDriftsResult><ResponseMetadata><RequestId>r</RequestId>\
-         </ResponseMetadata></DescribeStackResourceDriftsResponse>"
-    )
+    let result = format!("<StackResourceDrifts>{members}</StackResourceDrifts>{token}");
+    aws::answer("DescribeStackResourceDrifts", &result)
 }
 
 fn modified(logical_id: &str, kind: &str, differences: &str) -> String {
@@ -66,11 +52,13 @@ const DELETED: &str = "<member><LogicalResourceId>AlarmTopic</LogicalResourceId>
                        <StackResourceDriftStatus>DELETED</StackResourceDriftStatus>\
                        <PropertyDifferences/></member>";
 
-/// A stack that has begun to be compared.
+/// A comparison of the stack.
 fn comparing() -> Aws {
-    Aws::default().expect("DetectStackDrift", json!({"StackName": "users-dev"}), begun())
+    let id = format!("<StackDriftDetectionId>{DETECTION}</StackDriftDetectionId>");
+    Aws::default().expect("DetectStackDrift", named(), aws::answer("DetectStackDrift", &id))
 }
 
+/// A request for the state of the comparison.
 fn asked(aws: Aws, answer: String) -> Aws {
     let input = json!({"StackDriftDetectionId": DETECTION});
     aws.expect("DescribeStackDriftDetectionStatus", input, answer)
@@ -84,16 +72,18 @@ fn drifts() -> Value {
     })
 }
 
-async fn detected(aws: &Aws) -> anyhow::Result<Report> {
+async fn detected(aws: &Aws) -> anyhow::Result<Drift> {
     detect(&StackClient::of(&aws.session())).await
 }
 
-fn plain(report: &Report) -> String {
-    anstream::adapter::strip_str(&text(report)).to_string()
+fn plain(drift: &Drift) -> String {
+    let mut text = String::new();
+    show(&mut text, drift);
+    anstream::adapter::strip_str(&text).to_string()
 }
 
 #[tokio::test(start_paused = true)]
-async fn differences_of_all_pages_are_told_with_the_place_in_our_code() {
+async fn differences_of_all_pages_have_the_line_of_our_code() {
     let aws = asked(comparing(), state("DETECTION_IN_PROGRESS", ""));
     let aws =
         asked(aws, state("DETECTION_COMPLETE", "<StackDriftStatus>DRIFTED</StackDriftStatus>"));
@@ -128,31 +118,30 @@ async fn differences_of_all_pages_are_told_with_the_place_in_our_code() {
     );
     let text = plain(&report);
     for part in [
-        "2 resources differ  from the template of users-dev",
         "AlarmTopic  AWS::SNS::Topic  DELETED",
         &format!("AuditDeadLetters  AWS::SQS::Queue  MODIFIED\n  made in {source}"),
         "/DelaySeconds\n    template: 0\n    AWS:      120",
         "AWS:      (nothing)",
-        "To keep what AWS has",
+        "To keep the values in AWS",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stack_in_sync_has_nothing_to_tell() {
+async fn a_stack_in_sync_has_no_differences() {
     let aws = asked(comparing(), state("DETECTION_COMPLETE", "")).expect(
         "DescribeStackResourceDrifts",
         drifts(),
         page("", None),
     );
     let report = detected(&aws).await.unwrap();
-    assert_eq!(plain(&report), "no difference  users-dev is as its template has it");
+    assert_eq!(plain(&report), "\nNo compared resource differs from the template.");
     aws.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_compared_is_said_beside_what_could() {
+async fn an_incomplete_comparison_is_a_finding_besides_the_differences() {
     let reason = "<DetectionStatusReason>Failed to detect drift on resource [Api]\
                   </DetectionStatusReason>";
     let aws = asked(comparing(), state("DETECTION_FAILED", reason)).expect(
@@ -160,43 +149,40 @@ async fn what_could_not_be_compared_is_said_beside_what_could() {
         drifts(),
         page(&modified("AuditDeadLetters", "AWS::SQS::Queue", DELAY), None),
     );
-    let report = detected(&aws).await.unwrap();
+    let mut findings = Findings::default();
+    let drift = examine(&StackClient::of(&aws.session()), &mut findings).await.unwrap();
     let why = "Failed to detect drift on resource [Api]";
-    assert_eq!(report.incomplete.as_deref(), Some(why));
-    let text = plain(&report);
-    assert!(text.contains("1 resource differs") && text.contains(why), "{text}");
+    assert_eq!((drift.drifted.len(), drift.incomplete.as_deref()), (1, Some(why)));
+    assert!(findings.unknown[0].contains(why), "{findings:?}");
+    aws.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn pauses_grow_and_end() {
+async fn waiting_ends_after_a_quarter_of_an_hour() {
     let mut aws = comparing();
-    // 2.5 s, 5 s, then 10 s each, until a quarter of an hour is over.
-    for _ in 0..93 {
+    // One request every 2.5 seconds, and one at the end.
+    for _ in 0..=360 {
         aws = asked(aws, state("DETECTION_IN_PROGRESS", ""));
     }
-    let began = tokio::time::Instant::now();
     let error = detected(&aws).await.unwrap_err().to_string();
     assert!(error.contains("has not compared users-dev in 15 min"), "{error}");
-    let seconds = began.elapsed().as_secs();
-    assert!((900..=910).contains(&seconds), "{seconds}");
-    let left = began.elapsed();
     aws.finish();
-    assert_eq!(left.as_millis(), 907_500);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_told_in_the_words_of_aws() {
-    let words = "User: u is not authorized to perform: cloudformation:DetectStackDrift";
-    let refusal = stack_error("AccessDenied", words);
-    let aws =
-        Aws::default().answer("DetectStackDrift", json!({"StackName": "users-dev"}), 403, refusal);
-    let error = detected(&aws).await.unwrap_err().to_string();
-    assert!(error.contains("compare the stack users-dev") && error.contains(words), "{error}");
+async fn a_refusal_is_a_finding_with_the_text_of_aws() {
+    let text = "User: u is not authorized to perform: cloudformation:DetectStackDrift";
+    let refusal = aws::error("AccessDenied", text);
+    let aws = Aws::default().answer("DetectStackDrift", named(), 403, refusal);
+    let mut findings = Findings::default();
+    assert!(examine(&StackClient::of(&aws.session()), &mut findings).await.is_none());
+    let unknown = &findings.unknown[0];
+    assert!(unknown.contains("compare the stack users-dev") && unknown.contains(text), "{unknown}");
     aws.finish();
 }
 
 #[test]
-fn a_long_value_is_cut_for_people() {
+fn a_long_value_is_cut_in_text() {
     let value = "ä".repeat(super::VALUE + 1);
     let shown = super::shown(Some(&value));
     assert!(shown.starts_with(&"ä".repeat(super::VALUE)), "{shown}");

@@ -1,101 +1,13 @@
-//! Runs `logs`, `status` and `drift` with a server of the test's own in place of AWS: what reaches
-//! standard output and the exit status. What is asked and understood is tested beside the code.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
+//! Output and exit status of `logs` and `status`. Requests and answers are tested beside the code.
+use crate::server::{Answers, Program, identity, serve};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Output, Stdio};
-
-/// Answers by what a request is about: the first whose word is in it.
-type Answers = Vec<(&'static str, u16, String)>;
-
-/// Serves answers for as long as the test runs; gives the URL.
-fn serve(answers: Answers) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let request = read(&stream);
-            let found = answers.iter().find(|(word, ..)| request.contains(word));
-            let (status, body) = match found {
-                Some((_, status, body)) => (*status, body.as_str()),
-                None => (400, "nothing is expected of this"),
-            };
-            let length = body.len();
-            // A program that was ended does not wait for it.
-            let _ = write!(
-                stream,
-                "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            );
-        }
-    });
-    url
-}
-
-fn read(stream: &TcpStream) -> String {
-    let mut reader = BufReader::new(stream);
-    let mut request = String::new();
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-        request.push_str(&line);
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    request + &String::from_utf8_lossy(&body)
-}
-
-/// The program with nothing but what a test gives it.
-struct Program {
-    command: Command,
-    _home: tempfile::TempDir,
-}
-
-impl Program {
-    fn new(answers: Answers, arguments: &[&str]) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let stages = home.path().join("stages.toml");
-        std::fs::write(&stages, "[dev]\n").unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_users-aws"));
-        command
-            .args(arguments)
-            .args(["--stage", "dev", "--stages"])
-            .arg(&stages)
-            .env_clear()
-            .env("HOME", home.path())
-            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ENDPOINT_URL", serve(answers))
-            .env("AWS_REGION", "eu-west-1")
-            .env("AWS_SECRET_ACCESS_KEY", "not/a+secret")
-            .stdin(Stdio::null());
-        Self { command, _home: home }
-    }
-
-    /// Exit status, standard output and standard error.
-    fn run(mut self) -> (i32, String, String) {
-        let Output { status, stdout, stderr } = self.command.output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (status.code().unwrap(), text(stdout), text(stderr))
-    }
-}
-
-fn identity() -> (&'static str, u16, String) {
-    let body = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
-                <GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/ada</Arn>\
-                <UserId>AIDAEXAMPLE</UserId><Account>123456789012</Account>\
-                </GetCallerIdentityResult></GetCallerIdentityResponse>";
-    ("GetCallerIdentity", 200, body.to_owned())
+/// The program for the stage `dev`, with a server in place of AWS.
+fn program(answers: Answers, arguments: &[&str]) -> Program {
+    Program::with_keys(&[arguments, &["--stage", "dev"]].concat())
+        .env("AWS_ENDPOINT_URL", &serve(answers).0)
+        .env("AWS_REGION", "eu-west-1")
 }
 
 fn cloudformation(operation: &'static str, result: &str) -> (&'static str, u16, String) {
@@ -125,7 +37,7 @@ fn no_stack() -> (&'static str, u16, String) {
     ("DescribeStacks", 400, body.to_owned())
 }
 
-/// Log events: one of a function, one of the gateway, nothing elsewhere.
+/// Log events: one of a function and one of the gateway.
 fn log_events() -> Answers {
     let page = |time: u32, message: serde_json::Value| {
         serde_json::json!({"events": [{
@@ -158,13 +70,13 @@ const LINES: &str = "\
 #[test]
 fn logs_prints_a_line_for_each_event_in_order() {
     let since = ["logs", "--since", "2026-11-22T10:00:00Z"];
-    assert_eq!(Program::new(log_events(), &since).run(), (0, LINES.to_owned(), String::new()));
+    assert_eq!(program(log_events(), &since).run(), (0, LINES.to_owned(), String::new()));
 }
 
 #[test]
-fn logs_prints_events_as_they_are_for_programs() {
-    let program = Program::new(log_events(), &["logs", "--output", "json"]);
-    let (status, printed, _) = program.run();
+fn logs_prints_the_original_events_as_json() {
+    let json = ["logs", "--output", "json"];
+    let (status, printed, _) = program(log_events(), &json).run();
     let events: Vec<serde_json::Value> =
         printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((status, events.len()), (0, 2));
@@ -176,10 +88,10 @@ fn logs_prints_events_as_they_are_for_programs() {
 #[test]
 fn ctrl_c_ends_following_with_success() {
     let since = ["logs", "--follow", "--since", "2026-11-22T10:00:00Z"];
-    let mut program = Program::new(log_events(), &since);
+    let mut program = program(log_events(), &since);
     let mut child = program.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    // By then it has begun.
+    // Then following has begun.
     for expected in LINES.lines() {
         assert_eq!(lines.next().unwrap().unwrap(), expected);
     }
@@ -190,27 +102,27 @@ fn ctrl_c_ends_following_with_success() {
 }
 
 #[test]
-fn logs_of_a_stage_that_is_not_there_are_a_failure() {
+fn logs_of_an_absent_stage_fail() {
     let missing = r#"{"__type": "ResourceNotFoundException", "message": "no such group"}"#;
     let answers = vec![identity(), no_stack(), ("FilterLogEvents", 400, missing.to_owned())];
-    let (status, printed, said) = Program::new(answers, &["logs"]).run();
+    let (status, printed, said) = program(answers, &["logs"]).run();
     assert_eq!((status, printed.as_str()), (1, ""));
     assert!(said.contains("! The API's execution log is left out: there is no stack"), "{said}");
     assert!(said.contains("! There is no log group /aws/lambda/users-dev-"), "{said}");
-    assert!(said.contains("error: none of the log groups of users-dev is in eu-west-1"), "{said}");
+    assert!(said.contains("error: users-dev has no log groups in eu-west-1"), "{said}");
 }
 
 #[test]
-fn logs_says_when_there_is_nothing() {
+fn logs_reports_that_there_are_no_lines() {
     let empty = ("FilterLogEvents", 200, "{\"events\": []}".to_owned());
     let answers = vec![identity(), stack("UPDATE_COMPLETE"), empty];
-    let (status, printed, said) = Program::new(answers, &["logs", "--since", "1d"]).run();
+    let (status, printed, said) = program(answers, &["logs", "--since", "1d"]).run();
     assert_eq!((status, printed.as_str()), (0, ""));
     assert!(said.starts_with("No such log lines since "), "{said}");
 }
 
 #[test]
-fn logs_refuses_what_it_cannot_understand_before_it_asks_anybody() {
+fn logs_refuses_wrong_options_before_any_request() {
     for (arguments, status, words) in [
         (&["logs", "--since", "yesterday"][..], 1, "--since `yesterday` is neither"),
         (&["logs", "--function", "get"], 1, "there is no function `get`; there are: users-"),
@@ -218,7 +130,7 @@ fn logs_refuses_what_it_cannot_understand_before_it_asks_anybody() {
         (&["logs", "--errors", "--filter", "x"], 2, "cannot be used with"),
         (&["logs", "--errors", "--correlation-id", "x"], 2, "cannot be used with"),
     ] {
-        let (found, printed, said) = Program::new(Vec::new(), arguments).run();
+        let (found, printed, said) = program(Vec::new(), arguments).run();
         assert_eq!((found, printed.as_str()), (status, ""), "{arguments:?}");
         assert!(said.contains(words), "{said}");
     }
@@ -227,16 +139,16 @@ fn logs_refuses_what_it_cannot_understand_before_it_asks_anybody() {
 #[test]
 fn status_of_a_stage_that_is_not_deployed_is_3() {
     let answers = || vec![identity(), no_stack()];
-    let (status, printed, _) = Program::new(answers(), &["status"]).run();
+    let (status, printed, _) = program(answers(), &["status"]).run();
     assert_eq!(status, 3);
     assert!(printed.starts_with("not deployed  stage dev"), "{printed}");
-    let (status, printed, _) = Program::new(answers(), &["status", "--output", "json"]).run();
+    let (status, printed, _) = program(answers(), &["status", "--output", "json"]).run();
     let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
     assert_eq!((status, &printed["health"]), (3, &"notDeployed".into()));
 }
 
 #[test]
-fn status_of_a_stage_that_is_not_well_is_4_and_of_one_that_is_well_0() {
+fn status_is_4_for_an_unhealthy_and_0_for_a_healthy_stage() {
     for (state, status) in [("UPDATE_COMPLETE", 0), ("UPDATE_ROLLBACK_FAILED", 4)] {
         let answers = vec![
             identity(),
@@ -244,24 +156,24 @@ fn status_of_a_stage_that_is_not_well_is_4_and_of_one_that_is_well_0() {
             cloudformation("DescribeStackEvents", "<StackEvents/>"),
             cloudformation("ListStackResources", "<StackResourceSummaries/>"),
         ];
-        let (found, printed, said) = Program::new(answers, &["status"]).run();
+        let (found, printed, said) = program(answers, &["status"]).run();
         assert_eq!(found, status, "{printed}{said}");
     }
 }
 
 #[test]
-fn status_is_1_when_it_cannot_be_told() {
+fn status_is_1_when_it_is_unknown() {
     let body = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
                 <Message>not authorized</Message></Error></ErrorResponse>";
     let denied = |operation| (operation, 403, body.to_owned());
-    // Neither the stack nor, in the second, its resources may be looked at.
+    // The stack cannot be read, or its resources cannot.
     let events = cloudformation("DescribeStackEvents", "<StackEvents/>");
     let known = stack("UPDATE_COMPLETE");
     for answers in [
         vec![identity(), denied("DescribeStacks")],
         vec![identity(), known, events, denied("ListStackResources")],
     ] {
-        let (status, printed, said) = Program::new(answers, &["status"]).run();
+        let (status, printed, said) = program(answers, &["status"]).run();
         assert_eq!(status, 1, "{printed}{said}");
         assert!((printed + &said).contains("lack a permission"), "{said}");
     }
@@ -274,6 +186,8 @@ fn drift(drifts: &str) -> Answers {
     vec![
         identity(),
         stack("UPDATE_COMPLETE"),
+        cloudformation("DescribeStackEvents", "<StackEvents/>"),
+        cloudformation("ListStackResources", "<StackResourceSummaries/>"),
         cloudformation("DetectStackDrift", "<StackDriftDetectionId>d</StackDriftDetectionId>"),
         cloudformation("DescribeStackDriftDetectionStatus", state),
         cloudformation(
@@ -284,34 +198,31 @@ fn drift(drifts: &str) -> Answers {
 }
 
 #[test]
-fn drift_is_0_without_and_3_with_a_difference() {
-    let (status, printed, _) = Program::new(drift(""), &["drift"]).run();
-    assert_eq!(
-        (status, printed.as_str()),
-        (0, "no difference  users-dev is as its template has it\n")
-    );
+fn status_with_drift_is_0_without_and_5_with_a_difference() {
+    let (status, printed, _) = program(drift(""), &["status", "--drift"]).run();
+    assert_eq!(status, 0, "{printed}");
+    assert!(printed.contains("No compared resource differs from the template."), "{printed}");
     let deleted = "<member><LogicalResourceId>AlarmTopic</LogicalResourceId>\
                    <ResourceType>AWS::SNS::Topic</ResourceType>\
                    <StackResourceDriftStatus>DELETED</StackResourceDriftStatus></member>";
-    let (status, printed, _) = Program::new(drift(deleted), &["drift", "--output", "json"]).run();
+    let json = ["status", "--drift", "--output", "json"];
+    let (status, printed, _) = program(drift(deleted), &json).run();
     let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
-    assert_eq!((status, &printed["drifted"][0]["status"]), (3, &"DELETED".into()));
+    assert_eq!((status, &printed["drifted"][0]["status"]), (5, &"DELETED".into()));
+    assert_eq!(printed["stack"]["outputs"]["ApiId"], "abc123");
+    assert_eq!(
+        (&printed["health"], &printed["problems"]),
+        (&"drifted".into(), &serde_json::json!([]))
+    );
 }
 
 #[test]
-fn drift_of_a_stage_that_is_not_deployed_is_a_failure() {
-    let (status, printed, said) = Program::new(vec![identity(), no_stack()], &["drift"]).run();
-    assert_eq!((status, printed.as_str()), (1, ""));
-    assert!(said.contains("there is no stack users-dev"), "{said}");
-}
-
-#[test]
-fn nothing_shows_a_secret() {
+fn no_output_has_a_secret() {
     let body = "<ErrorResponse><Error><Type>Sender</Type><Code>SignatureDoesNotMatch</Code>\
                 <Message>no</Message></Error></ErrorResponse>";
-    for command in ["logs", "status", "drift"] {
+    for command in ["logs", "status"] {
         let answers = vec![("GetCallerIdentity", 403, body.to_owned())];
-        let (status, printed, said) = Program::new(answers, &[command]).run();
+        let (status, printed, said) = program(answers, &[command]).run();
         assert_eq!(status, 1, "{command}");
         assert!(said.contains("does not accept the credentials"), "{said}");
         assert!(!(printed + &said).contains("not/a+secret"), "{command}");

@@ -1,13 +1,18 @@
-//! Answers of CloudFormation in the form in which AWS gives them, for tests.
+//! Answers of CloudFormation and STS in the form of AWS.
 
 use serde_json::{Value, json};
+
+/// The Region and the account of all answers.
+pub(crate) const REGION: &str = "eu-west-1";
+pub(crate) const ACCOUNT: &str = "123456789012";
 
 pub(crate) const STACK_ID: &str =
     "arn:aws:cloudformation:eu-west-1:123456789012:stack/users-dev/5f0a1e10-0000-11f0-9d5e-0a1b2c";
 pub(crate) const CHANGE_SET_ID: &str =
     "arn:aws:cloudformation:eu-west-1:123456789012:changeSet/users-d1/8c2b3d4e-0000-11f0-9d5e-0a1b";
 
-fn answer(operation: &str, result: &str) -> String {
+/// The result of an operation.
+pub(crate) fn answer(operation: &str, result: &str) -> String {
     format!(
         "<{operation}Response xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
          <{operation}Result>{result}</{operation}Result>\
@@ -15,7 +20,7 @@ fn answer(operation: &str, result: &str) -> String {
     )
 }
 
-/// An answer that says no.
+/// An error of CloudFormation or STS.
 pub(crate) fn error(code: &str, message: &str) -> String {
     format!(
         "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><Error>\
@@ -24,7 +29,7 @@ pub(crate) fn error(code: &str, message: &str) -> String {
     )
 }
 
-/// What there is to know of the stack `users-dev`.
+/// The stack `users-dev` in a state.
 pub(crate) fn stack(status: &str) -> String {
     stack_with(status, false, &[("ApiUrl", "https://abc.execute-api.eu-west-1.amazonaws.com/prod")])
 }
@@ -57,15 +62,22 @@ pub(crate) fn stack_of(
             )
         })
         .collect();
+    let protected =
+        format!("<EnableTerminationProtection>{protected}</EnableTerminationProtection>");
+    let more =
+        format!("{protected}<Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs>");
+    stack_members(status, &more)
+}
+
+/// The same with these members.
+pub(crate) fn stack_members(status: &str, more: &str) -> String {
     answer(
         "DescribeStacks",
         &format!(
             "<Stacks><member><StackId>{STACK_ID}</StackId><StackName>users-dev</StackName>\
              <CreationTime>2026-01-02T03:04:05.000Z</CreationTime>\
              <LastUpdatedTime>2026-01-03T03:04:05.000Z</LastUpdatedTime>\
-             <StackStatus>{status}</StackStatus>\
-             <EnableTerminationProtection>{protected}</EnableTerminationProtection>\
-             <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs></member></Stacks>"
+             <StackStatus>{status}</StackStatus>{more}</member></Stacks>"
         ),
     )
 }
@@ -109,17 +121,26 @@ pub(crate) fn change_set(
     )
 }
 
-/// Events, the latest first: (id, logical id, type, status, reason, token).
-pub(crate) fn events(events: &[(&str, &str, &str, &str, &str, &str)]) -> String {
+/// The type of a stack's own events.
+pub(crate) const STACK: &str = "AWS::CloudFormation::Stack";
+
+/// An event: (id, logical id, type, status, reason, token).
+pub(crate) type Event<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str, &'a str);
+
+/// Events, the latest first, a second apart.
+pub(crate) fn events(events: &[Event<'_>]) -> String {
     let events: String = events
         .iter()
-        .map(|(id, logical_id, kind, status, reason, token)| {
-            let physical = if *kind == "AWS::CloudFormation::Stack" { STACK_ID } else { "thing-1" };
+        .enumerate()
+        .map(|(index, (id, logical_id, kind, status, reason, token))| {
+            let physical = if *kind == STACK { STACK_ID } else { "thing-1" };
+            let second = 50 - index;
             format!(
                 "<member><StackId>{STACK_ID}</StackId><EventId>{id}</EventId>\
                  <StackName>users-dev</StackName><LogicalResourceId>{logical_id}</LogicalResourceId>\
                  <PhysicalResourceId>{physical}</PhysicalResourceId>\
-                 <ResourceType>{kind}</ResourceType><Timestamp>2026-01-03T03:04:05.000Z</Timestamp>\
+                 <ResourceType>{kind}</ResourceType>\
+                 <Timestamp>2026-01-03T03:04:{second:02}.123Z</Timestamp>\
                  <ResourceStatus>{status}</ResourceStatus>\
                  <ResourceStatusReason>{reason}</ResourceStatusReason>\
                  <ClientRequestToken>{token}</ClientRequestToken></member>"
@@ -137,6 +158,11 @@ pub(crate) fn template(template: &Value) -> String {
 
 /// Resources: (logical id, physical id, type).
 pub(crate) fn resources(resources: &[(&str, &str, &str)]) -> String {
+    resources_page(resources, "")
+}
+
+/// A page of resources; `more` has the token of the next one.
+pub(crate) fn resources_page(resources: &[(&str, &str, &str)], more: &str) -> String {
     let resources: String = resources
         .iter()
         .map(|(id, physical, kind)| {
@@ -151,11 +177,11 @@ pub(crate) fn resources(resources: &[(&str, &str, &str)]) -> String {
         .collect();
     answer(
         "ListStackResources",
-        &format!("<StackResourceSummaries>{resources}</StackResourceSummaries>"),
+        &format!("<StackResourceSummaries>{resources}</StackResourceSummaries>{more}"),
     )
 }
 
-/// The answer of an operation that has nothing to say.
+/// An empty result of an operation.
 pub(crate) fn done(operation: &str) -> String {
     answer(operation, "")
 }
@@ -172,4 +198,14 @@ pub(crate) fn by_id() -> Value {
 /// The input that names the change set.
 pub(crate) fn the_change_set() -> Value {
     json!({"StackName": "users-dev", "ChangeSetName": CHANGE_SET_ID})
+}
+
+/// The identity of the caller.
+pub(crate) fn identity(arn: &str) -> String {
+    format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+         <GetCallerIdentityResult><Arn>{arn}</Arn><UserId>AIDAEXAMPLE</UserId>\
+         <Account>{ACCOUNT}</Account></GetCallerIdentityResult><ResponseMetadata>\
+         <RequestId>r</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+    )
 }
