@@ -115,7 +115,7 @@ impl Description {
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .build(&root)
-            .map_err(|error| format!("templates/openapi.json{pointer} is no schema: {error}"))?;
+            .map_err(|error| format!("templates/openapi.json{pointer} is not a schema: {error}"))?;
         let validator = Arc::new(validator);
         validators.insert(pointer.to_owned(), Arc::clone(&validator));
         Ok(validator)
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_document_does_not_describe_is_caught() {
+    fn an_undescribed_answer_is_caught() {
         let renamed = user().to_string().replace("userId", "userID");
         let extra = crate::sample::with(&user(), &json!({"extra": 1})).to_string();
         let half = "{\"status\": 404}";

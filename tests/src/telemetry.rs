@@ -19,7 +19,7 @@ fn validator(schema: &str) -> Validator {
     };
     match Validator::new(&schema) {
         Ok(validator) => validator,
-        Err(error) => panic!("a schema is none: {error}"),
+        Err(error) => panic!("a schema is invalid: {error}"),
     }
 }
 
@@ -28,7 +28,7 @@ fn problems(validator: &Validator, value: &Value) -> Vec<String> {
     errors.map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
-/// What a line of metrics has that the embedded metric format does not allow, in words.
+/// The ways in which a line of metrics breaks the embedded metric format.
 #[must_use]
 pub fn metric_problems(line: &Value) -> Vec<String> {
     let mut problems = problems(&METRICS, line);
@@ -52,7 +52,7 @@ pub fn metric_problems(line: &Value) -> Vec<String> {
     problems
 }
 
-/// What a document has that X-Ray does not allow, in words.
+/// The ways in which a document breaks X-Ray's format.
 #[must_use]
 pub fn document_problems(document: &Value) -> Vec<String> {
     let mut problems = problems(&DOCUMENTS, document);
@@ -108,13 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_it_should_be_has_no_problems() {
+    fn valid_telemetry_has_no_problems() {
         assert_eq!(metric_problems(&line()), Vec::<String>::new());
         assert_eq!(document_problems(&document()), Vec::<String>::new());
     }
 
     #[test]
-    fn whatever_is_wrong_with_a_line_is_told() {
+    fn problems_of_a_line_are_reported() {
         for (pointer, value) in [
             ("/_aws/Timestamp", json!("today")),
             ("/_aws/CloudWatchMetrics", json!([])),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_with_a_document_is_told() {
+    fn problems_of_a_document_are_reported() {
         for (pointer, value) in [
             ("/name", json!("what?")),
             ("/id", json!("1")),

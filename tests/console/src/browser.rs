@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What the line begins with in which chromedriver says where it listens.
+/// The start of the line in which chromedriver prints its port.
 const STARTED: &str = "ChromeDriver was started successfully on port ";
 
 /// A browser with one window.
@@ -124,7 +124,7 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", size).await
     }
 
-    /// Says that the user prefers light or dark colours.
+    /// Sets the preference for light or dark colours.
     pub(crate) async fn prefer(&self, dark: bool) -> Result<()> {
         let scheme = if dark { "dark" } else { "light" };
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
@@ -222,7 +222,7 @@ impl Browser {
         Ok(label.as_str().unwrap_or_default().to_owned())
     }
 
-    /// What was written to the browser's console since the last time, errors of loading and of the
+    /// The new lines of the browser's console, errors of loading and of the
     /// content policy included.
     pub(crate) async fn messages(&self) -> Result<Vec<String>> {
         let command =
@@ -245,7 +245,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Says what there is to see, after a failure.
+    /// Prints the page and its messages, after a failure.
     pub(crate) async fn explain(&self) {
         let text = self.evaluate("return `${location.href}\\n${document.body.innerText}`").await;
         if let Ok(Value::String(text)) = text {

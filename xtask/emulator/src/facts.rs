@@ -104,7 +104,7 @@ const MINISTACK_TESTS: &[LeftOut] = &[
         reason: NO_PATH,
     },
     LeftOut {
-        test: "authentication::an_authorization_that_is_no_signature_is_refused",
+        test: "authentication::an_authorization_without_a_signature_is_refused",
         reason: NO_PATH,
     },
     LeftOut { test: "authentication::an_unknown_caller_is_refused", reason: NO_PATH },
@@ -118,7 +118,7 @@ const MINISTACK_TESTS: &[LeftOut] = &[
     },
     LeftOut { test: "headers::an_answer_of_the_gateway_itself_has_an_id_too", reason: NO_METHODS },
     LeftOut {
-        test: "json::what_is_not_json_is_refused",
+        test: "json::a_body_that_is_not_json_is_refused",
         reason: "it hands a body that is not UTF-8 to the function with replacement characters",
     },
     LeftOut {
