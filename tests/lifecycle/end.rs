@@ -60,8 +60,7 @@ async fn events_of_versions(stack: &users_tests::stack::Stack, versions: &[u64])
 #[tokio::test]
 async fn ctrl_c_ends_everything_also_in_the_middle_of_calls() {
     let mut stack = Launch::new().start().await;
-    let user = stack.call(Method::POST, "/users").json(&sample::registration());
-    let path = format!("/users/{}", id_of(&stack.json(user).await));
+    let path = stack.new_user().await;
     // Longer than a stack that ends waits for open calls.
     stack.control.set_faults(&json!({"dynamodb": {"delayMs": 60_000}})).await;
     let held = stack.call(Method::GET, &path);
@@ -102,8 +101,7 @@ async fn a_stack_ends_in_order_with_its_terminal_and_with_its_parent() {
         let ready: Value = serde_json::from_slice(&std::fs::read(&ready_file).unwrap()).unwrap();
         let data = std::path::PathBuf::from(ready["data"].as_str().unwrap());
         assert!(data.is_dir());
-        let user = stack.call(Method::POST, "/users").json(&sample::registration());
-        let path = format!("/users/{}", id_of(&stack.json(user).await));
+        let path = stack.new_user().await;
         stack.control.set_faults(&json!({"dynamodb": {"delayMs": 60_000}})).await;
         let held = stack.call(Method::GET, &path);
         let held = tokio::spawn(async move { held.send().await });
@@ -124,8 +122,7 @@ async fn a_stack_ends_in_order_with_its_terminal_and_with_its_parent() {
 #[tokio::test]
 async fn functions_end_with_a_killed_stack_also_in_the_middle_of_a_slow_call() {
     let mut stack = Launch::new().start().await;
-    let user = stack.call(Method::POST, "/users").json(&sample::registration());
-    let path = format!("/users/{}", id_of(&stack.json(user).await));
+    let path = stack.new_user().await;
     stack.control.set_faults(&json!({"dynamodb": {"delayMs": 60_000}})).await;
     let mut held = Vec::new();
     for call in [

@@ -8,16 +8,13 @@ use serde_json::{Value, json};
 use users_client::{Call, Response};
 use users_contract::ErrorCode;
 use users_tests::stack::{Launch, Stack};
-use users_tests::{id_of, sample};
 
 const READER: &str = "users-profile-get";
 
 /// A stack with one user, and the path of that user.
 async fn stack_with_user(launch: Launch) -> (Stack, String) {
     let stack = launch.start().await;
-    let user = stack.call(Method::POST, "/users").json(&sample::registration());
-    let user = stack.json(user).await;
-    let path = format!("/users/{}", id_of(&user));
+    let path = stack.new_user().await;
     stack.json(stack.call(Method::GET, &path)).await;
     (stack, path)
 }

@@ -4,20 +4,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 use std::sync::LazyLock;
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../templates/events.json");
-
-static COMMITTED: LazyLock<Value> = LazyLock::new(|| {
-    let text = match std::fs::read_to_string(DOCUMENT) {
-        Ok(text) => text,
-        Err(error) => {
-            panic!("templates/events.json cannot be read ({error}); `cargo xtask synth` writes it")
-        }
-    };
-    match serde_json::from_str(&text) {
-        Ok(document) => document,
-        Err(error) => panic!("templates/events.json is not JSON: {error}"),
-    }
-});
+static COMMITTED: LazyLock<Value> = LazyLock::new(|| crate::committed::document("events.json"));
 
 /// The ways in which an event, with `source`, `detail-type` and `detail`, breaks its schema.
 ///

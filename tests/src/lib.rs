@@ -37,6 +37,7 @@
 
 mod answer;
 mod api;
+mod committed;
 pub mod control;
 pub mod events;
 pub mod invariants;

@@ -7,20 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use users_client::Response;
 use users_contract::Operation;
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../templates/openapi.json");
-
-static COMMITTED: LazyLock<Description> = LazyLock::new(|| {
-    let text = match std::fs::read_to_string(DOCUMENT) {
-        Ok(text) => text,
-        Err(error) => {
-            panic!("templates/openapi.json cannot be read ({error}); `cargo xtask synth` writes it")
-        }
-    };
-    match serde_json::from_str(&text) {
-        Ok(document) => Description::new(document),
-        Err(error) => panic!("templates/openapi.json is not JSON: {error}"),
-    }
-});
+static COMMITTED: LazyLock<Description> =
+    LazyLock::new(|| Description::new(crate::committed::document("openapi.json")));
 
 /// Whether the committed document describes this answer of an operation.
 pub(crate) fn check(operation: &Operation, response: &Response) -> Result<(), String> {

@@ -3,10 +3,10 @@
 //! Everything here panics where the stack does not do its part.
 #![expect(clippy::unwrap_used, reason = "a test fails where it finds what it does not expect")]
 
-use crate::Api;
 use crate::control::Control;
 use crate::settings::variable;
 use crate::wait::PATIENCE;
+use crate::{Api, id_of, sample};
 use http::Method;
 use serde_json::Value;
 use std::ffi::OsString;
@@ -275,6 +275,12 @@ impl Stack {
             .header("content-type", "application/x-amz-json-1.0")
             .body(input.to_string());
         self.json(call).await;
+    }
+
+    /// Registers a user, and gives the path of its profile.
+    pub async fn new_user(&self) -> String {
+        let register = self.call(Method::POST, "/users").json(&sample::registration());
+        format!("/users/{}", id_of(&self.json(register).await))
     }
 
     /// Closes the stack's standard input, as the end of its parent does.

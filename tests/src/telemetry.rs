@@ -13,14 +13,9 @@ static DOCUMENTS: LazyLock<Validator> =
     LazyLock::new(|| validator(include_str!("../schemas/xray-segment.json")));
 
 fn validator(schema: &str) -> Validator {
-    let schema = match serde_json::from_str(schema) {
-        Ok(schema) => schema,
-        Err(error) => panic!("a schema is not JSON: {error}"),
-    };
-    match Validator::new(&schema) {
-        Ok(validator) => validator,
-        Err(error) => panic!("a schema is invalid: {error}"),
-    }
+    let schema = serde_json::from_str(schema)
+        .unwrap_or_else(|error| panic!("a schema is not JSON: {error}"));
+    Validator::new(&schema).unwrap_or_else(|error| panic!("a schema is invalid: {error}"))
 }
 
 fn problems(validator: &Validator, value: &Value) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! A page of another origin tries every listener of the stack by every way that a page has: nothing
 //! is read, nothing changed, no call lost, no function ended.
 
-use crate::browser::Browser;
+use crate::browser::{Browser, FOREIGN_HOST};
 use crate::stack::{Stack, call};
 use anyhow::{Context, Result, ensure};
 use http::Method;
@@ -11,8 +11,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A name that the browser lets lead to this machine, as who owns it can have it do.
-pub(crate) const NAME: &str = "evil.example";
 /// Ways that have to be tried at least.
 const WAYS: u64 = 25;
 /// More than all tries take.
@@ -34,7 +32,7 @@ pub(crate) async fn run(browser: &Browser, stack: &Stack) -> Result<()> {
     let before = look(stack).await?;
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let page = format!("http://{NAME}:{}/", listener.local_addr()?.port());
+    let page = format!("http://{FOREIGN_HOST}:{}/", listener.local_addr()?.port());
     let server = tokio::spawn(serve(listener));
     browser.open(&page).await?;
     let arguments = vec![json!(ports), json!(front)];

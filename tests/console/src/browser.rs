@@ -15,7 +15,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// How long something that must come may take.
+/// A host name that the browser resolves to this machine, as its owner could.
+pub(crate) const FOREIGN_HOST: &str = "evil.example";
+
+/// How long something that must happen may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -101,8 +104,7 @@ impl Browser {
             "--force-device-scale-factor=1".to_owned(),
             // No name leads anywhere but to this machine.
             format!(
-                "--host-resolver-rules=MAP {} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-                crate::attack::NAME
+                "--host-resolver-rules=MAP {FOREIGN_HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
             ),
             format!("--user-data-dir={}", profile.path().display()),
         ];
