@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use users_contract::ErrorCode;
-use users_tests::{Api, id_of, sample};
+use users_tests::{Api, id_of};
 
 #[tokio::test]
 async fn a_role_is_given_and_shown_in_its_place() {
@@ -64,22 +64,4 @@ async fn a_user_has_at_most_50_roles() {
     assert_eq!(api.assign_role(id, "r10").send().await.expect_status(200).user(), full);
     let _ = api.remove_role(id, "r10").send().await.expect_status(200);
     let _ = api.assign_role(id, "r60").send().await.expect_status(200);
-}
-
-#[tokio::test]
-async fn a_user_who_does_not_exist_is_not_found() {
-    let api = Api::connect();
-    let answer = api.assign_role(&sample::unknown_user_id(), "admin").send().await;
-    answer.expect_problem(ErrorCode::UserNotFound);
-}
-
-#[tokio::test]
-async fn a_deleted_user_gets_no_role_and_a_disabled_one_does() {
-    let api = Api::connect();
-    let deleted = api.new_user_in_status("deleted").await;
-    let answer = api.assign_role(id_of(&deleted), "admin").send().await;
-    answer.expect_problem(ErrorCode::UserDeleted);
-    let disabled = api.new_user_in_status("disabled").await;
-    let changed = api.assign_role(id_of(&disabled), "admin").send().await.expect_status(200).user();
-    assert_eq!(changed["roles"], json!(["admin"]));
 }

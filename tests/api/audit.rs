@@ -187,7 +187,7 @@ async fn every_kind_of_change_has_its_entry_in_the_order_of_versions() {
 }
 
 #[tokio::test]
-async fn what_failed_leaves_no_entry() {
+async fn a_failed_write_leaves_no_entry() {
     let api = Api::connect();
     let (user, taken) = (api.new_user().await, api.new_user().await);
     let id = id_of(&user);

@@ -35,7 +35,7 @@ fn time_of(history: &[Value], version: usize) -> Timestamp {
 }
 
 #[tokio::test]
-async fn entries_come_newest_first_unless_told() {
+async fn entries_come_newest_first_by_default() {
     let api = Api::connect();
     let id = user_with_history(&api).await;
     let list = || api.audit(&id);
@@ -203,7 +203,7 @@ async fn from_must_lie_before_to() {
 }
 
 #[tokio::test]
-async fn what_is_no_time_is_refused() {
+async fn an_invalid_time_is_refused() {
     let api = Api::connect();
     let user = api.new_user().await;
     for time in [

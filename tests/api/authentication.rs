@@ -5,23 +5,9 @@ use serde_json::json;
 use std::time::Duration;
 use users_client::Signing;
 use users_contract::ErrorCode;
-use users_tests::{Api, Request, id_of, sample};
+use users_tests::{Api, id_of, sample};
 
 const MINUTE: i64 = 60;
-
-/// One request of each operation.
-fn requests(api: &Api, id: &str) -> [Request; 8] {
-    [
-        api.register(&sample::registration()),
-        api.profile(id),
-        api.update(id, &json!({"displayName": "Ada"})),
-        api.set_status(id, "disabled"),
-        api.assign_role(id, "admin"),
-        api.remove_role(id, "admin"),
-        api.get("/users"),
-        api.audit(id),
-    ]
-}
 
 #[track_caller]
 fn refuse(answer: &users_tests::Answer) {
@@ -36,7 +22,7 @@ fn presigned(seconds: u64) -> Signing {
 async fn an_unsigned_call_is_refused_by_every_operation() {
     let api = Api::connect();
     let user = api.new_user().await;
-    for request in requests(&api, id_of(&user)) {
+    for request in api.operations(id_of(&user)) {
         refuse(&request.unsigned().send().await);
     }
     assert_eq!(api.profile(id_of(&user)).send().await.user(), user);
@@ -47,7 +33,7 @@ async fn a_call_with_a_wrong_secret_is_refused_by_every_operation() {
     let api = Api::connect();
     let user = api.new_user().await;
     let caller = users_tests::Settings::get().caller.access_key_id().to_owned();
-    for request in requests(&api, id_of(&user)) {
+    for request in api.operations(id_of(&user)) {
         refuse(&request.credentials(&caller, "not-the-secret").send().await);
     }
     assert_eq!(api.profile(id_of(&user)).send().await.user(), user);
@@ -60,7 +46,7 @@ async fn an_unknown_caller_is_refused() {
 }
 
 #[tokio::test]
-async fn an_authorization_that_is_no_signature_is_refused() {
+async fn an_authorization_without_a_signature_is_refused() {
     let api = Api::connect();
     for value in [
         "Bearer abc",
@@ -178,7 +164,7 @@ async fn a_presigned_call_is_refused_once_it_has_expired() {
     let request = api.profile(id_of(&user)).signing(presigned(60));
     refuse(&request.clone().clock_off_by(-2 * MINUTE).send().await);
     let _ = request.clock_off_by(-MINUTE / 2).send().await.expect_status(200);
-    // What counts for it is when it expires, not how old it is.
+    // Its expiry counts, not its age.
     let request = api.profile(id_of(&user)).signing(presigned(3600));
     let _ = request.clone().clock_off_by(-30 * MINUTE).send().await.expect_status(200);
     let _ = request.clone().clock_off_by(4 * MINUTE).send().await.expect_status(200);
@@ -188,7 +174,7 @@ async fn a_presigned_call_is_refused_once_it_has_expired() {
 }
 
 #[tokio::test]
-async fn what_could_be_read_in_two_ways_is_no_signature() {
+async fn an_ambiguous_signature_is_refused() {
     let api = Api::connect();
     let signed = api.get("/users").query("limit", "1");
     for (name, value) in [
@@ -246,7 +232,7 @@ async fn a_signed_caller_without_permission_is_denied_and_changes_nothing() {
     let reader = api.as_reader();
     let user = api.new_user_with(&json!({"roles": ["admin"]})).await;
     let [register, read, update, status, assign, remove, list, audit] =
-        requests(&reader, id_of(&user));
+        reader.operations(id_of(&user));
     for allowed in [read, list, audit] {
         let _ = allowed.send().await.expect_status(200);
     }

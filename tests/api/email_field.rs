@@ -75,7 +75,7 @@ async fn white_space_at_both_ends_is_taken_off() {
 }
 
 #[tokio::test]
-async fn what_is_no_address_is_refused() {
+async fn an_invalid_address_is_refused() {
     let api = Api::connect();
     let rows = [
         ("empty", String::new()),

@@ -3,21 +3,11 @@
 use http::Method;
 use serde_json::{Value, json};
 use users_contract::ErrorCode;
-use users_tests::{Answer, Api, Request, id_of, sample, version_of};
+use users_tests::{Answer, Api, id_of, sample, version_of};
 
 /// A user with the role `old`.
 async fn new_user(api: &Api) -> Value {
     api.new_user_with(&json!({"roles": ["old"]})).await
-}
-
-/// The four writes to a user that exists, each of which changes one with the role `old`.
-fn changes(api: &Api, id: &str) -> [Request; 4] {
-    [
-        api.update(id, &json!({"displayName": "Ada"})),
-        api.set_status(id, "disabled"),
-        api.assign_role(id, "new"),
-        api.remove_role(id, "old"),
-    ]
 }
 
 /// Sends a request and fails unless it succeeds and is no replay.
@@ -46,7 +36,7 @@ async fn every_repeated_change_gives_the_first_success_again() {
     let api = Api::connect();
     for index in 0..4 {
         let user = new_user(&api).await;
-        let request = changes(&api, id_of(&user))[index].clone().key(&sample::key());
+        let request = api.changes(id_of(&user))[index].clone().key(&sample::key());
         let changed = first(request.send().await);
         assert_eq!(version_of(&changed.user()), 2);
         request.send().await.expect_replay_of(&changed);
@@ -62,7 +52,7 @@ async fn a_replay_is_as_of_then_whatever_happened_since() {
     for index in 0..4 {
         let user = new_user(&api).await;
         let id = id_of(&user);
-        let request = changes(&api, id)[index].clone().key(&sample::key());
+        let request = api.changes(id)[index].clone().key(&sample::key());
         let changed = first(request.send().await);
         let patch = json!({"displayName": "Somebody else"});
         let _ = api.update(id, &patch).send().await.expect_status(200);
@@ -93,7 +83,7 @@ async fn a_registration_is_replayed_after_the_address_went_to_somebody_else() {
 async fn a_replay_comes_before_a_version_that_has_moved_on() {
     let api = Api::connect();
     let user = new_user(&api).await;
-    for (index, request) in changes(&api, id_of(&user)).into_iter().enumerate() {
+    for (index, request) in api.changes(id_of(&user)).into_iter().enumerate() {
         let version = index as u64 + 1;
         let request = request.if_version(version).key(&sample::key());
         let changed = first(request.send().await);
@@ -124,7 +114,7 @@ async fn the_same_key_with_another_body_is_refused() {
         api.set_status(id, "deleted"),
         api.assign_role(id, "other"),
     ];
-    for (request, other) in changes(&api, id).into_iter().zip(others) {
+    for (request, other) in api.changes(id).into_iter().zip(others) {
         let key = sample::key();
         let _ = first(request.key(&key).send().await);
         other.key(&key).send().await.expect_problem(ErrorCode::IdempotencyKeyReused);
@@ -180,7 +170,7 @@ async fn white_space_member_order_and_escapes_do_not_make_another_body() {
 async fn the_precondition_is_part_of_the_request() {
     let api = Api::connect();
     let user = new_user(&api).await;
-    for (version, request) in changes(&api, id_of(&user)).into_iter().enumerate() {
+    for (version, request) in api.changes(id_of(&user)).into_iter().enumerate() {
         let version = version as u64 + 1;
         let key = sample::key();
         let request = request.key(&key);
@@ -222,7 +212,7 @@ async fn a_key_belongs_to_one_operation_and_path() {
     let (one, two) = (new_user(&api).await, new_user(&api).await);
     let _ = first(api.register(&sample::registration()).key(&key).send().await);
     for user in [&one, &two] {
-        for request in changes(&api, id_of(user)) {
+        for request in api.changes(id_of(user)) {
             let request = request.key(&key);
             let changed = first(request.send().await);
             request.send().await.expect_replay_of(&changed);

@@ -1,4 +1,4 @@
-//! What is an idempotency key.
+//! The syntax of idempotency keys.
 
 use serde_json::json;
 use users_tests::{Api, Request, id_of, sample};
@@ -55,7 +55,7 @@ async fn keys_that_differ_in_case_are_two_keys() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused_by_all_five_writes() {
+async fn an_invalid_key_is_refused_by_all_five_writes() {
     let api = Api::connect();
     let user = api.new_user_with(&json!({"roles": ["admin"]})).await;
     let id = id_of(&user);

@@ -1,4 +1,4 @@
-//! What is JSON, and what is not.
+//! Bodies that are JSON, and bodies that are not.
 
 use serde_json::json;
 use users_contract::ErrorCode;
@@ -9,7 +9,7 @@ async fn register(api: &Api, body: impl Into<Vec<u8>>) -> Answer {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_refused() {
+async fn a_body_that_is_not_json_is_refused() {
     let api = Api::connect();
     let email = sample::email();
     let good = format!("{{\"email\":\"{email}\"}}");

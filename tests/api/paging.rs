@@ -45,7 +45,7 @@ async fn every_page_size_meets_everybody_in_order_exactly_once() {
 }
 
 #[tokio::test]
-async fn a_page_has_25_items_unless_told() {
+async fn a_page_has_25_items_by_default() {
     let api = Api::connect();
     let role = sample::role();
     let _ = register(&api, &role, 26).await;

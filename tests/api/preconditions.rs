@@ -21,17 +21,6 @@ const MALFORMED: &[&str] = &[
     "'1'",
 ];
 
-/// The four writes, each of which would change this user, who has the role `old`.
-fn changes(api: &Api, user: &Value) -> [Request; 4] {
-    let id = id_of(user);
-    [
-        api.update(id, &json!({"displayName": "changed"})),
-        api.set_status(id, "disabled"),
-        api.assign_role(id, "new"),
-        api.remove_role(id, "old"),
-    ]
-}
-
 /// Three writes that would change nothing of this user, who has the role `old`.
 fn no_ops(api: &Api, user: &Value) -> [Request; 3] {
     let id = id_of(user);
@@ -77,7 +66,7 @@ async fn a_write_to_the_version_that_the_caller_has_goes_through() {
     for tags in ["\"1\"", "*", "\"7\", \"1\"", "\"x\",\"1\"", ", \"1\" ,", "W/\"7\", \"1\""] {
         for index in 0..4 {
             let user = new_user(&api).await;
-            let request = changes(&api, &user)[index].clone().header("If-Match", tags);
+            let request = api.changes(id_of(&user))[index].clone().header("If-Match", tags);
             assert_eq!(request.send().await.expect_status(200).user()["version"], 2, "{tags}");
         }
     }
@@ -114,7 +103,7 @@ async fn an_operation_at_another_version_is_refused_and_changes_nothing() {
     let api = Api::connect();
     let user = new_user(&api).await;
     for tags in ["\"2\"", "\"0\"", "\"\"", "\"01\"", "\"2\", \"3\"", "\"abc\"", "\"999\""] {
-        for request in changes(&api, &user).into_iter().chain(reads(&api, id_of(&user))) {
+        for request in api.changes(id_of(&user)).into_iter().chain(reads(&api, id_of(&user))) {
             let answer = request.header("If-Match", tags).send().await;
             answer.expect_problem(ErrorCode::VersionMismatch);
         }
@@ -126,7 +115,7 @@ async fn an_operation_at_another_version_is_refused_and_changes_nothing() {
 async fn a_weak_tag_never_matches_if_match() {
     let api = Api::connect();
     let user = new_user(&api).await;
-    for request in changes(&api, &user).into_iter().chain(reads(&api, id_of(&user))) {
+    for request in api.changes(id_of(&user)).into_iter().chain(reads(&api, id_of(&user))) {
         let answer = request.header("If-Match", "W/\"1\"").send().await;
         answer.expect_problem(ErrorCode::VersionMismatch);
     }
@@ -137,7 +126,7 @@ async fn a_write_to_a_version_that_the_caller_rules_out_is_refused_and_changes_n
     let api = Api::connect();
     let user = new_user(&api).await;
     for tags in ["\"1\"", "W/\"1\"", "*", "\"7\", \"1\"", "\"7\",W/\"1\" , \"x\"", ",\"1\","] {
-        for request in changes(&api, &user) {
+        for request in api.changes(id_of(&user)) {
             let answer = request.header("If-None-Match", tags).send().await;
             answer.expect_problem(ErrorCode::VersionMismatch);
         }
@@ -151,7 +140,7 @@ async fn a_write_to_a_version_that_the_caller_does_not_rule_out_goes_through() {
     for tags in ["\"2\"", "W/\"2\"", "\"11\"", "\"01\"", "\"\"", "\"a\", \"2\""] {
         for index in 0..4 {
             let user = new_user(&api).await;
-            let request = changes(&api, &user)[index].clone().header("If-None-Match", tags);
+            let request = api.changes(id_of(&user))[index].clone().header("If-None-Match", tags);
             assert_eq!(request.send().await.expect_status(200).user()["version"], 2, "{tags}");
         }
     }
@@ -172,7 +161,7 @@ async fn if_match_is_judged_before_if_none_match() {
     let _ = with(&profile, "\"1\"", "\"1\"").send().await.expect_status(304);
     let _ = with(&profile, "*", "*").send().await.expect_status(304);
     let _ = with(&profile, "\"1\"", "\"2\"").send().await.expect_status(200);
-    for request in changes(&api, &user) {
+    for request in api.changes(id_of(&user)) {
         for (if_match, if_none_match) in [("\"1\"", "\"1\""), ("*", "*"), ("\"2\"", "\"2\"")] {
             let answer = with(&request, if_match, if_none_match).send().await;
             answer.expect_problem(ErrorCode::VersionMismatch);
@@ -187,12 +176,12 @@ async fn a_malformed_header_is_refused() {
     let api = Api::connect();
     let user = new_user(&api).await;
     for tags in MALFORMED {
-        for request in changes(&api, &user).into_iter().chain(reads(&api, id_of(&user))) {
+        for request in api.changes(id_of(&user)).into_iter().chain(reads(&api, id_of(&user))) {
             let answer = request.header("If-Match", tags).send().await;
             assert_eq!(answer.status(), 400, "{tags}: {}", answer.describe());
             answer.expect_invalid(&["header:if-match"]);
         }
-        for request in changes(&api, &user) {
+        for request in api.changes(id_of(&user)).into_iter().chain([api.profile(id_of(&user))]) {
             let answer = request.clone().header("If-None-Match", tags).send().await;
             assert_eq!(answer.status(), 400, "{tags}: {}", answer.describe());
             answer.expect_invalid(&["header:if-none-match"]);
@@ -255,7 +244,7 @@ async fn the_tag_of_each_answer_admits_the_next_write() {
     let api = Api::connect();
     let user = new_user(&api).await;
     let mut tag = "\"1\"".to_owned();
-    for request in changes(&api, &user) {
+    for request in api.changes(id_of(&user)) {
         let answer = request.header("If-Match", &tag).send().await.expect_status(200);
         let stale = api.update(id_of(&user), &json!({"locale": "fr"})).header("If-Match", &tag);
         stale.send().await.expect_problem(ErrorCode::VersionMismatch);
@@ -271,8 +260,10 @@ async fn the_tag_of_each_answer_admits_the_next_write() {
 #[tokio::test]
 async fn a_user_that_does_not_exist_comes_before_every_condition() {
     let api = Api::connect();
-    let nobody = json!({"userId": sample::unknown_user_id()});
-    for request in changes(&api, &nobody).into_iter().chain(reads(&api, id_of(&nobody))) {
+    let unknown = [sample::unknown_user_id(), "ada".to_owned()];
+    let requests = |id: &String| api.changes(id).into_iter().chain(reads(&api, id));
+    for request in unknown.iter().flat_map(requests) {
+        request.send().await.expect_problem(ErrorCode::UserNotFound);
         for (name, tags) in
             [("If-Match", "*"), ("If-Match", "\"1\""), ("If-None-Match", "*"), ("If-Match", "\"\"")]
         {
@@ -295,17 +286,6 @@ async fn a_deleted_user_is_read_and_refused_by_its_version() {
     answer.expect_problem(ErrorCode::VersionMismatch);
     let answer = update.header("If-None-Match", "\"1\"").send().await;
     answer.expect_problem(ErrorCode::UserDeleted);
-}
-
-#[tokio::test]
-async fn one_of_two_writers_with_the_same_version_wins() {
-    let api = Api::connect();
-    let user = new_user(&api).await;
-    let patch = |name| api.update(id_of(&user), &json!({"displayName": name})).if_version(1);
-    let (one, two) = tokio::join!(patch("one").send(), patch("two").send());
-    let mut statuses = [one.status(), two.status()];
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 412], "{}\n{}", one.describe(), two.describe());
 }
 
 #[tokio::test]

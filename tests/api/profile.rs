@@ -80,33 +80,3 @@ async fn a_caller_who_has_another_version_gets_the_profile() {
         assert_eq!(read.expect_status(200).user(), user, "{tags}");
     }
 }
-
-#[tokio::test]
-async fn a_malformed_if_none_match_is_refused() {
-    let api = Api::connect();
-    let user = api.new_user().await;
-    for tags in ["1", "\"1", "1\"", "w/\"1\"", "W/1", "\"1\" \"2\"", "*, \"1\"", "\"a b\"", ","] {
-        let read = api.profile(id_of(&user)).header("If-None-Match", tags).send().await;
-        assert_eq!(read.status(), 400, "{tags}: {}", read.describe());
-        read.expect_invalid(&["header:if-none-match"]);
-    }
-}
-
-#[tokio::test]
-async fn a_body_is_ignored() {
-    let api = Api::connect();
-    let user = api.new_user().await;
-    for content_type in ["application/json", "text/plain"] {
-        let request =
-            api.profile(id_of(&user)).header("content-type", content_type).body("{broken");
-        assert_eq!(request.send().await.expect_status(200).user(), user, "{content_type}");
-    }
-}
-
-#[tokio::test]
-async fn every_query_parameter_is_refused() {
-    let api = Api::connect();
-    let user = api.new_user().await;
-    let request = api.profile(id_of(&user)).query("fields", "email").query("limit", "1");
-    request.send().await.expect_invalid(&["?fields", "?limit"]);
-}

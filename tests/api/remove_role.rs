@@ -77,24 +77,3 @@ async fn a_user_who_does_not_exist_is_not_found_whatever_the_role() {
         answer.expect_problem(ErrorCode::UserNotFound);
     }
 }
-
-#[tokio::test]
-async fn a_deleted_user_keeps_the_roles_it_has_and_lacks_those_it_has_not() {
-    let api = Api::connect();
-    let user = api.new_user_with(&json!({"roles": ["admin"]})).await;
-    let _ = api.set_status(id_of(&user), "deleted").send().await.expect_status(200);
-    let kept = api.remove_role(id_of(&user), "admin").send().await;
-    kept.expect_problem(ErrorCode::UserDeleted);
-    let lacking = api.remove_role(id_of(&user), "other").send().await;
-    lacking.expect_problem(ErrorCode::RoleNotAssigned);
-}
-
-#[tokio::test]
-async fn a_body_is_ignored_and_a_query_is_not() {
-    let api = Api::connect();
-    let user = api.new_user_with(&json!({"roles": ["a", "b"]})).await;
-    let request = api.remove_role(id_of(&user), "a").header("content-type", "text/plain");
-    let _ = request.body("{broken").send().await.expect_status(200);
-    let request = api.remove_role(id_of(&user), "b").query("force", "true");
-    request.send().await.expect_invalid(&["?force"]);
-}

@@ -101,15 +101,6 @@ async fn unknown_fields_are_refused_together_with_everything_else() {
 }
 
 #[tokio::test]
-async fn a_user_who_does_not_exist_is_not_found() {
-    let api = Api::connect();
-    for status in STATUSES {
-        let answer = api.set_status(&sample::unknown_user_id(), status).send().await;
-        answer.expect_problem(ErrorCode::UserNotFound);
-    }
-}
-
-#[tokio::test]
 async fn deleting_keeps_data_and_roles_and_every_other_write_is_refused() {
     let api = Api::connect();
     let user = api.new_user_with(&sample::full_registration()).await;
@@ -122,5 +113,20 @@ async fn deleting_keeps_data_and_roles_and_every_other_write_is_refused() {
     deny(api.assign_role(id, "new-role").send().await);
     deny(api.assign_role(id, "admin").send().await);
     deny(api.remove_role(id, "admin").send().await);
+    // Not even to what it is.
+    deny(api.update(id, &json!({"email": user["email"]})).send().await);
+    let lacking = api.remove_role(id, "other").send().await;
+    lacking.expect_problem(ErrorCode::RoleNotAssigned);
     assert_eq!(api.profile(id).send().await.user(), deleted);
+}
+
+#[tokio::test]
+async fn a_disabled_user_takes_every_other_change() {
+    let api = Api::connect();
+    let user = api.new_user_in_status("disabled").await;
+    let [update, _, assign, _] = api.changes(id_of(&user));
+    for request in [update, assign, api.remove_role(id_of(&user), "new")] {
+        let changed = request.send().await.expect_status(200).user();
+        assert_eq!(changed["status"], "disabled");
+    }
 }

@@ -275,7 +275,7 @@ async fn roles_that_break_a_rule_are_refused_each_with_its_pointer() {
 }
 
 #[tokio::test]
-async fn a_value_of_the_wrong_type_is_refused_by_whoever_sees_it_first() {
+async fn a_value_of_the_wrong_type_is_refused_by_gateway_or_function() {
     let api = Api::connect();
     for field in ["email", "displayName", "phoneNumber", "locale"] {
         for value in [json!(null), json!(1), json!(true), json!([]), json!({})] {

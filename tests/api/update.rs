@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use users_contract::ErrorCode;
-use users_tests::{Api, id_of, sample, version_of};
+use users_tests::{Api, id_of, sample};
 
 #[tokio::test]
 async fn every_field_can_be_set() {
@@ -183,39 +183,10 @@ async fn a_merge_patch_may_be_declared_as_one() {
 }
 
 #[tokio::test]
-async fn a_user_who_does_not_exist_is_not_found() {
-    let api = Api::connect();
-    let patch = json!({"displayName": "Ada"});
-    for id in [sample::unknown_user_id(), "ada".to_owned()] {
-        api.update(&id, &patch).send().await.expect_problem(ErrorCode::UserNotFound);
-    }
-}
-
-#[tokio::test]
 async fn an_address_of_somebody_else_is_refused() {
     let api = Api::connect();
     let (one, two) = (api.new_user().await, api.new_user().await);
     let answer = api.update(id_of(&two), &json!({"email": one["email"]})).send().await;
     answer.expect_problem(ErrorCode::EmailAlreadyRegistered);
     assert_eq!(api.profile(id_of(&two)).send().await.user(), two);
-}
-
-#[tokio::test]
-async fn a_deleted_user_is_not_changed_not_even_to_what_it_is() {
-    let api = Api::connect();
-    let user = api.new_user_in_status("deleted").await;
-    for patch in [json!({"displayName": "Ada"}), json!({"email": user["email"]})] {
-        let answer = api.update(id_of(&user), &patch).send().await;
-        answer.expect_problem(ErrorCode::UserDeleted);
-    }
-    assert_eq!(api.profile(id_of(&user)).send().await.user(), user);
-}
-
-#[tokio::test]
-async fn a_disabled_user_can_be_changed() {
-    let api = Api::connect();
-    let user = api.new_user_in_status("disabled").await;
-    let patch = json!({"displayName": "Ada"});
-    let changed = api.update(id_of(&user), &patch).send().await.expect_status(200).user();
-    assert_eq!((version_of(&changed), &changed["status"]), (3, &json!("disabled")));
 }

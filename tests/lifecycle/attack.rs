@@ -4,12 +4,12 @@
 #![cfg(target_os = "linux")]
 
 use crate::listeners::{self, exchange, status};
-use crate::stack::{Launch, Stack};
 use http::Method;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 use users_tests::sample;
+use users_tests::stack::{Launch, Stack};
 
 const SCAN: &str = r#"{"TableName":"UsersTable"}"#;
 const EVENT: &str =
@@ -164,19 +164,19 @@ struct Seen {
 }
 
 async fn look(stack: &Stack, path: &str) -> Seen {
-    let functions = stack.control("/functions").await;
+    let functions = stack.control.get("/functions").await;
     Seen {
         // Not through the API, which invokes a function.
-        user: stack.control(path).await,
-        instances: stack.pids(None).await,
+        user: stack.control.get(path).await,
+        instances: stack.control.pids(None).await,
         invocations: functions["items"]
             .as_array()
             .unwrap()
             .iter()
             .map(|it| it["invocations"].clone())
             .collect(),
-        faults: stack.control("/faults").await,
-        events: stack.control("/events").await,
+        faults: stack.control.get("/faults").await,
+        events: stack.control.get("/events").await,
     }
 }
 
@@ -187,7 +187,7 @@ async fn nobody_without_the_secrets_reads_or_changes_anything() {
     let user = stack.json(stack.call(Method::POST, "/users").json(&new)).await;
     let id = user["userId"].as_str().unwrap();
     // The relay has done its part.
-    while stack.events().await.is_empty() {
+    while stack.control.events().await.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let items = format!("/tables/UsersTable/items?partition=USER%23{id}");
@@ -239,7 +239,7 @@ async fn nobody_without_the_secrets_reads_or_changes_anything() {
 #[tokio::test]
 async fn a_function_calls_with_its_own_secrets() {
     let stack = Launch::new().start().await;
-    let instances = stack.pids(None).await;
+    let instances = stack.control.pids(None).await;
     let [one, two] = [instances[0], instances[1]];
     let paths = [one, two].map(|pid| listeners::variable(pid, "AWS_LAMBDA_RUNTIME_API"));
     let secrets = [one, two].map(|pid| listeners::variable(pid, "AWS_SECRET_ACCESS_KEY"));

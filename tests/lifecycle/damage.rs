@@ -1,20 +1,20 @@
 //! Damaged data: the stack does not start on them, and says which file it is, where, and what to do.
 
-use crate::stack::Launch;
+use crate::process;
 use http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use users_tests::sample;
+use users_tests::stack::Launch;
+use users_tests::{sample, wait};
 
 const EVENTS: &str = "events.jsonl";
 const DATABASE: &str = "dynamodb.sqlite";
 const USERS: usize = 60;
 
-/// The data of a stack that has had some users, all of them told to the bus, and was ended by a
+/// The data of a stack with some users, all of them on the bus, which was ended by a
 /// signal.
 async fn data_of_a_stack(signal: Signal) -> TempDir {
     let data = tempfile::tempdir().unwrap();
@@ -22,12 +22,11 @@ async fn data_of_a_stack(signal: Signal) -> TempDir {
     for _ in 0..USERS {
         stack.json(stack.call(Method::POST, "/users").json(&sample::registration())).await;
     }
-    let begun = Instant::now();
-    while stack.events().await.len() < USERS {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{}", stack.said());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    stack.signal(signal);
+    wait::until("not every event arrives", async || {
+        (stack.control.events().await.len() >= USERS).then_some(())
+    })
+    .await;
+    process::signal(stack.pid(), signal);
     stack.ended().await;
     data
 }
@@ -43,7 +42,7 @@ fn checkpoint(data: &Path) -> PathBuf {
         .unwrap()
 }
 
-/// What the stack says to a file with other content. The file is put back afterwards.
+/// The stack's refusal of a file with other content. The file is restored afterwards.
 async fn refusal(data: &Path, file: &Path, content: &[u8]) -> String {
     let sound = fs::read(file).unwrap();
     fs::write(file, content).unwrap();
@@ -127,7 +126,13 @@ async fn a_damaged_database_is_refused_after_any_end() {
         }
         let stack = Launch::new().data(data.path()).start().await;
         assert_eq!(
-            stack.users_table().await.iter().filter(|it| it["sk"] == "PROFILE").count(),
+            stack
+                .control
+                .table("UsersTable")
+                .await
+                .iter()
+                .filter(|it| it["sk"] == "PROFILE")
+                .count(),
             USERS
         );
     }
@@ -136,6 +141,6 @@ async fn a_damaged_database_is_refused_after_any_end() {
 /// Starts a stack and ends it in order.
 async fn rewrite(data: &Path) {
     let mut stack = Launch::new().data(data).start().await;
-    stack.signal(Signal::TERM);
+    process::signal(stack.pid(), Signal::TERM);
     assert_eq!(stack.ended().await.code(), Some(0), "{}", stack.said());
 }

@@ -1,11 +1,11 @@
 //! A stack with few file descriptors: it takes more where it may, and is slower where it may not.
 
-use crate::stack::{Launch, Stack};
 use http::Method;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::sync::Arc;
+use users_tests::stack::{Launch, Stack};
 use users_tests::{id_of, sample};
 
 const CALLERS: usize = 24;
@@ -80,7 +80,7 @@ async fn a_low_soft_limit_is_raised_and_breaks_no_call() {
 }
 
 #[tokio::test]
-async fn a_low_hard_limit_makes_calls_wait_or_be_told_to_come_again_and_never_fail() {
+async fn a_low_hard_limit_makes_calls_wait_or_retry_and_never_fail() {
     let stack = Launch::new().descriptors("-n 256").start().await;
     let (statuses, said) = load(stack).await;
     // A role that was not assigned, because that was answered 503, cannot be removed.

@@ -3,7 +3,6 @@
 #![cfg(target_os = "linux")]
 
 use crate::listeners::{self, exchange, port, resident_mib, status};
-use crate::stack::{Launch, Stack};
 use http::Method;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -14,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use users_client::Signing;
 use users_tests::sample;
+use users_tests::stack::{Launch, Stack};
 
 /// How long each kind of load lasts; `USERS_EDGE_SECONDS` has it last longer.
 const SECONDS: u64 = 3;
@@ -112,7 +112,7 @@ async fn the_size_of_a_head_counts_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused_in_the_format_of_the_contract() {
+async fn bytes_that_are_not_http_are_refused_in_the_format_of_the_contract() {
     let stack = Launch::new().start().await;
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..],
@@ -156,7 +156,7 @@ async fn an_unsigned_call_is_refused_before_its_body_comes() {
     }
 }
 
-/// What a connection does for as long as the load lasts.
+/// The load of a connection.
 #[derive(Clone, Copy, Debug)]
 enum Load {
     SingleBytes,
@@ -177,7 +177,7 @@ impl Load {
         Self::Garbage,
     ];
 
-    /// What is sent first, and then again and again.
+    /// The bytes that are sent first, and those that are repeated.
     fn bytes(self, authorized: &str) -> (Vec<u8>, Vec<u8>, Duration) {
         let (first, again, pause) = match self {
             Self::SingleBytes => {

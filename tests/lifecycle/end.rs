@@ -2,13 +2,13 @@
 
 use crate::functions::Functions;
 use crate::process;
-use crate::stack::{Launch, required};
 use http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
-use users_tests::{id_of, sample};
+use std::time::Duration;
+use users_tests::stack::{Launch, required};
+use users_tests::{id_of, sample, wait};
 
 #[tokio::test]
 async fn data_survive_an_ordinary_restart() {
@@ -16,7 +16,7 @@ async fn data_survive_an_ordinary_restart() {
     let mut stack = Launch::new().data(data.path()).start().await;
     let key = sample::key();
     let body = sample::full_registration();
-    let register = |stack: &crate::stack::Stack| {
+    let register = |stack: &users_tests::stack::Stack| {
         stack.call(Method::POST, "/users").json(&body).idempotency_key(&key)
     };
     let first = register(&stack).send().await.unwrap();
@@ -25,55 +25,50 @@ async fn data_survive_an_ordinary_restart() {
     let path = format!("/users/{id}");
     let patch = stack.call(Method::PATCH, &path).json(&json!({"displayName": "Countess"}));
     let user = stack.json(patch).await;
-    let history = stack.history(&id).await;
+    let history = stack.api().history(&id).await;
     assert_eq!(history.len(), 2);
     let events = events_of_versions(&stack, &[1, 2]).await;
 
-    let pids = stack.pids(None).await;
+    let pids = stack.control.pids(None).await;
     assert!(pids.len() > users_contract::OPERATIONS.len(), "{pids:?}");
-    stack.signal(Signal::TERM);
+    process::signal(stack.pid(), Signal::TERM);
     assert_eq!(stack.ended().await.code(), Some(0), "{}", stack.said());
     process::expect_gone(&pids);
 
     let stack = Launch::new().data(data.path()).start().await;
     assert_eq!(stack.json(stack.call(Method::GET, &path)).await, user);
-    assert_eq!(stack.history(&id).await, history);
+    assert_eq!(stack.api().history(&id).await, history);
     let listed = stack.json(stack.call(Method::GET, "/users")).await;
     assert_eq!(listed["items"], json!([user]));
-    assert_eq!(stack.events().await[..2], events[..2]);
+    assert_eq!(stack.control.events().await[..2], events[..2]);
     let replayed = register(&stack).send().await.unwrap();
     assert_eq!(replayed.header("idempotent-replayed"), Some("true"));
     assert_eq!(replayed.body, first.body);
 }
 
 /// Waits for the events of these versions of the only user, in this order.
-async fn events_of_versions(stack: &crate::stack::Stack, versions: &[u64]) -> Vec<Value> {
-    let begun = Instant::now();
-    loop {
-        let events = stack.events().await;
+async fn events_of_versions(stack: &users_tests::stack::Stack, versions: &[u64]) -> Vec<Value> {
+    wait::until(format!("the events are not {versions:?}"), async || {
+        let events = stack.control.events().await;
         let arrived: Vec<_> =
             events.iter().map(|event| event["detail"]["version"].as_u64().unwrap()).collect();
-        if arrived == versions {
-            return events;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(30), "{arrived:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        (arrived == versions).then_some(events)
+    })
+    .await
 }
 
 #[tokio::test]
 async fn ctrl_c_ends_everything_also_in_the_middle_of_calls() {
     let mut stack = Launch::new().start().await;
-    let user = stack.call(Method::POST, "/users").json(&sample::registration());
-    let path = format!("/users/{}", id_of(&stack.json(user).await));
+    let path = stack.new_user().await;
     // Longer than a stack that ends waits for open calls.
-    stack.set_faults(json!({"dynamodb": {"delayMs": 60_000}})).await;
+    stack.control.set_faults(&json!({"dynamodb": {"delayMs": 60_000}})).await;
     let held = stack.call(Method::GET, &path);
     let held = tokio::spawn(async move { held.send().await });
-    stack.busy_pid("users-profile-get").await;
-    let pids = stack.pids(None).await;
+    stack.control.busy_pid("users-profile-get").await;
+    let pids = stack.control.pids(None).await;
 
-    stack.signal_group(Signal::INT);
+    process::signal_group(stack.pid(), Signal::INT);
     assert_eq!(stack.ended().await.code(), Some(0), "{}", stack.said());
     process::expect_gone(&pids);
     // The call has an end too: a lost connection, or an answer that says the service is not there.
@@ -87,14 +82,10 @@ async fn ctrl_c_while_starting_ends_everything() {
     let functions = Functions::real();
     functions.replace("users-profile-get", "echo $$ > $0.pid; exec sleep 600");
     let mut starting = Launch::new().functions(functions.path()).spawn();
-    let begun = Instant::now();
-    let pid = loop {
-        if let Some(pid) = functions.noted_pid("users-profile-get") {
-            break pid;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(30), "{}", starting.said());
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    };
+    let pid = wait::until("the function does not start", async || {
+        functions.noted_pid("users-profile-get")
+    })
+    .await;
     process::signal_group(starting.pid(), Signal::INT);
     let status = starting.ended().await;
     assert_eq!(status.code(), Some(0), "{}", starting.said());
@@ -110,15 +101,14 @@ async fn a_stack_ends_in_order_with_its_terminal_and_with_its_parent() {
         let ready: Value = serde_json::from_slice(&std::fs::read(&ready_file).unwrap()).unwrap();
         let data = std::path::PathBuf::from(ready["data"].as_str().unwrap());
         assert!(data.is_dir());
-        let user = stack.call(Method::POST, "/users").json(&sample::registration());
-        let path = format!("/users/{}", id_of(&stack.json(user).await));
-        stack.set_faults(json!({"dynamodb": {"delayMs": 60_000}})).await;
+        let path = stack.new_user().await;
+        stack.control.set_faults(&json!({"dynamodb": {"delayMs": 60_000}})).await;
         let held = stack.call(Method::GET, &path);
         let held = tokio::spawn(async move { held.send().await });
-        stack.busy_pid("users-profile-get").await;
-        let pids = stack.pids(None).await;
+        stack.control.busy_pid("users-profile-get").await;
+        let pids = stack.control.pids(None).await;
         match ends_with_its_terminal {
-            true => stack.signal(Signal::HUP),
+            true => process::signal(stack.pid(), Signal::HUP),
             false => stack.orphan(),
         }
         assert_eq!(stack.ended().await.code(), Some(0), "{}", stack.said());
@@ -132,9 +122,8 @@ async fn a_stack_ends_in_order_with_its_terminal_and_with_its_parent() {
 #[tokio::test]
 async fn functions_end_with_a_killed_stack_also_in_the_middle_of_a_slow_call() {
     let mut stack = Launch::new().start().await;
-    let user = stack.call(Method::POST, "/users").json(&sample::registration());
-    let path = format!("/users/{}", id_of(&stack.json(user).await));
-    stack.set_faults(json!({"dynamodb": {"delayMs": 60_000}})).await;
+    let path = stack.new_user().await;
+    stack.control.set_faults(&json!({"dynamodb": {"delayMs": 60_000}})).await;
     let mut held = Vec::new();
     for call in [
         stack.call(Method::GET, &path),
@@ -152,10 +141,10 @@ async fn functions_end_with_a_killed_stack_also_in_the_middle_of_a_slow_call() {
         "users-list-query",
         "users-audit-query",
     ] {
-        stack.busy_pid(function).await;
+        stack.control.busy_pid(function).await;
     }
-    let pids = stack.pids(None).await;
-    stack.signal(Signal::KILL);
+    let pids = stack.control.pids(None).await;
+    process::signal(stack.pid(), Signal::KILL);
     assert_eq!(stack.ended().await.code(), None);
     process::wait_until_gone(&pids).await;
     for held in held {

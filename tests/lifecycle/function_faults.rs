@@ -2,22 +2,19 @@
 
 use crate::functions::template_with_timeout;
 use crate::process;
-use crate::stack::{Launch, Stack};
 use http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use users_client::{Call, Response};
 use users_contract::ErrorCode;
-use users_tests::{id_of, sample};
+use users_tests::stack::{Launch, Stack};
 
 const READER: &str = "users-profile-get";
 
 /// A stack with one user, and the path of that user.
 async fn stack_with_user(launch: Launch) -> (Stack, String) {
     let stack = launch.start().await;
-    let user = stack.call(Method::POST, "/users").json(&sample::registration());
-    let user = stack.json(user).await;
-    let path = format!("/users/{}", id_of(&user));
+    let path = stack.new_user().await;
     stack.json(stack.call(Method::GET, &path)).await;
     (stack, path)
 }
@@ -51,7 +48,7 @@ fn expect_5xx(response: &Response, instance: &str) {
 /// Sends a call and, once an instance of the function is at work on it, a signal to that instance.
 async fn interrupted(stack: &Stack, call: Call, function: &str, signal: Signal) -> (Response, u32) {
     let sent = tokio::spawn(async move { call.send().await });
-    let pid = stack.busy_pid(function).await;
+    let pid = stack.control.busy_pid(function).await;
     process::signal(pid, signal);
     (sent.await.unwrap().unwrap(), pid)
 }
@@ -59,13 +56,13 @@ async fn interrupted(stack: &Stack, call: Call, function: &str, signal: Signal) 
 #[tokio::test]
 async fn a_function_that_crashes_in_the_middle_of_a_call_is_replaced() {
     let (stack, path) = stack_with_user(Launch::new()).await;
-    stack.set_faults(json!({"dynamodb": {"delayMs": 60_000}})).await;
+    stack.control.set_faults(&json!({"dynamodb": {"delayMs": 60_000}})).await;
     let call = stack.call(Method::GET, &path);
     let (answer, pid) = interrupted(&stack, call, READER, Signal::KILL).await;
     expect_5xx(&answer, &format!("/prod{path}"));
-    stack.clear_faults().await;
+    stack.control.clear_faults().await;
     stack.json(stack.call(Method::GET, &path)).await;
-    stack.wait_until_unlisted(READER, &[pid]).await;
+    stack.control.wait_until_unlisted(READER, &[pid]).await;
 }
 
 #[tokio::test]
@@ -73,11 +70,11 @@ async fn a_function_that_hangs_in_the_middle_of_a_call_is_ended_at_its_timeout_a
     let directory = tempfile::tempdir().unwrap();
     let template = template_with_timeout(directory.path(), 3);
     let (stack, path) = stack_with_user(Launch::new().template(&template)).await;
-    stack.set_faults(json!({"dynamodb": {"delayMs": 60_000}})).await;
+    stack.control.set_faults(&json!({"dynamodb": {"delayMs": 60_000}})).await;
     let call = stack.call(Method::GET, &path);
     let (answer, pid) = interrupted(&stack, call, READER, Signal::STOP).await;
     expect_5xx(&answer, &format!("/prod{path}"));
-    stack.clear_faults().await;
+    stack.control.clear_faults().await;
     process::wait_until_gone(&[pid]).await;
     stack.json(stack.call(Method::GET, &path)).await;
     assert!(stack.said().contains("Task timed out after 3 seconds"), "{}", stack.said());
@@ -88,7 +85,7 @@ async fn a_function_that_hangs_between_calls_costs_one_call() {
     let directory = tempfile::tempdir().unwrap();
     let template = template_with_timeout(directory.path(), 3);
     let (stack, path) = stack_with_user(Launch::new().template(&template)).await;
-    let pids = stack.pids(Some(READER)).await;
+    let pids = stack.control.pids(Some(READER)).await;
     for pid in &pids {
         process::signal(*pid, Signal::STOP);
     }
@@ -103,49 +100,14 @@ async fn a_function_that_hangs_between_calls_costs_one_call() {
 #[tokio::test]
 async fn a_function_that_ends_between_calls_costs_no_call() {
     let (stack, path) = stack_with_user(Launch::new()).await;
-    let pids = stack.pids(Some(READER)).await;
+    let pids = stack.control.pids(Some(READER)).await;
     for pid in &pids {
         process::signal(*pid, Signal::KILL);
     }
     // Until the stack has noticed, it may hand a call to what is no longer there.
     process::wait_until_gone(&pids).await;
-    stack.wait_until_unlisted(READER, &pids).await;
+    stack.control.wait_until_unlisted(READER, &pids).await;
     for _ in 0..3 {
         stack.json(stack.call(Method::GET, &path)).await;
     }
-}
-
-#[tokio::test]
-async fn a_change_whose_function_crashed_before_it_could_answer_is_found_done_by_the_retry() {
-    let (stack, path) = stack_with_user(Launch::new()).await;
-    let call = stack
-        .call(Method::PATCH, &path)
-        .json(&json!({"displayName": "Ada"}))
-        .idempotency_key(&sample::key());
-    // The database does what it is asked at once and says so late, so the crash lies in between
-    // once the change can be seen.
-    stack.set_faults(json!({"dynamodb": {"replyDelayMs": 2000}})).await;
-    let sent = tokio::spawn({
-        let call = call.clone();
-        async move { call.send().await }
-    });
-    let pid = stack.busy_pid("users-profile-update").await;
-    let user_key = format!("USER#{}", path.trim_start_matches("/users/"));
-    loop {
-        let items = stack.users_table().await;
-        let profile = |item: &&Value| item["pk"] == user_key && item["sk"] == "PROFILE";
-        if items.iter().find(profile).unwrap()["version"] == 2 {
-            break;
-        }
-        assert!(!sent.is_finished(), "answered without a change");
-    }
-    process::signal(pid, Signal::KILL);
-    let answer = sent.await.unwrap().unwrap();
-    expect_5xx(&answer, &format!("/prod{path}"));
-    stack.clear_faults().await;
-    let retried = call.send().await.unwrap();
-    assert_eq!(retried.status, 200);
-    assert_eq!(retried.header("idempotent-replayed"), Some("true"));
-    assert_eq!(retried.json().unwrap()["version"], 2);
-    assert_eq!(stack.history(path.trim_start_matches("/users/")).await.len(), 2);
 }

@@ -1,11 +1,11 @@
 //! Directories of functions in which one is replaced, and templates with another timeout.
 
-use crate::stack::required;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use users_tests::stack::required;
 
 /// A directory with the real functions, to replace some of.
 #[derive(Debug)]

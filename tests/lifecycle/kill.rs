@@ -3,7 +3,6 @@
 
 use crate::load::{Told, Write, write_until_gone};
 use crate::process;
-use crate::stack::{Launch, Stack};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
-use users_tests::{id_of, invariants, version_of};
+use users_tests::stack::{Launch, Stack};
+use users_tests::{id_of, version_of};
 
 const ROUNDS: u64 = 4;
 const WRITERS: usize = 12;
@@ -31,7 +31,7 @@ async fn a_killed_stack_has_lost_nothing_and_done_nothing_twice() {
         process::wait_until_gone(&pids).await;
 
         let mut stack = Launch::new().data(data.path()).start().await;
-        expect_sound(&stack, "after the kill").await;
+        stack.control.expect_sound("after the kill").await;
         let mut unsettled = Vec::new();
         for told in told {
             match told {
@@ -48,10 +48,10 @@ async fn a_killed_stack_has_lost_nothing_and_done_nothing_twice() {
             acknowledged.push((write, user));
         }
         expect_present(&stack, &acknowledged).await;
-        expect_sound(&stack, "after the retries").await;
+        stack.control.expect_sound("after the retries").await;
         expect_events(&stack).await;
         expect_replays(&stack, &acknowledged).await;
-        stack.signal(Signal::TERM);
+        process::signal(stack.pid(), Signal::TERM);
         assert_eq!(stack.ended().await.code(), Some(0), "{}", stack.said());
     }
     // Otherwise nothing was proven.
@@ -64,7 +64,7 @@ async fn a_killed_stack_has_lost_nothing_and_done_nothing_twice() {
 async fn write_and_kill(data: &Path, faults: &Value) -> (Vec<Told>, Vec<u32>) {
     let stack = Launch::new().data(data).start().await;
     let (shared, _) = Write::register().settle(&stack).await;
-    stack.set_faults(faults.clone()).await;
+    stack.control.set_faults(&faults.clone()).await;
     let stack = Arc::new(stack);
     let (sender, mut receiver) = unbounded_channel();
     let writers: Vec<_> = (0..WRITERS)
@@ -79,8 +79,8 @@ async fn write_and_kill(data: &Path, faults: &Value) -> (Vec<Told>, Vec<u32>) {
     while told.len() < enough {
         told.push(receiver.recv().await.unwrap());
     }
-    let pids = stack.pids(None).await;
-    stack.signal(Signal::KILL);
+    let pids = stack.control.pids(None).await;
+    process::signal(stack.pid(), Signal::KILL);
     for writer in writers {
         writer.await.unwrap();
     }
@@ -92,18 +92,13 @@ async fn write_and_kill(data: &Path, faults: &Value) -> (Vec<Told>, Vec<u32>) {
     (told, pids)
 }
 
-async fn expect_sound(stack: &Stack, when: &str) {
-    let broken = invariants::check_invariants(&stack.users_table().await);
-    assert!(broken.is_empty(), "{when} the users table is not sound:\n{}", broken.join("\n"));
-}
-
 /// Fails unless each write has made exactly the version that its answer told.
 async fn expect_present(stack: &Stack, writes: &[(Write, Value)]) {
     let mut histories: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (write, user) in writes {
         let id = id_of(user);
         if !histories.contains_key(id) {
-            histories.insert(id, stack.history(id).await);
+            histories.insert(id, stack.api().history(id).await);
         }
         assert_eq!(write.versions(&histories[id]), [version_of(user)], "{write:?}");
     }
@@ -122,20 +117,20 @@ async fn expect_replays(stack: &Stack, writes: &[(Write, Value)]) {
 
 /// Fails unless every audit entry of the table comes to the bus, those of a user in their order.
 async fn expect_events(stack: &Stack) {
-    let table = stack.users_table().await;
+    let table = stack.control.table("UsersTable").await;
     let is_audit = |item: &&Value| item["sk"].as_str().unwrap().starts_with("AUDIT#");
     let entries: BTreeSet<&str> =
         table.iter().filter(is_audit).map(|entry| entry["eventId"].as_str().unwrap()).collect();
     let begun = Instant::now();
     loop {
-        let events = stack.events().await;
+        let events = stack.control.events().await;
         let id = |event: &Value| event["detail"]["eventId"].as_str().unwrap().to_owned();
         let arrived: BTreeSet<String> = events.iter().map(id).collect();
         let missing: Vec<_> = entries.iter().filter(|id| !arrived.contains(**id)).collect();
         if missing.is_empty() {
             assert_eq!(arrived.len(), entries.len(), "the bus has events that nothing recorded");
             expect_order(&events);
-            assert_eq!(stack.dead_letters().await, Vec::<Value>::new());
+            assert_eq!(stack.control.dead_letters().await, Vec::<Value>::new());
             return;
         }
         assert!(begun.elapsed() < PATIENCE, "{} of {} miss", missing.len(), entries.len());

@@ -1,6 +1,5 @@
 //! Writers that go on until their stack is gone, and remember what they were told.
 
-use crate::stack::Stack;
 use http::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use users_client::{Call, RetryPolicy};
 use users_tests::sample;
+use users_tests::stack::Stack;
 
 /// One write, that can be sent to any stack and be found again in a user's history.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ impl Write {
     }
 }
 
-/// What a writer was told about a write.
+/// The outcome of a write, as its writer knows it.
 #[derive(Debug)]
 pub(crate) enum Told {
     /// It succeeded, and this is the user after it.

@@ -30,8 +30,6 @@ mod readme;
 mod refusals;
 mod runbook;
 mod settings;
-mod stack;
-mod table;
 mod telemetry;
 #[cfg(target_os = "linux")]
 mod tools;

@@ -2,21 +2,19 @@
 //! nobody, and can be delivered when they are mended.
 
 use crate::readme::root;
-use crate::stack::{Launch, Stack, required};
 use http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 use tokio::process::Command;
-use users_tests::{id_of, sample};
+use users_tests::stack::{Launch, Stack, required};
+use users_tests::wait::PATIENCE;
+use users_tests::{id_of, sample, wait};
 
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(50);
 /// Exit status of `redeliver` when letters are left.
 const LEFT: i32 = 3;
 
-/// Something that makes an entry poison, by the reason that is told.
+/// A damage that makes an entry undeliverable, with the reported reason.
 type Damage = (&'static str, fn(&mut Value));
 
 const DAMAGES: [Damage; 6] = [
@@ -41,7 +39,8 @@ impl Poison {
     /// Registers a user and gives it a second version, whose audit entry is damaged.
     pub(crate) async fn plant(stack: &Stack, damage: fn(&mut Value)) -> Self {
         let user_id = register(stack).await;
-        let [mut sound] = <[Value; 1]>::try_from(stack.items(&user_id, "AUDIT#").await).unwrap();
+        let [mut sound] =
+            <[Value; 1]>::try_from(stack.control.items(&user_id, "AUDIT#").await).unwrap();
         // The last id of the first version's millisecond: behind its own, before every later one.
         let event_id = sound["eventId"]["S"].as_str().unwrap()[..10].to_owned() + &"Z".repeat(16);
         sound["sk"] = json!({"S": format!("AUDIT#{event_id}")});
@@ -80,7 +79,7 @@ async fn change(stack: &Stack, user_id: &str) {
 /// Versions by user in the order of their events, each as often as it arrived.
 async fn arrived(stack: &Stack) -> BTreeMap<String, Vec<u64>> {
     let mut versions = BTreeMap::<_, Vec<_>>::new();
-    for event in stack.events().await {
+    for event in stack.control.events().await {
         let user_id = event["detail"]["userId"].as_str().unwrap().to_owned();
         versions.entry(user_id).or_default().push(event["detail"]["version"].as_u64().unwrap());
     }
@@ -89,15 +88,11 @@ async fn arrived(stack: &Stack) -> BTreeMap<String, Vec<u64>> {
 
 /// Waits until there are so many events.
 async fn arrived_after(stack: &Stack, events: usize) -> BTreeMap<String, Vec<u64>> {
-    let begun = Instant::now();
-    loop {
+    wait::until(format!("there are fewer than {events} events"), async || {
         let versions = arrived(stack).await;
-        if versions.values().map(Vec::len).sum::<usize>() >= events {
-            return versions;
-        }
-        assert!(begun.elapsed() < PATIENCE, "there are only these: {versions:?}");
-        tokio::time::sleep(PAUSE).await;
-    }
+        (versions.values().map(Vec::len).sum::<usize>() >= events).then_some(versions)
+    })
+    .await
 }
 
 /// Runs `cargo xtask redeliver`; gives its exit status and its report.
@@ -129,7 +124,7 @@ fn states(report: &Value) -> Vec<(&str, &str)> {
 async fn poison_holds_up_nobody_and_is_delivered_when_it_is_mended() {
     let stack = Launch::new().start().await;
     // Everything in one batch of the stream.
-    stack.hold_streams(true).await;
+    stack.control.hold_streams(true).await;
     let other = register(&stack).await;
     let mut poisons = Vec::new();
     for (_, damage) in DAMAGES {
@@ -138,7 +133,7 @@ async fn poison_holds_up_nobody_and_is_delivered_when_it_is_mended() {
         change(&stack, &other).await;
         poisons.push(poison);
     }
-    stack.hold_streams(false).await;
+    stack.control.hold_streams(false).await;
 
     let users = poisons.len() as u64;
     let mut expected: BTreeMap<String, Vec<u64>> =
@@ -147,7 +142,7 @@ async fn poison_holds_up_nobody_and_is_delivered_when_it_is_mended() {
     let count = expected.values().map(Vec::len).sum();
     assert_eq!(arrived_after(&stack, count).await, expected);
 
-    let letters = stack.dead_letters().await;
+    let letters = stack.control.dead_letters().await;
     assert_eq!(letters.len(), poisons.len(), "{letters:#?}");
     for (poison, (reason, _)) in poisons.iter().zip(DAMAGES) {
         let letter = letters.iter().find(|letter| letter["userId"] == *poison.user_id).unwrap();
@@ -166,7 +161,7 @@ async fn poison_holds_up_nobody_and_is_delivered_when_it_is_mended() {
     let (status, report) = redeliver(&stack, &[]).await;
     assert_eq!((status, &report["deleted"]), (LEFT, &json!(0)));
     assert!(states(&report).iter().all(|(state, _)| *state == "undeliverable"), "{report}");
-    assert_eq!(stack.dead_letters().await, letters);
+    assert_eq!(stack.control.dead_letters().await, letters);
     assert_eq!(arrived(&stack).await, expected);
 
     let (last, mended) = poisons.split_last().unwrap();
@@ -182,7 +177,7 @@ async fn poison_holds_up_nobody_and_is_delivered_when_it_is_mended() {
     last.mend(&stack).await;
     let (status, report) = redeliver(&stack, &[]).await;
     assert_eq!((status, states(&report)), (0, vec![("delivered", last.user_id.as_str())]));
-    assert!(stack.dead_letters().await.is_empty());
+    assert!(stack.control.dead_letters().await.is_empty());
 
     // Late, but each of them once.
     for poison in &poisons {
@@ -194,7 +189,7 @@ async fn poison_holds_up_nobody_and_is_delivered_when_it_is_mended() {
 }
 
 #[tokio::test]
-async fn what_the_mapping_gave_up_is_found_by_its_time_and_delivered_in_order() {
+async fn records_that_the_mapping_gave_up_on_are_found_by_time_and_delivered_in_order() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("template.json");
     let template = std::fs::read(required("USERS_LOCAL_TEMPLATE")).unwrap();
@@ -202,7 +197,7 @@ async fn what_the_mapping_gave_up_is_found_by_its_time_and_delivered_in_order() 
     template["Resources"]["AuditStream"]["Properties"]["MaximumRetryAttempts"] = json!(1);
     std::fs::write(&path, template.to_string()).unwrap();
     let stack = Launch::new().template(&path).start().await;
-    stack.set_faults(json!({"bus": "refuse-all"})).await;
+    stack.control.set_faults(&json!({"bus": "refuse-all"})).await;
     let users = [register(&stack).await, register(&stack).await];
     for _ in 0..3 {
         change(&stack, &users[0]).await;
@@ -212,21 +207,20 @@ async fn what_the_mapping_gave_up_is_found_by_its_time_and_delivered_in_order() 
         let sizes = letters.iter().map(|letter| &letter["DDBStreamBatchInfo"]["batchSize"]);
         sizes.map(|size| size.as_u64().unwrap()).sum()
     };
-    let begun = Instant::now();
-    while given_up(&stack.dead_letters().await) < 8 {
-        assert!(begun.elapsed() < PATIENCE, "{:#?}", stack.dead_letters().await);
-        tokio::time::sleep(PAUSE).await;
-    }
+    wait::until("the mapping does not give up all records", async || {
+        (given_up(&stack.control.dead_letters().await) >= 8).then_some(())
+    })
+    .await;
     // While the bus refuses, the command fails, and every letter stays.
-    let letters = stack.dead_letters().await;
+    let letters = stack.control.dead_letters().await;
     let (status, report) = redeliver(&stack, &[]).await;
     assert_eq!((status, report["failure"].is_string()), (1, true), "{report}");
-    assert_eq!(stack.dead_letters().await, letters);
+    assert_eq!(stack.control.dead_letters().await, letters);
 
-    stack.clear_faults().await;
+    stack.control.clear_faults().await;
     let (status, report) = redeliver(&stack, &[]).await;
     assert_eq!((status, &report["deleted"]), (0, &json!(letters.len())), "{report}");
-    assert!(stack.dead_letters().await.is_empty());
+    assert!(stack.control.dead_letters().await.is_empty());
     let expected: BTreeMap<_, _> = users.into_iter().map(|id| (id, vec![1, 2, 3, 4])).collect();
     assert_eq!(arrived(&stack).await, expected);
 }

@@ -73,7 +73,7 @@ fn the_end_of_a_process_is_noticed_before_and_after_it_is_waited_for() {
     let begun = Instant::now();
     while is_alive(child.id()) {
         assert!(begun.elapsed() < PATIENCE);
-        // Where the state of a process cannot be read, only waiting tells.
+        // Where the state of a process cannot be read, only waiting shows its end.
         if !std::path::Path::new("/proc/self/stat").exists() {
             child.wait().unwrap();
         }

@@ -8,12 +8,12 @@
 
 pub(crate) mod transcript;
 
-use crate::stack::{Launch, required};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 use transcript::Step;
+use users_tests::stack::{Launch, required};
 
 /// The documents, in the order in which their commands run at the same stack.
 const DOCUMENTS: [&str; 2] = ["README.md", "docs/walkthrough.md"];

@@ -2,9 +2,9 @@
 
 use crate::functions::Functions;
 use crate::process;
-use crate::stack::Launch;
 use http::Method;
 use std::net::TcpListener;
+use users_tests::stack::Launch;
 
 #[tokio::test]
 async fn a_port_in_use_is_named_with_the_way_out() {

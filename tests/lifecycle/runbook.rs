@@ -4,11 +4,9 @@
 use crate::poison::Poison;
 use crate::readme::transcript::{self, Step};
 use crate::readme::{root, run};
-use crate::stack::Launch;
 use serde_json::json;
-use std::time::{Duration, Instant};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use users_tests::stack::Launch;
+use users_tests::wait;
 
 #[tokio::test]
 async fn the_steps_for_dead_letters_come_out_as_written() {
@@ -25,11 +23,10 @@ async fn the_steps_for_dead_letters_come_out_as_written() {
     let ready_file = directory.path().join("ready.json");
     let stack = Launch::new().ready_file(&ready_file).start().await;
     let poison = Poison::plant(&stack, |item| item["action"] = json!({"S": "user.renamed"})).await;
-    let begun = Instant::now();
-    while stack.dead_letters().await.is_empty() {
-        assert!(begun.elapsed() < PATIENCE, "there is no dead letter of {}", poison.user_id);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    wait::until(format!("there is no dead letter of {}", poison.user_id), async || {
+        (!stack.control.dead_letters().await.is_empty()).then_some(())
+    })
+    .await;
     let mut outcomes = run(first, directory.path(), &ready_file).await;
     poison.mend(&stack).await;
     outcomes.extend(run(std::slice::from_ref(last), directory.path(), &ready_file).await);
@@ -39,5 +36,5 @@ async fn the_steps_for_dead_letters_come_out_as_written() {
             panic!("docs/runbook.md:{}: $ {}\n{problem}", step.line, step.command);
         }
     }
-    assert!(stack.dead_letters().await.is_empty());
+    assert!(stack.control.dead_letters().await.is_empty());
 }

@@ -1,12 +1,12 @@
-//! What the template sets and the stack keeps to: the rate limit and how long keys are kept.
+//! Settings of the template: the rate limit and the lifetime of idempotency keys.
 
 use crate::functions::changed_template;
-use crate::stack::Launch;
 use http::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use users_contract::ErrorCode;
 use users_tests::sample;
+use users_tests::stack::Launch;
 
 #[tokio::test]
 async fn calls_over_the_rate_limit_are_refused_as_the_contract_says() {

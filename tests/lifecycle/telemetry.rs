@@ -1,27 +1,22 @@
-//! What real functions write and send: in the formats that CloudWatch and X-Ray publish, none of it
+//! Telemetry of real functions: in the formats that CloudWatch and X-Ray publish, none of it
 //! with personal data, and with the trace passed on to AWS.
 //!
 //! The lines and documents stay in `target/tmp/telemetry`, for readers that others wrote.
 
 use crate::functions::Functions;
-use crate::stack::{Launch, Stack};
 use http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use users_contract::metric::{NAMESPACE, OPERATION};
 use users_contract::{OPERATIONS, Operation, OperationName, RELAY};
-use users_tests::{id_of, telemetry};
+use users_tests::stack::{Launch, Stack};
+use users_tests::{id_of, telemetry, wait};
 
-/// How long lines may take to get from a function to the file.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// What stands for personal data. Every value that is sent begins with it.
+/// The mark of personal data: every value that is sent begins with it.
 const MARK: &str = "zqmark";
 
 /// Sends marked data to every operation, for a success and for a refusal of each.
@@ -96,20 +91,12 @@ fn all_operations() -> BTreeSet<&'static str> {
 
 /// Waits until every function has measured something and the relay has sent a segment.
 async fn complete(functions: &Functions, stack: &Stack) -> (Vec<Value>, Vec<Value>) {
-    let begun = Instant::now();
-    loop {
-        let (lines, documents) = (functions.recorded(), stack.traces().await);
+    wait::until("not every function has measured something and sent a segment", async || {
+        let (lines, documents) = (functions.recorded(), stack.control.traces().await);
         let relayed = documents.iter().any(|document| document["name"] == RELAY.function);
-        if relayed && measured(&lines) == all_operations() {
-            return (lines, documents);
-        }
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "only {:?} measured anything; the relay went on with a trace: {relayed}",
-            measured(&lines)
-        );
-        tokio::time::sleep(PAUSE).await;
-    }
+        (relayed && measured(&lines) == all_operations()).then_some((lines, documents))
+    })
+    .await
 }
 
 fn keep(name: &str, values: &[&Value]) {
@@ -123,7 +110,7 @@ fn keep(name: &str, values: &[&Value]) {
 }
 
 #[tokio::test]
-async fn real_functions_tell_no_personal_data_in_published_formats() {
+async fn telemetry_has_no_personal_data_and_a_published_format() {
     let functions = Functions::recording();
     let stack = Launch::new().functions(functions.path()).start().await;
     marked_calls(&stack).await;
@@ -186,7 +173,7 @@ async fn the_trace_of_a_request_is_passed_on_to_dynamodb() {
     assert_eq!(call.send().await.unwrap().status, 500);
     let headers = asked.await.unwrap();
 
-    let documents = stack.traces().await;
+    let documents = stack.control.traces().await;
     let document = documents.iter().find(|document| document["name"] == operation.id).unwrap();
     let trace = document["trace_id"].as_str().unwrap();
     let passed_on = headers.iter().find_map(|header| header.strip_prefix("x-amzn-trace-id: "));

@@ -6,7 +6,6 @@
 //! nothing to do where the programs are there already.
 
 use crate::process;
-use crate::stack::required;
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use users_tests::stack::required;
 
 /// How long a command may take to get where it is to be ended.
 const PATIENCE: Duration = Duration::from_secs(120);

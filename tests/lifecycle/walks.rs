@@ -1,12 +1,12 @@
 //! Walks over lists while half of the users are disabled and enabled: who has what a list is of
 //! throughout is met exactly once, also where the indexes lag behind the writes.
 
-use crate::stack::Launch;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use users_tests::stack::Launch;
 use users_tests::walk::LAG;
 use users_tests::{Api, Request, id_of, sample, variable};
 
@@ -57,7 +57,7 @@ async fn walk_while_statuses_change(lag: Duration) {
     assert_eq!((&found.missing, &found.twice), (&BTreeMap::new(), &BTreeMap::new()));
 }
 
-/// What came of the walks.
+/// The result of the walks.
 #[derive(Debug, Default)]
 struct Found {
     pages: usize,

@@ -10,7 +10,7 @@ use users_contract::ErrorCode;
 /// An answer that kept the contract's general promises.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// What came.
+    /// The response.
     pub response: Response,
     /// The method that was sent.
     pub method: Method,
@@ -125,7 +125,7 @@ impl Answer {
         self.items().iter().map(id).collect()
     }
 
-    /// Where the next page begins.
+    /// The cursor of the next page.
     #[must_use]
     #[track_caller]
     pub fn next_cursor(&self) -> Option<String> {

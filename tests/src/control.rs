@@ -1,73 +1,91 @@
 //! The local stack's control endpoints: what is on the bus and in the tables, and faults.
 
-use crate::invariants;
+use crate::item::plain_item;
 use crate::settings::stop_unless_control_url;
+use crate::{invariants, wait};
 use http::Method;
 use serde_json::{Value, json};
 use std::fs::File;
-use std::time::{Duration, Instant};
+use std::ops::Deref;
 use users_client::{Client, Credentials, Signing};
 use users_contract::{OPERATIONS, RELAY};
 
-/// How long something that must come may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often to look whether it has come.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// The control endpoints, held by one test at a time: a fault is felt by every caller of the stack,
-/// and counts of invocations mean something only while nobody else calls.
-#[derive(Debug)]
+/// The control endpoints of one stack.
+#[derive(Clone, Debug)]
 pub struct Control {
     client: Client,
+}
+
+/// The control endpoints of the stack that all suites share, held by one test at a time: a fault is
+/// felt by every caller of the stack, and counts of invocations mean something only while nobody
+/// else calls.
+#[derive(Debug)]
+pub struct Turn {
+    control: Control,
     // Taken between threads of one test program and between programs.
-    _turn: File,
+    _lock: File,
 }
 
-/// What an instance of a function looks like from outside.
-struct Instance {
-    pid: u32,
-    busy: bool,
-}
+impl Deref for Turn {
+    type Target = Control;
 
-impl Control {
-    /// Waits for this test's turn and clears all faults. The wait blocks the thread, so nothing
-    /// else may run on its runtime yet.
-    ///
-    /// # Panics
-    /// When the control endpoints do not answer.
-    pub async fn take_turn() -> Self {
-        let url = stop_unless_control_url();
-        let path = std::env::temp_dir().join("users-tests-stack.lock");
-        let turn = match File::options().create(true).truncate(false).write(true).open(&path) {
-            Ok(file) => file,
-            Err(error) => panic!("cannot open {}: {error}", path.display()),
-        };
-        if let Err(error) = turn.lock() {
-            panic!("cannot lock {}: {error}", path.display());
-        }
-        let nobody = Credentials::from_keys("unsigned", "unsigned", None);
-        let client = match Client::new(&url, "unsigned", nobody) {
-            Ok(client) => client,
-            Err(error) => panic!("USERS_API_CONTROL_URL cannot be used: {error}"),
-        };
-        let control = Self { client, _turn: turn };
-        control.clear_faults().await;
-        control
+    fn deref(&self) -> &Control {
+        &self.control
     }
+}
 
+impl Turn {
     /// Clears all faults, and checks the invariants of the whole users table.
     ///
     /// # Panics
     /// With every broken invariant.
     pub async fn finish(self) {
         self.clear_faults().await;
+        self.expect_sound("at the end of the test").await;
+    }
+}
+
+impl Control {
+    /// The control endpoints at an address.
+    ///
+    /// # Panics
+    /// When the address is no URL.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        let nobody = Credentials::from_keys("unsigned", "unsigned", None);
+        match Client::new(url, "unsigned", nobody) {
+            Ok(client) => Self { client },
+            Err(error) => panic!("the control endpoints {url} cannot be used: {error}"),
+        }
+    }
+
+    /// Waits for this test's turn at the shared stack and clears all faults. The wait blocks the
+    /// thread, so nothing else may run on its runtime yet.
+    ///
+    /// # Panics
+    /// When the control endpoints do not answer.
+    pub async fn take_turn() -> Turn {
+        let path = std::env::temp_dir().join("users-tests-stack.lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = lock.unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()));
+        lock.lock().unwrap_or_else(|error| panic!("cannot lock {}: {error}", path.display()));
+        let control = Self::new(&stop_unless_control_url());
+        control.clear_faults().await;
+        Turn { control, _lock: lock }
+    }
+
+    /// Fails unless the users table is sound as a whole.
+    ///
+    /// # Panics
+    /// With every broken invariant.
+    pub async fn expect_sound(&self, when: &str) {
         let broken = invariants::check_invariants(&self.table("UsersTable").await);
-        assert!(broken.is_empty(), "the users table is not sound:\n{}", broken.join("\n"));
+        assert!(broken.is_empty(), "{when} the users table is not sound:\n{}", broken.join("\n"));
     }
 
     /// Sets these faults and no other: see the local stack's control endpoint `faults`.
     pub async fn set_faults(&self, faults: &Value) {
-        self.ask(Method::POST, "/faults", Some(faults)).await;
+        self.post("/faults", faults).await;
     }
 
     /// Clears all faults.
@@ -75,106 +93,114 @@ impl Control {
         self.set_faults(&json!({})).await;
     }
 
-    /// Lets a fault happen at the nth call of AWS, from 1, of the next invocation of a function;
-    /// `none` only watches. Clearing all faults forgets it.
+    /// Injects a fault at the nth call of AWS, from 1, of the next invocation of a function; `none`
+    /// only watches. Clearing all faults removes it.
     pub async fn place(&self, function: &str, nth_call: u64, fault: &str) {
         let placement = json!({
             "id": function, "function": function, "marker": "", "at": {"call": nth_call},
             "fault": fault
         });
-        self.ask(Method::POST, "/faults/placed", Some(&placement)).await;
+        self.post("/faults/placed", &placement).await;
     }
 
-    /// How often a fault that was placed has happened.
+    /// How often a placed fault has fired.
     pub async fn placed_fired(&self, function: &str) -> u64 {
         self.placed(function).await["fired"].as_u64().unwrap_or_default()
     }
 
-    /// Waits until the invocation in which something was placed has made a call of AWS.
-    ///
-    /// # Panics
-    /// When it makes none.
+    /// Waits until the invocation with a placed fault has made a call of AWS.
     pub async fn placed_called(&self, function: &str) {
-        let begun = Instant::now();
-        while self.placed(function).await["calls"].as_array().is_none_or(Vec::is_empty) {
-            assert!(begun.elapsed() < PATIENCE, "{function} makes no call");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        wait::until(format!("{function} makes no call"), async || {
+            let calls = self.placed(function).await["calls"].as_array().map_or(0, Vec::len);
+            (calls > 0).then_some(())
+        })
+        .await;
     }
 
     async fn placed(&self, function: &str) -> Value {
-        self.get(&format!("/faults/placed/{function}"), &[]).await
+        self.get(&format!("/faults/placed/{function}")).await
     }
 
-    /// Waits until every call that a fault has put off is carried out, though who made it may be
+    /// Waits until every call that a fault has delayed is carried out, though its caller may be
     /// dead.
-    ///
-    /// # Panics
-    /// When one is not.
     pub async fn pending_calls_done(&self) {
-        let begun = Instant::now();
-        while self.get("/faults/report", &[]).await["pending"] != 0 {
-            assert!(begun.elapsed() < PATIENCE, "a call that was put off is never carried out");
-            tokio::time::sleep(PAUSE).await;
-        }
+        wait::until("a delayed call is never carried out", async || {
+            (self.get("/faults/report").await["pending"] == 0).then_some(())
+        })
+        .await;
     }
 
     /// Every item of a table, attributes as plain JSON.
     pub async fn table(&self, logical_id: &str) -> Vec<Value> {
+        let path = format!("/tables/{logical_id}/items");
         let mut items = Vec::new();
-        let mut start: Option<String> = None;
+        let mut page = self.get(&path).await;
         loop {
-            let query = start.map(|start| vec![("start", start)]).unwrap_or_default();
-            let page = self.get(&format!("/tables/{logical_id}/items"), &query).await;
             items.extend(elements(&page).iter().map(plain_item));
-            start = page["next"].as_str().map(str::to_owned);
-            if start.is_none() {
-                return items;
+            let Some(next) = page["next"].as_str() else { return items };
+            page = self.get(&format!("{path}?start={}", encode(next))).await;
+        }
+    }
+
+    /// The items of a user whose sort keys begin with a prefix, in DynamoDB's JSON.
+    pub async fn items(&self, user_id: &str, prefix: &str) -> Vec<Value> {
+        let (partition, prefix) = (encode(&format!("USER#{user_id}")), encode(prefix));
+        let path = format!("/tables/UsersTable/items?partition={partition}&sort-prefix={prefix}");
+        elements(&self.get(&path).await)
+    }
+
+    /// Holds the delivery of streams back, so that records gather in one batch, or resumes it.
+    pub async fn hold_streams(&self, hold: bool) {
+        self.post("/streams", &json!({"hold": hold})).await;
+    }
+
+    /// All events on the bus so far, in the order of their arrival.
+    pub async fn events(&self) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            let page = self.events_after(sequence(&events)).await;
+            if page.is_empty() {
+                return events;
             }
+            events.extend(page);
         }
     }
 
     /// The number of the last event on the bus so far.
     pub async fn last_event(&self) -> u64 {
-        let mut after = 0;
-        loop {
-            let page = self.events_page(after).await;
-            match page.last().and_then(|event| event["seq"].as_u64()) {
-                Some(last) => after = last,
-                None => return after,
-            }
-        }
+        sequence(&self.events().await)
     }
 
-    /// The events of one user since the event of a number, in the order of their arrival, each held
-    /// to its schema. Waits until the one of the given version is among them.
-    ///
-    /// # Panics
-    /// When it does not come.
+    /// The events of one user since the event of a number, in the order of their arrival, each
+    /// valid by its schema. Waits until the one of the given version is among them.
     pub async fn events_until(&self, after: u64, user_id: &str, version: u64) -> Vec<Value> {
-        let begun = Instant::now();
         let mut after = after;
         let mut events = Vec::new();
-        loop {
-            let page = self.events_page(after).await;
-            if let Some(last) = page.last().and_then(|event| event["seq"].as_u64()) {
-                after = last;
-            }
+        wait::until(format!("version {version} of {user_id} is not on the bus"), async || {
+            let page = self.events_after(after).await;
+            after = after.max(sequence(&page));
             events.extend(page.into_iter().filter(|event| event["detail"]["userId"] == user_id));
-            if events.iter().any(|event| event["detail"]["version"] == version) {
-                return events;
-            }
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "version {version} of {user_id} is not on the bus; there are only {events:?}"
-            );
-            tokio::time::sleep(PAUSE).await;
-        }
+            events.iter().any(|event| event["detail"]["version"] == version).then_some(())
+        })
+        .await;
+        events
     }
 
-    async fn events_page(&self, after: u64) -> Vec<Value> {
-        let query = [("after", after.to_string()), ("limit", "1000".to_owned())];
-        let page = elements(&self.get("/events", &query).await);
+    /// Waits until an event that fits arrives after the event of a number. This is the quickest
+    /// way to learn that something was written.
+    pub async fn event(&self, after: u64, fits: impl Fn(&Value) -> bool) -> Value {
+        let mut after = after;
+        wait::until("no such event arrives", async || {
+            let page = self.events_after(after).await;
+            after = after.max(sequence(&page));
+            page.into_iter().find(|event| fits(event))
+        })
+        .await
+    }
+
+    /// Up to a thousand events after the event of a number.
+    async fn events_after(&self, after: u64) -> Vec<Value> {
+        let page = elements(&self.get(&format!("/events?after={after}&limit=1000")).await);
         for event in &page {
             let as_received = json!({
                 "source": event["source"],
@@ -187,116 +213,76 @@ impl Control {
         page
     }
 
-    /// What the function sent to the X-Ray daemon about the call with this correlation id. Waits
-    /// until it is there: the answer may be quicker.
-    ///
-    /// # Panics
-    /// When it does not come.
+    /// The documents that functions sent to the X-Ray daemon, oldest first.
+    pub async fn traces(&self) -> Vec<Value> {
+        elements(&self.get("/traces").await)
+    }
+
+    /// The document about the call with this correlation id. Waits for it: the answer may be
+    /// quicker.
     pub async fn trace_of(&self, correlation_id: &str) -> Value {
         let annotated = |document: &Value| {
             document["annotations"]["correlation_id"] == correlation_id
                 && document["type"] == "subsegment"
         };
-        self.document(annotated, &format!("there is no trace of {correlation_id}")).await
+        self.trace(annotated, &format!("there is no trace of {correlation_id}")).await
     }
 
-    /// The segment that somebody has sent below a document. Waits until it is there.
-    ///
-    /// # Panics
-    /// When it does not come.
+    /// The segment below a document. Waits for it.
     pub async fn trace_below(&self, parent: &Value) -> Value {
         let below = |document: &Value| document["parent_id"] == parent["id"];
-        self.document(below, &format!("nobody goes on with {parent}")).await
+        self.trace(below, &format!("there is no segment below {parent}")).await
     }
 
-    /// What the call with this correlation id has left behind, as the console shows it: `requests`,
-    /// `traces`, `logs`, `events`, `items`. Waits until there is a line of the operation.
-    ///
-    /// # Panics
-    /// When it does not come.
+    async fn trace(&self, fits: impl Fn(&Value) -> bool, missing: &str) -> Value {
+        wait::until(missing, async || self.traces().await.into_iter().find(&fits)).await
+    }
+
+    /// Everything about the call with this correlation id, as the console shows it: `requests`,
+    /// `traces`, `logs`, `events`, `items`. Waits until there is a log line of the operation.
     pub async fn left_behind(&self, correlation_id: &str, operation: &str) -> Value {
-        let begun = Instant::now();
         let word = format!("\"operation\":\"{operation}\"");
-        loop {
-            let found = self.get(&format!("/calls/{correlation_id}"), &[]).await;
-            let logs = found["logs"].as_array().into_iter().flatten();
-            if logs.filter_map(|line| line["message"].as_str()).any(|line| line.contains(&word)) {
-                return found;
-            }
-            assert!(begun.elapsed() < PATIENCE, "there is no line of {operation} in {found}");
-            tokio::time::sleep(PAUSE).await;
-        }
+        wait::until(format!("there is no line of {operation}"), async || {
+            let found = self.get(&format!("/calls/{correlation_id}")).await;
+            let mut logs = found["logs"].as_array().into_iter().flatten();
+            let is_there =
+                logs.any(|line| line["message"].as_str().is_some_and(|it| it.contains(&word)));
+            is_there.then_some(found)
+        })
+        .await
     }
 
-    async fn document(&self, fits: impl Fn(&Value) -> bool, missing: &str) -> Value {
-        let begun = Instant::now();
-        loop {
-            let documents = elements(&self.get("/traces", &[]).await);
-            if let Some(document) = documents.into_iter().find(&fits) {
-                return document;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{missing}");
-            tokio::time::sleep(PAUSE).await;
-        }
+    /// The records that the relay gave up on.
+    pub async fn dead_letters(&self) -> Vec<Value> {
+        elements(&self.get("/dead-letters").await)
     }
 
-    /// How many records the relay has given up on.
-    pub async fn dead_letters(&self) -> usize {
-        elements(&self.get("/dead-letters", &[]).await).len()
-    }
-
-    /// How often the functions of the operations were invoked so far, added up.
+    /// The number of invocations of all functions of operations so far.
     pub async fn operation_invocations(&self) -> u64 {
         let functions = self.functions().await;
         OPERATIONS.iter().map(|operation| invocations(&functions, operation.function)).sum()
     }
 
-    /// How often the relay was invoked so far.
+    /// The number of invocations of the relay so far.
     pub async fn relay_invocations(&self) -> u64 {
         invocations(&self.functions().await, RELAY.function)
     }
 
-    /// Waits until the relay was invoked so many times more, for as long as it retries.
-    ///
-    /// # Panics
-    /// When it is not.
+    /// Waits until the relay was invoked so many times more.
     pub async fn relay_tries(&self, times: u64) {
-        let begun = Instant::now();
-        let before = self.relay_invocations().await;
-        while self.relay_invocations().await < before + times {
-            assert!(begun.elapsed() < PATIENCE, "the relay does not try again");
-            tokio::time::sleep(PAUSE).await;
-        }
+        let enough = self.relay_invocations().await + times;
+        wait::until("the relay does not try again", async || {
+            (self.relay_invocations().await >= enough).then_some(())
+        })
+        .await;
     }
 
-    /// Waits until an event that fits arrives after the event of a number. This is the quickest
-    /// way to learn that something was written.
+    /// Kills the process of the busy instance of a function.
     ///
     /// # Panics
-    /// When none comes.
-    pub async fn event(&self, after: u64, fits: impl Fn(&Value) -> bool) -> Value {
-        let begun = Instant::now();
-        let mut after = after;
-        loop {
-            let page = self.events_page(after).await;
-            if let Some(last) = page.last().and_then(|event| event["seq"].as_u64()) {
-                after = last;
-            }
-            if let Some(event) = page.into_iter().find(|event| fits(event)) {
-                return event;
-            }
-            assert!(begun.elapsed() < PATIENCE, "no such event arrives");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    /// Kills the process of the instance of a function that is at work, so that it cannot even
-    /// say goodbye.
-    ///
-    /// # Panics
-    /// When none is at work, or it cannot be killed.
+    /// When it cannot be killed.
     pub async fn kill(&self, function: &str) {
-        let pid = self.busy_instance(function).await;
+        let pid = self.busy_pid(function).await;
         let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
         assert!(
             killed.as_ref().is_ok_and(std::process::ExitStatus::success),
@@ -304,50 +290,50 @@ impl Control {
         );
     }
 
-    /// The instances of a function.
-    async fn instances(&self, function: &str) -> Vec<Instance> {
+    /// The processes of all functions, or of one.
+    pub async fn pids(&self, function: Option<&str>) -> Vec<u32> {
+        self.instances(function).await.iter().filter_map(pid_of).collect()
+    }
+
+    /// Waits until an instance of a function is busy, and gives its process.
+    pub async fn busy_pid(&self, function: &str) -> u32 {
+        wait::until(format!("no instance of {function} is busy"), async || {
+            let instances = self.instances(Some(function)).await;
+            instances.iter().find(|instance| instance["busy"] == true).and_then(pid_of)
+        })
+        .await
+    }
+
+    /// Waits until none of these processes is an instance of a function any more.
+    pub async fn wait_until_unlisted(&self, function: &str, pids: &[u32]) {
+        wait::until(format!("{function} still has one of {pids:?}"), async || {
+            let listed = self.pids(Some(function)).await;
+            (!listed.iter().any(|pid| pids.contains(pid))).then_some(())
+        })
+        .await;
+    }
+
+    async fn instances(&self, function: Option<&str>) -> Vec<Value> {
         let functions = self.functions().await;
-        let Some(found) = functions.iter().find(|entry| entry["name"] == function) else {
-            panic!("the stack has no function {function}: {functions:?}");
-        };
-        let instances = found["instances"].as_array().into_iter().flatten();
-        instances
-            .map(|instance| match instance["pid"].as_u64().and_then(|pid| pid.try_into().ok()) {
-                Some(pid) => Instance { pid, busy: instance["busy"] == true },
-                None => panic!("this is no instance: {instance}"),
-            })
+        functions
+            .iter()
+            .filter(|entry| function.is_none_or(|name| entry["name"] == name))
+            .flat_map(|entry| entry["instances"].as_array().cloned().unwrap_or_default())
             .collect()
     }
 
-    /// Waits until an instance of a function is at work, and gives its process.
-    ///
-    /// # Panics
-    /// When none is.
-    async fn busy_instance(&self, function: &str) -> u32 {
-        let begun = Instant::now();
-        loop {
-            if let Some(instance) = self.instances(function).await.iter().find(|one| one.busy) {
-                return instance.pid;
-            }
-            assert!(begun.elapsed() < PATIENCE, "no instance of {function} is at work");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
     async fn functions(&self) -> Vec<Value> {
-        elements(&self.get("/functions", &[]).await)
+        elements(&self.get("/functions").await)
     }
 
-    async fn get(&self, path: &str, query: &[(&str, String)]) -> Value {
-        let mut path = path.to_owned();
-        let separators = std::iter::once('?').chain(std::iter::repeat('&'));
-        for ((name, value), separator) in query.iter().zip(separators) {
-            path.push(separator);
-            path.push_str(name);
-            path.push('=');
-            path.extend(value.bytes().map(|byte| format!("%{byte:02X}")));
-        }
-        self.ask(Method::GET, &path, None).await
+    /// The answer of a control endpoint.
+    pub async fn get(&self, path: &str) -> Value {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// Sends a control endpoint a document.
+    pub async fn post(&self, path: &str, body: &Value) {
+        self.ask(Method::POST, path, Some(body)).await;
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
@@ -367,6 +353,20 @@ impl Control {
     }
 }
 
+/// A text as the value of a query parameter.
+fn encode(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// The number of the last of these events.
+fn sequence(events: &[Value]) -> u64 {
+    events.last().and_then(|event| event["seq"].as_u64()).unwrap_or_default()
+}
+
+fn pid_of(instance: &Value) -> Option<u32> {
+    instance["pid"].as_u64()?.try_into().ok()
+}
+
 fn invocations(functions: &[Value], name: &str) -> u64 {
     let found = functions.iter().find(|function| function["name"] == name);
     match found.and_then(|function| function["invocations"].as_u64()) {
@@ -379,52 +379,5 @@ fn elements(page: &Value) -> Vec<Value> {
     match page["items"].as_array() {
         Some(items) => items.clone(),
         None => panic!("this is no list of items: {page}"),
-    }
-}
-
-/// An item in DynamoDB's JSON as plain JSON; one that is plain already stays as it is.
-fn plain_item(item: &Value) -> Value {
-    let Some(attributes) = item.as_object() else { return item.clone() };
-    let plain = attributes.iter().map(|(name, value)| (name.clone(), plain_value(value)));
-    Value::Object(plain.collect())
-}
-
-fn plain_value(value: &Value) -> Value {
-    let typed = value.as_object().filter(|members| members.len() == 1);
-    let Some((kind, inner)) = typed.and_then(|members| members.iter().next()) else {
-        return value.clone();
-    };
-    match kind.as_str() {
-        "S" | "BOOL" | "SS" => inner.clone(),
-        "N" => inner.as_str().and_then(|number| number.parse().ok()).unwrap_or(Value::Null),
-        "NULL" => Value::Null,
-        "M" => plain_item(inner),
-        "L" => Value::Array(inner.as_array().into_iter().flatten().map(plain_value).collect()),
-        _ => value.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain_item;
-    use serde_json::json;
-
-    #[test]
-    fn dynamodb_json_becomes_plain_json() {
-        let item = json!({
-            "pk": {"S": "USER#1"}, "version": {"N": "3"}, "gone": {"NULL": true},
-            "roles": {"L": [{"S": "admin"}]}, "attributes": {"M": {"S": {"S": "a"}}}
-        });
-        let plain = json!({
-            "pk": "USER#1", "version": 3, "gone": null, "roles": ["admin"],
-            "attributes": {"S": "a"}
-        });
-        assert_eq!(plain_item(&item), plain);
-    }
-
-    #[test]
-    fn plain_json_stays() {
-        let item = json!({"pk": "USER#1", "version": 3, "roles": ["admin"]});
-        assert_eq!(plain_item(&item), item);
     }
 }

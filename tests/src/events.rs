@@ -4,23 +4,9 @@ use jsonschema::Validator;
 use serde_json::Value;
 use std::sync::LazyLock;
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../templates/events.json");
+static COMMITTED: LazyLock<Value> = LazyLock::new(|| crate::committed::document("events.json"));
 
-static COMMITTED: LazyLock<Value> = LazyLock::new(|| {
-    let text = match std::fs::read_to_string(DOCUMENT) {
-        Ok(text) => text,
-        Err(error) => {
-            panic!("templates/events.json cannot be read ({error}); `cargo xtask synth` writes it")
-        }
-    };
-    match serde_json::from_str(&text) {
-        Ok(document) => document,
-        Err(error) => panic!("templates/events.json is not JSON: {error}"),
-    }
-});
-
-/// What an event, with `source`, `detail-type` and `detail`, has that its schema does not allow, in
-/// words; nothing, when it is as it should be.
+/// The ways in which an event, with `source`, `detail-type` and `detail`, breaks its schema.
 ///
 /// # Panics
 /// When the committed document is no schema.
@@ -36,7 +22,7 @@ pub fn problems(event: &Value) -> Vec<String> {
             .iter_errors(event)
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect(),
-        Err(error) => panic!("templates/events.json is no schema: {error}"),
+        Err(error) => panic!("templates/events.json is not a schema: {error}"),
     }
 }
 
@@ -64,19 +50,19 @@ mod tests {
     }
 
     #[test]
-    fn an_event_as_it_should_be_has_no_problems() {
+    fn a_valid_event_has_no_problems() {
         assert_eq!(problems(&event()), Vec::<String>::new());
     }
 
     #[test]
-    fn what_a_later_version_adds_is_no_problem() {
+    fn members_of_a_later_version_are_allowed() {
         let mut event = event();
         event["detail"]["tenant"] = json!("one");
         assert_eq!(problems(&event), Vec::<String>::new());
     }
 
     #[test]
-    fn whatever_is_missing_or_wrong_is_told() {
+    fn missing_and_wrong_members_are_reported() {
         for (pointer, value) in [
             ("/source", json!("somebody")),
             ("/detail-type", json!("UserForgotten")),

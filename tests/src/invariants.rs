@@ -1,4 +1,4 @@
-//! What must be true of the users table as a whole, whatever happened before.
+//! The invariants of the users table as a whole.
 //!
 //! | item | pk | sk |
 //! |---|---|---|
@@ -69,7 +69,7 @@ pub fn check_invariants(items: &[Value]) -> Vec<String> {
         check_roles(user_id, profile, &partition.roles, &mut broken);
         check_guard(user_id, profile, &mut guards, &mut broken);
     }
-    // What is left belongs to nobody who is alive and has this address.
+    // The remaining guards belong to no live user with this address.
     broken.extend(
         guards
             .values()

@@ -37,16 +37,22 @@
 
 mod answer;
 mod api;
+mod committed;
 pub mod control;
 pub mod events;
 pub mod invariants;
+mod item;
 mod openapi;
+mod request;
 pub mod sample;
 mod settings;
+pub mod stack;
 pub mod telemetry;
 pub mod universal;
+pub mod wait;
 pub mod walk;
 
 pub use answer::Answer;
-pub use api::{Api, Request, id_of, version_of};
+pub use api::{Api, id_of, version_of};
+pub use request::Request;
 pub use settings::{Settings, stop_unless_control_url, variable};

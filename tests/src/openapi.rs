@@ -7,20 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use users_client::Response;
 use users_contract::Operation;
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../templates/openapi.json");
-
-static COMMITTED: LazyLock<Description> = LazyLock::new(|| {
-    let text = match std::fs::read_to_string(DOCUMENT) {
-        Ok(text) => text,
-        Err(error) => {
-            panic!("templates/openapi.json cannot be read ({error}); `cargo xtask synth` writes it")
-        }
-    };
-    match serde_json::from_str(&text) {
-        Ok(document) => Description::new(document),
-        Err(error) => panic!("templates/openapi.json is not JSON: {error}"),
-    }
-});
+static COMMITTED: LazyLock<Description> =
+    LazyLock::new(|| Description::new(crate::committed::document("openapi.json")));
 
 /// Whether the committed document describes this answer of an operation.
 pub(crate) fn check(operation: &Operation, response: &Response) -> Result<(), String> {
@@ -115,7 +103,7 @@ impl Description {
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .build(&root)
-            .map_err(|error| format!("templates/openapi.json{pointer} is no schema: {error}"))?;
+            .map_err(|error| format!("templates/openapi.json{pointer} is not a schema: {error}"))?;
         let validator = Arc::new(validator);
         validators.insert(pointer.to_owned(), Arc::clone(&validator));
         Ok(validator)
@@ -207,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_document_does_not_describe_is_caught() {
+    fn an_undescribed_answer_is_caught() {
         let renamed = user().to_string().replace("userId", "userID");
         let extra = crate::sample::with(&user(), &json!({"extra": 1})).to_string();
         let half = "{\"status\": 404}";

@@ -13,14 +13,9 @@ static DOCUMENTS: LazyLock<Validator> =
     LazyLock::new(|| validator(include_str!("../schemas/xray-segment.json")));
 
 fn validator(schema: &str) -> Validator {
-    let schema = match serde_json::from_str(schema) {
-        Ok(schema) => schema,
-        Err(error) => panic!("a schema is not JSON: {error}"),
-    };
-    match Validator::new(&schema) {
-        Ok(validator) => validator,
-        Err(error) => panic!("a schema is none: {error}"),
-    }
+    let schema = serde_json::from_str(schema)
+        .unwrap_or_else(|error| panic!("a schema is not JSON: {error}"));
+    Validator::new(&schema).unwrap_or_else(|error| panic!("a schema is invalid: {error}"))
 }
 
 fn problems(validator: &Validator, value: &Value) -> Vec<String> {
@@ -28,7 +23,7 @@ fn problems(validator: &Validator, value: &Value) -> Vec<String> {
     errors.map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
-/// What a line of metrics has that the embedded metric format does not allow, in words.
+/// The ways in which a line of metrics breaks the embedded metric format.
 #[must_use]
 pub fn metric_problems(line: &Value) -> Vec<String> {
     let mut problems = problems(&METRICS, line);
@@ -52,7 +47,7 @@ pub fn metric_problems(line: &Value) -> Vec<String> {
     problems
 }
 
-/// What a document has that X-Ray does not allow, in words.
+/// The ways in which a document breaks X-Ray's format.
 #[must_use]
 pub fn document_problems(document: &Value) -> Vec<String> {
     let mut problems = problems(&DOCUMENTS, document);
@@ -108,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_it_should_be_has_no_problems() {
+    fn valid_telemetry_has_no_problems() {
         assert_eq!(metric_problems(&line()), Vec::<String>::new());
         assert_eq!(document_problems(&document()), Vec::<String>::new());
     }
 
     #[test]
-    fn whatever_is_wrong_with_a_line_is_told() {
+    fn problems_of_a_line_are_reported() {
         for (pointer, value) in [
             ("/_aws/Timestamp", json!("today")),
             ("/_aws/CloudWatchMetrics", json!([])),
@@ -133,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_with_a_document_is_told() {
+    fn problems_of_a_document_are_reported() {
         for (pointer, value) in [
             ("/name", json!("what?")),
             ("/id", json!("1")),

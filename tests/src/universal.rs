@@ -1,4 +1,4 @@
-//! What holds for every answer, whatever the request was.
+//! The rules for every answer, whatever the request.
 //!
 //! The harness checks all of it for each answer that any test sees: the headers, the shape of
 //! problem documents, the sentences that a 5xx may use, what a user and its tag have in common,
@@ -181,7 +181,7 @@ fn success(answer: &Answer) -> Result<(), String> {
     Ok(())
 }
 
-/// What the schema of a user cannot say.
+/// The rules that a user's schema cannot express.
 fn user(user: &Value) -> Result<(), String> {
     let roles: Vec<&str> =
         user["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn correlation_ids_are_told_from_other_texts() {
+    fn correlation_ids_are_recognised() {
         assert!(is_correlation_id("checkout-42"));
         assert!(is_correlation_id(&"x".repeat(64)));
         for text in ["", "a b", "ä", &"x".repeat(65)] {

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 use users_contract::limits;
 
-/// What a walk over all pages met, in order, and what each page was like.
+/// The items of a walk over all pages, in order, and the properties of each page.
 #[derive(Clone, Debug, Default)]
 pub struct Walk {
     /// Every item.

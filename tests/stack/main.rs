@@ -1,4 +1,4 @@
-//! What can only be seen from inside the local stack, and what happens when parts of it fail.
+//! Effects that are visible only inside the local stack, and failures of its parts.
 //!
 //! The tests take turns ([`users_tests::control::Control::take_turn`]) and each ends with a check
 //! of the invariants of the whole users table.
@@ -11,3 +11,4 @@ mod events;
 mod refusals;
 mod sequences;
 mod traces;
+mod users;

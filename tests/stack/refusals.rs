@@ -1,4 +1,4 @@
-//! What the gateway refuses never reaches a function.
+//! A call that the gateway refuses never reaches a function.
 
 use http::Method;
 use serde_json::json;

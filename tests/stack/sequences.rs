@@ -3,6 +3,7 @@
 //! A failure names its seed; `USERS_API_SEED` repeats the run. `USERS_API_SEQUENCES` and
 //! `USERS_API_STEPS` make it longer.
 
+use crate::users::{merge, retell, roles_of, without_times};
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,12 +12,12 @@ use users_tests::control::Control;
 use users_tests::walk::expect_listed;
 use users_tests::{Answer, Api, Request, id_of, sample, variable, version_of};
 
-/// What is done without the variables.
+/// The defaults of the variables.
 const SEQUENCES: u64 = 12;
 const STEPS: u64 = 60;
 const FIELDS: [&str; 3] = ["displayName", "givenName", "familyName"];
 
-/// What the service ought to hold.
+/// The expected state of the service.
 struct Model {
     api: Api,
     random: Rng,
@@ -29,7 +30,7 @@ struct Model {
     recorded: Vec<(Request, Answer)>,
 }
 
-/// What a write ought to come to.
+/// The expected outcome of a write.
 enum Expected {
     /// The user as it ought to be now; `updatedAt` is not known before.
     Changed(Value),
@@ -266,7 +267,7 @@ impl Model {
             Expected::Unchanged(user) => assert_eq!(answer.user(), user, "{}", answer.describe()),
             Expected::Changed(user) => {
                 let shown = answer.user();
-                // What only the service can know.
+                // Only the service knows these.
                 let mut expected = sample::with(&user, &json!({"updatedAt": shown["updatedAt"]}));
                 match before {
                     Some(before) => assert!(
@@ -352,88 +353,4 @@ impl Model {
             }
         }
     }
-}
-
-fn roles_of(user: &Value) -> BTreeSet<String> {
-    let roles = user["roles"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    roles.map(str::to_owned).collect()
-}
-
-/// JSON Merge Patch as far as a profile needs it.
-fn merge(user: &Value, patch: &Map<String, Value>) -> Value {
-    let mut merged = user.as_object().cloned().unwrap_or_default();
-    for (field, value) in patch {
-        match value {
-            Value::Null => drop(merged.remove(field)),
-            Value::Object(entries) => {
-                let mut map = match merged.remove(field) {
-                    Some(Value::Object(map)) => map,
-                    _ => Map::new(),
-                };
-                for (key, value) in entries {
-                    match value {
-                        Value::Null => drop(map.remove(key)),
-                        value => drop(map.insert(key.clone(), value.clone())),
-                    }
-                }
-                if !map.is_empty() {
-                    merged.insert(field.clone(), Value::Object(map));
-                }
-            }
-            value => drop(merged.insert(field.clone(), value.clone())),
-        }
-    }
-    Value::Object(merged)
-}
-
-/// A user as its audit entries tell it, without the times.
-fn retell(history: &[Value]) -> Value {
-    let mut user = Map::new();
-    let mut roles = BTreeSet::new();
-    let mut attributes = Map::new();
-    for entry in history {
-        user.insert("userId".to_owned(), entry["userId"].clone());
-        user.insert("version".to_owned(), entry["version"].clone());
-        for change in entry["changes"].as_array().into_iter().flatten() {
-            let field = change["field"].as_str().unwrap_or_default();
-            let (target, key) = match field.strip_prefix("attributes.") {
-                Some(key) => (&mut attributes, key),
-                None => (&mut user, field),
-            };
-            if field == "roles" {
-                match (&change["old"], &change["new"]) {
-                    (Value::Null, Value::Array(list)) => {
-                        roles.extend(list.iter().cloned().map(text));
-                    }
-                    (Value::Null, role) => drop(roles.insert(text(role.clone()))),
-                    (role, _) => drop(roles.remove(&text(role.clone()))),
-                }
-                continue;
-            }
-            let before = target.get(key).cloned().unwrap_or(Value::Null);
-            assert_eq!(before, change["old"], "{entry} does not follow");
-            match &change["new"] {
-                Value::Null => drop(target.remove(key)),
-                new => drop(target.insert(key.to_owned(), new.clone())),
-            }
-        }
-    }
-    user.insert("roles".to_owned(), json!(roles));
-    if !attributes.is_empty() {
-        user.insert("attributes".to_owned(), Value::Object(attributes));
-    }
-    Value::Object(user)
-}
-
-fn text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
-}
-
-fn without_times(user: &Value) -> Value {
-    let mut user = user.as_object().cloned().unwrap_or_default();
-    user.retain(|field, _| field != "createdAt" && field != "updatedAt");
-    Value::Object(user)
 }

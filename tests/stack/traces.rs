@@ -78,7 +78,7 @@ async fn a_correlation_id_finds_trace_audit_entry_and_event() {
         "EventBridge PutEvents",
     ];
     assert_eq!(names, expected, "{found}");
-    // What leads there is in the table and nowhere else.
+    // The link to the trace is only in the table.
     assert!(!event.to_string().contains("traceHeader"), "{event}");
     assert!(!history[1].to_string().contains("traceHeader"), "{}", history[1]);
     control.finish().await;

@@ -5,7 +5,7 @@ use crate::browser::Browser;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-/// What can have the focus.
+/// The elements that can have the focus.
 const CONTROLS: &str = "a[href], button, input, select, summary, [tabindex='0']";
 
 /// Checks the view that is open.

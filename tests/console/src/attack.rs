@@ -1,8 +1,8 @@
 //! A page of another origin tries every listener of the stack by every way that a page has: nothing
 //! is read, nothing changed, no call lost, no function ended.
 
-use crate::browser::Browser;
-use crate::stack::Stack;
+use crate::browser::{Browser, FOREIGN_HOST};
+use crate::stack::{Stack, call};
 use anyhow::{Context, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
@@ -11,8 +11,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A name that the browser lets lead to this machine, as who owns it can have it do.
-pub(crate) const NAME: &str = "evil.example";
 /// Ways that have to be tried at least.
 const WAYS: u64 = 25;
 /// More than all tries take.
@@ -21,20 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Tries everything, and compares what the stack has before and after.
 pub(crate) async fn run(browser: &Browser, stack: &Stack) -> Result<()> {
     let new = json!({"email": "ada@example.com"});
-    let user = stack.call(Method::POST, "/users", "attacked", Some(new), 201).await?;
+    let user = call(stack, Method::POST, "/users", "attacked", Some(new), 201).await?;
     let id = user["userId"].as_str().context("there is no user")?;
     let port = stack.console.split(['/', ':']).nth(4).context("the console has no port")?;
     let front: u16 = port.parse()?;
     let ports = ports(stack, front).await?;
     ensure!(ports.len() >= 4, "only these listeners were found: {ports:?}");
     // The relay has done its part, and nothing else goes on.
-    while stack.control("events").await?["items"].as_array().is_none_or(Vec::is_empty) {
+    while stack.control.get("/events").await["items"].as_array().is_none_or(Vec::is_empty) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let before = look(stack).await?;
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let page = format!("http://{NAME}:{}/", listener.local_addr()?.port());
+    let page = format!("http://{FOREIGN_HOST}:{}/", listener.local_addr()?.port());
     let server = tokio::spawn(serve(listener));
     browser.open(&page).await?;
     let arguments = vec![json!(ports), json!(front)];
@@ -48,7 +46,7 @@ pub(crate) async fn run(browser: &Browser, stack: &Stack) -> Result<()> {
     ensure!(after == before, "before:\n{before:#}\nafter:\n{after:#}");
     // No call is lost: each goes to its function.
     for _ in 0..10 {
-        let read = stack.call(Method::GET, &format!("/users/{id}"), "read", None, 200).await?;
+        let read = call(stack, Method::GET, &format!("/users/{id}"), "read", None, 200).await?;
         ensure!(read == user, "the user is now {read}");
     }
     // The console itself goes on working.
@@ -61,7 +59,7 @@ pub(crate) async fn run(browser: &Browser, stack: &Stack) -> Result<()> {
 async fn look(stack: &Stack) -> Result<Value> {
     let mut seen = json!({});
     for path in ["functions", "faults", "tables/UsersTable/items", "events", "dead-letters"] {
-        seen[path] = stack.control(path).await?;
+        seen[path] = stack.control.get(&format!("/{path}")).await;
     }
     Ok(seen)
 }
@@ -69,7 +67,7 @@ async fn look(stack: &Stack) -> Result<Value> {
 /// The ports that the stack listens on: the front, and those that each function was told. A page
 /// finds them by trying all.
 async fn ports(stack: &Stack, front: u16) -> Result<BTreeSet<u16>> {
-    let functions = stack.control("functions").await?;
+    let functions = stack.control.get("/functions").await;
     let pid = functions["items"][0]["instances"][0]["pid"].as_u64().context("no function runs")?;
     let environment = std::fs::read(format!("/proc/{pid}/environ"))
         .context("the environment of a function cannot be read; this needs Linux")?;
@@ -86,7 +84,7 @@ async fn ports(stack: &Stack, front: u16) -> Result<BTreeSet<u16>> {
 async fn serve(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(async move {
-            // A browser that goes away is none of ours.
+            // A lost browser is not an error of the server.
             let _ = answer(stream).await;
         });
     }

@@ -15,11 +15,14 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// How long something that must come may take.
+/// A host name that the browser resolves to this machine, as its owner could.
+pub(crate) const FOREIGN_HOST: &str = "evil.example";
+
+/// How long something that must happen may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What the line begins with in which chromedriver says where it listens.
+/// The start of the line in which chromedriver prints its port.
 const STARTED: &str = "ChromeDriver was started successfully on port ";
 
 /// A browser with one window.
@@ -101,8 +104,7 @@ impl Browser {
             "--force-device-scale-factor=1".to_owned(),
             // No name leads anywhere but to this machine.
             format!(
-                "--host-resolver-rules=MAP {} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-                crate::attack::NAME
+                "--host-resolver-rules=MAP {FOREIGN_HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
             ),
             format!("--user-data-dir={}", profile.path().display()),
         ];
@@ -124,7 +126,7 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", size).await
     }
 
-    /// Says that the user prefers light or dark colours.
+    /// Sets the preference for light or dark colours.
     pub(crate) async fn prefer(&self, dark: bool) -> Result<()> {
         let scheme = if dark { "dark" } else { "light" };
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
@@ -222,7 +224,7 @@ impl Browser {
         Ok(label.as_str().unwrap_or_default().to_owned())
     }
 
-    /// What was written to the browser's console since the last time, errors of loading and of the
+    /// The new lines of the browser's console, errors of loading and of the
     /// content policy included.
     pub(crate) async fn messages(&self) -> Result<Vec<String>> {
         let command =
@@ -245,7 +247,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Says what there is to see, after a failure.
+    /// Prints the page and its messages, after a failure.
     pub(crate) async fn explain(&self) {
         let text = self.evaluate("return `${location.href}\\n${document.body.innerText}`").await;
         if let Ok(Value::String(text)) = text {

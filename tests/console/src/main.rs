@@ -16,7 +16,6 @@ mod stack;
 use anyhow::{Context, Result};
 use browser::Browser;
 use clap::Parser;
-use stack::Stack;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -62,7 +61,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
                 .with_context(|| format!("cannot read {}", path.display()))?,
         ),
     };
-    let stack = Stack::start().await?;
+    let stack = stack::start().await?;
     let browser = Browser::start(&arguments.chromedriver).await?;
     let result = match &arguments.screenshot {
         Some(path) => {

@@ -1,7 +1,7 @@
 //! The picture of the console that is in the documentation.
 
 use crate::browser::Browser;
-use crate::stack::Stack;
+use crate::stack::{Stack, call};
 use anyhow::{Context, Result};
 use http::Method;
 use serde_json::json;
@@ -13,7 +13,7 @@ const SIZE: (u32, u32) = (1360, 1040);
 /// Makes some calls, opens a view and writes a picture of it.
 pub(crate) async fn take(browser: &Browser, stack: &Stack, view: &str, path: &Path) -> Result<()> {
     let ada = json!({"email": "ada@example.com", "displayName": "Ada Lovelace"});
-    let user = stack.call(Method::POST, "/users", "signup-ada", Some(ada.clone()), 201).await?;
+    let user = call(stack, Method::POST, "/users", "signup-ada", Some(ada.clone()), 201).await?;
     let user = user["userId"].as_str().context("a user has no id")?.to_owned();
     let profile = format!("/users/{user}");
     let (roles, status) = (format!("{profile}/roles"), format!("{profile}/status"));
@@ -33,7 +33,7 @@ pub(crate) async fn take(browser: &Browser, stack: &Stack, view: &str, path: &Pa
         // Once more, so that no function of it starts cold.
         (Method::PATCH, profile.as_str(), "checkout-42", Some(json!({"locale": "fr-FR"})), 200),
     ] {
-        stack.call(method, path, id, body, expected).await?;
+        call(stack, method, path, id, body, expected).await?;
     }
     let address = match view {
         "calls" => "calls/checkout-42".to_owned(),

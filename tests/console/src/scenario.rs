@@ -2,7 +2,7 @@
 
 use crate::accessibility::{check, check_focus_is_visible, check_self_contained};
 use crate::browser::Browser;
-use crate::stack::Stack;
+use crate::stack::{Stack, call};
 use anyhow::{Context, Result, ensure};
 use fantoccini::key::Key;
 use http::Method;
@@ -39,7 +39,7 @@ const MALFORMED: &[(&str, &str)] = &[
 ];
 const NOWHERE: &str = "This cannot be shown";
 
-pub(crate) async fn run(browser: &Browser, stack: Stack, axe: Option<&str>) -> Result<()> {
+pub(crate) async fn run(browser: &Browser, mut stack: Stack, axe: Option<&str>) -> Result<()> {
     done("the stack and the browser are up");
     let (width, height) = SIZES[0];
     browser.resize(width, height).await?;
@@ -68,7 +68,8 @@ pub(crate) async fn run(browser: &Browser, stack: Stack, axe: Option<&str>) -> R
     open_malformed_addresses(browser, &stack).await?;
     done("every address leads to a page");
 
-    stack.stop().await?;
+    stack.orphan();
+    stack.ended().await;
     browser.until_text("#live", "does not answer").await?;
     done("the end of the stack is noticed");
     Ok(())
@@ -83,7 +84,7 @@ async fn register(browser: &Browser, stack: &Stack, id: &str) -> Result<String> 
     // Gone when the page is loaded anew.
     browser.evaluate("window.sameDocument = true; return true").await?;
     let body = json!({"email": "ada@example.com", "displayName": HOSTILE});
-    let user = stack.call(Method::POST, "/users", id, Some(body), 201).await?;
+    let user = call(stack, Method::POST, "/users", id, Some(body), 201).await?;
     browser.until_text(".calls tbody", id).await?;
     browser.until("the row is complete", &format!("{}.includes('POST/users')", row(id))).await?;
     browser.until("no page was loaded", "window.sameDocument").await?;
@@ -156,8 +157,8 @@ async fn follow_to_history(browser: &Browser, user: &str) -> Result<()> {
 async fn find_by_id(browser: &Browser, stack: &Stack, user: &str) -> Result<()> {
     let path = format!("/users/{user}");
     let change = json!({"locale": "en-GB"});
-    stack.call(Method::PATCH, &path, "browser-update", Some(change), 200).await?;
-    stack.call(Method::GET, "/users/nobody", "browser-missing", None, 404).await?;
+    call(stack, Method::PATCH, &path, "browser-update", Some(change), 200).await?;
+    call(stack, Method::GET, "/users/nobody", "browser-missing", None, 404).await?;
     for (id, expected) in [("browser-update", "updateUser"), ("browser-missing", "user-not-found")]
     {
         browser.tab_to("the field for a correlation id", "it.id === 'correlation-id'").await?;
@@ -176,8 +177,8 @@ async fn pause(browser: &Browser, stack: &Stack, user: &str) -> Result<()> {
     browser.tab_to("the button that pauses", "it.id === 'pause'").await?;
     browser.press(Key::Enter).await?;
     browser.until_text("#live", "Paused").await?;
-    stack.call(Method::GET, &path, "browser-paused", None, 200).await?;
-    // It is there for whoever asks, and not on the page.
+    call(stack, Method::GET, &path, "browser-paused", None, 200).await?;
+    // The stack has it, and the page does not show it.
     let asked = "fetch('/_local/requests?correlation-id=browser-paused').then((it) => it.json())
          .then((it) => arguments[0](it.items.length))";
     let kept = browser.evaluate_async(asked).await?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// What marks the blocks that are run.
+/// The info string of the blocks that are run.
 pub(crate) const INFO_STRING: &str = "console test";
 const PROMPT: &str = "$ ";
 const ANYTHING: char = '…';
@@ -14,14 +14,14 @@ pub(crate) struct Step {
     pub(crate) line: usize,
     /// The command, on one line or several.
     pub(crate) command: String,
-    /// What it prints, without the last line feed.
+    /// Its expected output, without the last line feed.
     pub(crate) expected: String,
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Outcome {
-    /// What it printed on both streams.
+    /// Its output on both streams.
     pub(crate) printed: String,
     /// Its exit status.
     pub(crate) status: String,

@@ -64,7 +64,7 @@ const MINISTACK_TESTS: &[LeftOut] = &[
         reason: NO_PATH,
     },
     LeftOut {
-        test: "authentication::an_authorization_that_is_no_signature_is_refused",
+        test: "authentication::an_authorization_without_a_signature_is_refused",
         reason: NO_PATH,
     },
     LeftOut { test: "authentication::an_unknown_caller_is_refused", reason: NO_PATH },
@@ -72,13 +72,10 @@ const MINISTACK_TESTS: &[LeftOut] = &[
         test: "authentication::an_unsigned_call_is_refused_by_every_operation",
         reason: NO_PATH,
     },
-    LeftOut {
-        test: "authentication::what_could_be_read_in_two_ways_is_no_signature",
-        reason: NO_PATH,
-    },
+    LeftOut { test: "authentication::an_ambiguous_signature_is_refused", reason: NO_PATH },
     LeftOut { test: "headers::an_answer_of_the_gateway_itself_has_an_id_too", reason: NO_METHODS },
     LeftOut {
-        test: "json::what_is_not_json_is_refused",
+        test: "json::a_body_that_is_not_json_is_refused",
         reason: "it replaces the bytes of a body that are not UTF-8 before it calls the function",
     },
     LeftOut {

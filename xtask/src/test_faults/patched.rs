@@ -56,7 +56,7 @@ pub(super) fn build() -> Result<PathBuf> {
     }
     cargo::run(&mut command)?;
     for function in functions {
-        let name = format!("{function}{}", std::env::consts::EXE_SUFFIX);
+        let name = project::executable(function);
         let (from, to) = (target.join("debug").join(&name), aside.join(&name));
         // Removed first, since the old file may be running.
         let _ = fs::remove_file(&to);

@@ -1,7 +1,7 @@
 //! The list of archives beside the archives: written by `cargo xtask build`, read by whatever
 //! deploys, changes or measures them.
 
-use crate::Architecture;
+use crate::stages::Architecture;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub const MANIFEST: &str = "manifest.json";
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
-    /// What they run on.
+    /// Their instruction set.
     pub architecture: Architecture,
     /// Bytes that an archive may have.
     pub budget_bytes: u64,
@@ -74,7 +74,7 @@ pub fn path(directory: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::{Bundle, Manifest, path};
-    use crate::Architecture;
+    use crate::stages::Architecture;
 
     #[test]
     fn a_list_is_read_as_it_was_written() {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_not_there_or_none_says_what_to_do() {
+    fn a_missing_or_invalid_list_says_how_to_build_it() {
         let home = tempfile::tempdir().unwrap();
         for text in [None, Some("{}"), Some(r#"{"architecture": "mips"}"#)] {
             if let Some(text) = text {

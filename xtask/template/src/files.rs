@@ -1,6 +1,6 @@
 //! The stages of a file.
 
-use crate::Stage;
+use crate::stages::{self, Stage};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ const STAGES: &str = "stages.toml";
 pub fn stages(file: Option<&Path>) -> Result<BTreeMap<String, Stage>> {
     let path = file.map_or_else(|| root().join(STAGES), Path::to_path_buf);
     let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(crate::stages(text).map_err(|error| error.of_file(name(file)))?)
+    Ok(stages::stages(text).map_err(|error| error.of_file(name(file)))?)
 }
 
 /// One stage of a file, or of the project's `stages.toml`.
@@ -42,7 +42,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_stage_that_is_not_there_is_answered_with_those_that_are() {
+    fn an_unknown_stage_is_refused_with_the_known_ones() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("stages.toml");
         let refusal = |name: &str| stage(Some(&file), name).unwrap_err().to_string();

@@ -7,6 +7,7 @@
 
 pub mod bundles;
 pub mod files;
+mod functions;
 mod openapi;
 mod render;
 pub mod rules;
@@ -17,12 +18,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
+pub use functions::functions;
 pub use openapi::{openapi, render_openapi};
 pub use stages::{
     Access, Alarms, Architecture, Canary, CustomDomain, Endpoint, LogLevel, Problem, Stage,
     StagesError, Waf, stages,
 };
-pub(crate) use template::{deployed_resources, deployment_id, version_digest};
 pub use template::{render_artifacts_template, render_template, sources, template};
 
 /// The name of the generated file that holds the template of the bucket for archives.
@@ -51,14 +52,6 @@ pub fn outputs(stages: &BTreeMap<String, Stage>) -> Vec<(String, String)> {
 #[must_use]
 pub fn template_file_name(stage: &str) -> String {
     format!("users-{stage}.template.json")
-}
-
-/// The names of all functions, in kebab case: those of the operations, then the relay.
-pub fn functions() -> impl Iterator<Item = &'static str> {
-    users_contract::OPERATIONS
-        .iter()
-        .map(|operation| operation.function)
-        .chain([users_contract::RELAY.function])
 }
 
 /// The parameters of a stage's template: the bucket of the archives, and the key of the archive of

@@ -3,88 +3,43 @@
 //! This module orders the members itself, because `serde_json` sorts them or keeps the order of
 //! insertion, depending on the features that other crates of the same build turn on.
 
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+/// A value whose members are sorted, those of the top level first in the order of a list.
+struct Ordered<'a> {
+    value: &'a Value,
+    first: &'a [&'a str],
+}
+
+impl Serialize for Ordered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let sorted = |value| Ordered { value, first: &[] };
+        match self.value {
+            Value::Object(members) => {
+                let rank = |key: &str| self.first.iter().position(|name| *name == key);
+                let mut entries: Vec<_> = members.iter().collect();
+                entries.sort_unstable_by_key(|(key, _)| (rank(key).unwrap_or(usize::MAX), *key));
+                serializer.collect_map(entries.into_iter().map(|(key, it)| (key, sorted(it))))
+            }
+            Value::Array(items) => serializer.collect_seq(items.iter().map(sorted)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                self.value.serialize(serializer)
+            }
+        }
+    }
+}
 
 /// A document as indented text with a line feed at the end. Top-level members come in the order of
 /// `first`, then the others; all members below are sorted.
-pub(crate) fn document(document: &Value, first: &[&str]) -> String {
-    let mut text = String::new();
-    match document {
-        Value::Object(members) => {
-            let rank = |key: &str| first.iter().position(|name| *name == key).unwrap_or(usize::MAX);
-            let mut entries = sorted(members);
-            entries.sort_by_key(|(key, _)| rank(key));
-            push_members(&mut text, &entries, Some(0));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            push(&mut text, document, Some(0));
-        }
-    }
-    text.push('\n');
-    text
+pub(crate) fn document(value: &Value, first: &[&str]) -> String {
+    serde_json::to_string_pretty(&Ordered { value, first }).expect("a value of JSON can be written")
+        + "\n"
 }
 
 /// A value in one line, with sorted members.
 pub(crate) fn compact(value: &Value) -> String {
-    let mut text = String::new();
-    push(&mut text, value, None);
-    text
-}
-
-/// Appends a value; `depth` is that of its first line, or `None` for no lines at all.
-fn push(text: &mut String, value: &Value, depth: Option<usize>) {
-    match value {
-        Value::Object(members) => push_members(text, &sorted(members), depth),
-        Value::Array(items) => {
-            push_list(text, ['[', ']'], depth, items, push);
-        }
-        // A string has no line feed of its own in JSON, so indentation stays what it is.
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            text.push_str(&value.to_string());
-        }
-    }
-}
-
-fn push_members(text: &mut String, members: &[(&String, &Value)], depth: Option<usize>) {
-    push_list(text, ['{', '}'], depth, members, |text, (key, member), depth| {
-        text.push_str(&Value::from(key.as_str()).to_string());
-        text.push_str(if depth.is_some() { ": " } else { ":" });
-        push(text, member, depth);
-    });
-}
-
-fn push_list<T>(
-    text: &mut String,
-    [open, close]: [char; 2],
-    depth: Option<usize>,
-    items: &[T],
-    push_item: impl Fn(&mut String, &T, Option<usize>),
-) {
-    let line = |text: &mut String, depth: Option<usize>| {
-        if let Some(depth) = depth {
-            text.push('\n');
-            text.extend(std::iter::repeat_n("  ", depth));
-        }
-    };
-    let inner = depth.map(|depth| depth + 1);
-    text.push(open);
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        line(text, inner);
-        push_item(text, item, inner);
-    }
-    if !items.is_empty() {
-        line(text, depth);
-    }
-    text.push(close);
-}
-
-fn sorted(members: &Map<String, Value>) -> Vec<(&String, &Value)> {
-    let mut entries: Vec<_> = members.iter().collect();
-    entries.sort_unstable_by_key(|(key, _)| *key);
-    entries
+    serde_json::to_string(&Ordered { value, first: &[] }).expect("a value of JSON can be written")
 }
 
 #[cfg(test)]

@@ -155,10 +155,10 @@ impl Reader<'_, '_> {
                 for (function, number) in table {
                     let name = format!("{name}.{}", function.get_ref());
                     self.places.insert(name.clone(), function.span().start);
-                    if rules::is_function(function.get_ref()) {
+                    if crate::functions::functions().any(|known| known == function.get_ref()) {
                         self.value(number, &rules::INSTANCES, &name);
                     } else {
-                        let nearest = nearest(function.get_ref(), crate::functions());
+                        let nearest = nearest(function.get_ref(), crate::functions::functions());
                         let rule = format!("there is no function of this name{nearest}");
                         self.refuse(function.span().start, &name, rule);
                     }
@@ -193,7 +193,7 @@ fn whole(value: &DeValue<'_>) -> Option<u64> {
     u64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// What is wrong with a key that is not among those of its table.
+/// The problem with an unknown key of a table.
 fn unknown(name: &str, keys: &[Key]) -> String {
     let nearest = nearest(name, all_keys().iter().map(String::as_str));
     if !nearest.is_empty() {

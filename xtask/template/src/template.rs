@@ -15,6 +15,7 @@ mod logs;
 mod metrics;
 mod names;
 mod outputs;
+mod policy;
 mod rollout;
 mod tables;
 
@@ -23,24 +24,12 @@ pub(crate) use self::deployment::{deployed_resources, deployment_id, version_dig
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use stratosphere::Tag_;
 
 pub use self::artifacts::render_artifacts_template;
 pub(crate) use self::callers::render_policies;
-use self::envelope::{Template, text};
+use self::envelope::Template;
 pub(crate) use self::names::{ARTIFACT_BUCKET, FunctionIds};
 use crate::stages::Stage;
-
-/// The sections of a template in the order that readers expect.
-const SECTIONS: &[&str] = &[
-    "AWSTemplateFormatVersion",
-    "Description",
-    "Metadata",
-    "Parameters",
-    "Conditions",
-    "Resources",
-    "Outputs",
-];
 
 /// The template of a stage.
 #[must_use]
@@ -76,12 +65,5 @@ fn build(stage: &Stage) -> Template {
 /// The template of a stage as text, the same bytes for the same stage.
 #[must_use]
 pub fn render_template(stage: &Stage) -> String {
-    crate::render::document(&template(stage), SECTIONS)
-}
-
-/// The tags of everything that takes tags.
-fn tags(stage: &Stage) -> Vec<Tag_> {
-    [("service", "users"), ("stage", stage.name.as_str())]
-        .map(|(key, value)| stratosphere::Tag! { key: text(key), value: text(value) })
-        .into()
+    build(stage).render()
 }

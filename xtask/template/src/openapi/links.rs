@@ -44,7 +44,7 @@ pub(super) fn of(name: OperationName) -> Option<Map<String, Value>> {
     (!links.is_empty()).then(|| links.into_iter().collect())
 }
 
-/// What can be done with a user that is new.
+/// Calls that make sense for a new user.
 fn user_links() -> Vec<(String, Value)> {
     let mut links = history_links();
     links.extend([

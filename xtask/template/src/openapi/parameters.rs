@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 use users_contract::{Operation, ParameterKind, QueryParameter, RequestHeader, limits};
 
-/// What an idempotency key looks like: bare, or a string of structured fields (RFC 9651).
+/// An idempotency key: bare, or a string of structured fields (RFC 9651).
 const IDEMPOTENCY_KEY_PATTERN: &str = r#"^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$"#;
 
-/// What a list of entity tags looks like (RFC 9110), or `*`. Empty elements and bytes that are not
+/// A list of entity tags (RFC 9110), or `*`. Empty elements and bytes that are not
 /// ASCII are taken as well, which nobody has to know.
 const ENTITY_TAGS_PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
 

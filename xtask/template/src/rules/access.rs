@@ -1,8 +1,7 @@
 //! Roles, permissions and the policies of resources.
 
-use super::Rule;
-use super::Severity::{High, Medium};
-use super::subject::{Place, Subject, every, exists, items, violations};
+use super::rule::{Rule, high, medium};
+use super::subject::{every, exists, items, violations};
 use serde_json::Value;
 
 const PERMISSION: &str = "AWS::Lambda::Permission";
@@ -11,138 +10,77 @@ const ROLE: &str = "AWS::IAM::Role";
 /// The path of the statements in a role's own policies.
 const ROLE_STATEMENTS: &str = "Policies/*/PolicyDocument/Statement/*";
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        id: "bus-policy-private",
-        severity: High,
-        expected: "no outsider may put events on a bus without a condition",
-        remedy: "name principals in the bus policy, or add a condition",
-        check: bus_policy_private,
-    },
-    Rule {
-        id: "key-policy-private",
-        severity: High,
-        expected: "no outsider may use a key without a condition",
-        remedy: "name principals in KeyPolicy, or add a condition",
-        check: |it| violations(it.all("AWS::KMS::Key"), "KeyPolicy/Statement/*", is_private),
-    },
-    Rule {
-        id: "permission-principal",
-        severity: High,
-        expected: "only an AWS service may be permitted to call a function, and to do only that",
-        remedy: "set Principal to the service and Action to lambda:InvokeFunction",
-        check: |it| {
-            let action = |value: &Value| value == "lambda:InvokeFunction";
-            [
-                violations(it.all(PERMISSION), "Principal", is_service),
-                violations(it.all(PERMISSION), "Action", action),
-            ]
-            .concat()
-        },
-    },
-    Rule {
-        id: "permission-scoped",
-        severity: High,
-        expected: "a permission holds for one source: one API, stage and path",
-        remedy: "set SourceArn to it",
-        check: |it| {
-            violations(it.all(PERMISSION), "SourceArn", |arn| {
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        high("bus-policy-private")
+            .expects("no outsider may put events on a bus without a condition")
+            .remedy("name principals in the bus policy, or add a condition")
+            // A bus has its policy as a property, or as resources of their own.
+            .property("AWS::Events::EventBusPolicy", "Statement/*", is_private)
+            .check(|it| {
+                let buses = it.all("AWS::Events::EventBus");
+                let with_policy = buses.filter(|bus| exists(bus.property("Policy")));
+                violations(with_policy, "Policy/Statement/*", is_private)
+            }),
+        high("key-policy-private")
+            .expects("no outsider may use a key without a condition")
+            .remedy("name principals in KeyPolicy, or add a condition")
+            .property("AWS::KMS::Key", "KeyPolicy/Statement/*", is_private),
+        high("permission-principal")
+            .expects("only an AWS service may be permitted to call a function, and to do only that")
+            .remedy("set Principal to the service and Action to lambda:InvokeFunction")
+            .property(PERMISSION, "Principal", is_service)
+            .property(PERMISSION, "Action", |action| action == "lambda:InvokeFunction"),
+        high("permission-scoped")
+            .expects("a permission holds for one source: one API, stage and path")
+            .remedy("set SourceArn to it")
+            .property(PERMISSION, "SourceArn", |arn| {
                 let every_stage = arn["Fn::Sub"].to_string().contains("${Api}/*");
                 exists(arn) && arn != "*" && !every_stage
-            })
-        },
-    },
-    Rule {
-        id: "policy-actions-named",
-        severity: High,
-        expected: "a policy names its actions and resources one by one",
-        remedy: "replace `*` by what is needed",
-        check: |it| {
-            let policies = it.all("AWS::IAM::Policy").chain(it.all("AWS::IAM::ManagedPolicy"));
-            violations(policies, "PolicyDocument/Statement/*", |statement| {
-                !allows(statement) || names_actions(statement) && names_resources(statement)
-            })
-        },
-    },
-    Rule {
-        id: "queue-policy-private",
-        severity: High,
-        expected: "no outsider may use a queue without a condition",
-        remedy: "name principals in the queue policy, or add a condition",
-        check: |it| {
-            let policies = it.all("AWS::SQS::QueuePolicy");
-            violations(policies, "PolicyDocument/Statement/*", is_private)
-        },
-    },
-    Rule {
-        id: "role-actions-named",
-        severity: High,
-        expected: "a role names the actions it allows one by one",
-        remedy: "replace `*` by what the function calls",
-        check: |it| {
-            violations(it.all(ROLE), ROLE_STATEMENTS, |statement| {
+            }),
+        high("policy-actions-named")
+            .expects("a policy names its actions and resources one by one")
+            .remedy("replace `*` with the actions and ARNs that are needed")
+            .property("AWS::IAM::Policy", "PolicyDocument/Statement/*", is_bounded)
+            .property("AWS::IAM::ManagedPolicy", "PolicyDocument/Statement/*", is_bounded),
+        high("queue-policy-private")
+            .expects("no outsider may use a queue without a condition")
+            .remedy("name principals in the queue policy, or add a condition")
+            .property("AWS::SQS::QueuePolicy", "PolicyDocument/Statement/*", is_private),
+        high("role-actions-named")
+            .expects("a role names the actions it allows one by one")
+            .remedy("replace `*` with the actions that the function calls")
+            .property(ROLE, ROLE_STATEMENTS, |statement| {
                 !allows(statement) || names_actions(statement)
-            })
-        },
-    },
-    Rule {
-        id: "role-own-policy",
-        severity: Medium,
-        expected: "a role has its own policy, not one that AWS manages and may widen",
-        remedy: "write the statements into Policies",
-        check: |it| {
-            violations(it.all(ROLE), "ManagedPolicyArns", |arns| {
-                !exists(arns) || items(arns).is_empty()
-            })
-        },
-    },
-    Rule {
-        id: "role-resources-named",
-        severity: High,
-        expected: "a role names the resources it allows; only traces have none to name",
-        remedy: "replace `*` by the ARN of what the function uses",
-        check: |it| {
-            violations(it.all(ROLE), ROLE_STATEMENTS, |statement| {
+            }),
+        medium("role-own-policy")
+            .expects("a role has its own policy, not one that AWS manages and may widen")
+            .remedy("write the statements into Policies")
+            .property(ROLE, "ManagedPolicyArns", |arns| !exists(arns) || items(arns).is_empty()),
+        high("role-resources-named")
+            .expects(
+                "a role names the resources it allows, except for X-Ray, which has none to name",
+            )
+            .remedy("replace `*` with the ARN of the resource that the function uses")
+            .property(ROLE, ROLE_STATEMENTS, |statement| {
                 !allows(statement) || only_traces(statement) || names_resources(statement)
-            })
-        },
-    },
-    Rule {
-        id: "role-trusts-service",
-        severity: High,
-        expected: "only AWS services may assume a role",
-        remedy: "name the service in AssumeRolePolicyDocument",
-        check: |it| {
-            violations(it.all(ROLE), "AssumeRolePolicyDocument/Statement/*/Principal", |trusted| {
+            }),
+        high("role-trusts-service")
+            .expects("only AWS services may assume a role")
+            .remedy("name the service in AssumeRolePolicyDocument")
+            .property(ROLE, "AssumeRolePolicyDocument/Statement/*/Principal", |trusted| {
                 every(&trusted["Service"], is_service)
                     && !exists(&trusted["AWS"])
                     && !exists(&trusted["Federated"])
-            })
-        },
-    },
-    Rule {
-        id: "topic-policy-private",
-        severity: High,
-        expected: "no outsider may use a topic without a condition",
-        remedy: "name principals in the topic policy, or add a condition",
-        check: |it| {
-            let policies = it.all("AWS::SNS::TopicPolicy");
-            violations(policies, "PolicyDocument/Statement/*", is_private)
-        },
-    },
-];
-
-/// A bus has its policy as a property, or as resources of their own.
-fn bus_policy_private(it: &Subject<'_>) -> Vec<Place> {
-    let buses = it.all("AWS::Events::EventBus").filter(|bus| exists(bus.property("Policy")));
-    [
-        violations(it.all("AWS::Events::EventBusPolicy"), "Statement/*", is_private),
-        violations(buses, "Policy/Statement/*", is_private),
+            }),
+        high("topic-policy-private")
+            .expects("no outsider may use a topic without a condition")
+            .remedy("name principals in the topic policy, or add a condition")
+            .property("AWS::SNS::TopicPolicy", "PolicyDocument/Statement/*", is_private),
     ]
-    .concat()
 }
 
-/// Whether a statement lets nobody in but principals that it names, or on a condition.
+/// Whether a statement admits only principals that it names, or sets a condition.
 fn is_private(statement: &Value) -> bool {
     let principal = &statement["Principal"];
     let everybody = items(&principal["AWS"]).iter().any(|account| account == "*");
@@ -153,6 +91,11 @@ fn is_private(statement: &Value) -> bool {
 
 fn allows(statement: &Value) -> bool {
     statement["Effect"] == "Allow"
+}
+
+/// Whether a statement allows only actions and resources that it names.
+fn is_bounded(statement: &Value) -> bool {
+    !allows(statement) || names_actions(statement) && names_resources(statement)
 }
 
 fn names_actions(statement: &Value) -> bool {

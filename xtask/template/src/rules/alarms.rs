@@ -1,88 +1,61 @@
-//! The alarms themselves, and those that each kind of resource must have unless the stage does
-//! without alarms.
+//! The alarms themselves, and the alarms that each kind of resource needs unless the stage turns
+//! them off.
 
-use super::Rule;
-use super::Severity::{High, Low, Medium};
-use super::subject::{Place, Resource, Subject, every, exists, items, references, violations};
+use super::rule::{Rule, high, low, medium};
+use super::subject::{Place, Resource, Subject, every, exists, items, references};
 use serde_json::Value;
 
 const ALARM: &str = "AWS::CloudWatch::Alarm";
 const COMPOSITE: &str = "AWS::CloudWatch::CompositeAlarm";
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        id: "alarm-api-errors",
-        severity: High,
-        expected: "an alarm watches the API's server errors",
-        remedy: "add an alarm on 5XXError",
-        check: |it| unwatched(it, "AWS::ApiGateway::RestApi", &["5XXError"]),
-    },
-    Rule {
-        id: "alarm-dead-letters",
-        severity: High,
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        high("alarm-api-errors")
+            .expects("an alarm watches the API's server errors")
+            .remedy("add an alarm on 5XXError")
+            .check(|it| unwatched(it, "AWS::ApiGateway::RestApi", &["5XXError"])),
         // Every queue of the template is for dead letters.
-        expected: "an alarm watches for dead letters",
-        remedy: "add an alarm on ApproximateNumberOfMessagesVisible",
-        check: |it| unwatched(it, "AWS::SQS::Queue", &["ApproximateNumberOfMessagesVisible"]),
-    },
-    Rule {
-        id: "alarm-described",
-        severity: Low,
-        expected: "an alarm explains itself",
-        remedy: "set AlarmDescription",
-        check: |it| violations(it.all(ALARM).chain(it.all(COMPOSITE)), "AlarmDescription", exists),
-    },
-    Rule {
-        id: "alarm-function-failures",
-        severity: High,
-        expected: "alarms watch errors and throttles of every function",
-        remedy: "add alarms on Errors and Throttles",
-        check: |it| unwatched(it, "AWS::Lambda::Function", &["Errors", "Throttles"]),
-    },
-    Rule {
-        id: "alarm-missing-data",
-        severity: Low,
-        expected: "an alarm does not go off without traffic",
-        remedy: "set TreatMissingData to notBreaching",
-        check: |it| violations(it.all(ALARM), "TreatMissingData", |data| data == "notBreaching"),
-    },
-    Rule {
-        id: "alarm-notifies",
-        severity: Medium,
-        expected: "an alarm notifies somebody",
-        remedy: "name a topic in AlarmActions",
-        check: |it| {
-            let alarms = it.all(ALARM).chain(it.all(COMPOSITE));
-            violations(alarms, "AlarmActions", |actions| every(actions, exists))
-        },
-    },
-    Rule {
-        id: "alarm-service-health",
-        severity: High,
-        expected: "one alarm says whether the service is healthy",
-        remedy: "add a composite alarm",
-        check: |it| {
-            if it.all(COMPOSITE).next().is_some() || are_left_out(it) {
-                return Vec::new();
-            }
-            vec![Place::of_template("Resources", "there is no composite alarm")]
-        },
-    },
-    Rule {
-        id: "alarm-stream-lag",
-        severity: High,
-        expected: "an alarm watches how far the relay is behind",
-        remedy: "add an alarm on IteratorAge",
-        check: alarm_stream_lag,
-    },
-    Rule {
-        id: "alarm-table-failures",
-        severity: High,
-        expected: "an alarm watches every table for failures of DynamoDB itself",
-        remedy: "add an alarm on SystemErrors",
-        check: |it| unwatched(it, "AWS::DynamoDB::Table", &["SystemErrors"]),
-    },
-];
+        high("alarm-dead-letters")
+            .expects("an alarm watches for dead letters")
+            .remedy("add an alarm on ApproximateNumberOfMessagesVisible")
+            .check(|it| unwatched(it, "AWS::SQS::Queue", &["ApproximateNumberOfMessagesVisible"])),
+        low("alarm-described")
+            .expects("an alarm has a description")
+            .remedy("set AlarmDescription")
+            .property(ALARM, "AlarmDescription", exists)
+            .property(COMPOSITE, "AlarmDescription", exists),
+        high("alarm-function-failures")
+            .expects("alarms watch errors and throttles of every function")
+            .remedy("add alarms on Errors and Throttles")
+            .check(|it| unwatched(it, "AWS::Lambda::Function", &["Errors", "Throttles"])),
+        low("alarm-missing-data")
+            .expects("missing data does not trigger an alarm")
+            .remedy("set TreatMissingData to notBreaching")
+            .property(ALARM, "TreatMissingData", |data| data == "notBreaching"),
+        medium("alarm-notifies")
+            .expects("an alarm notifies somebody")
+            .remedy("name a topic in AlarmActions")
+            .property(ALARM, "AlarmActions", |actions| every(actions, exists))
+            .property(COMPOSITE, "AlarmActions", |actions| every(actions, exists)),
+        high("alarm-service-health")
+            .expects("one alarm says whether the service is healthy")
+            .remedy("add a composite alarm")
+            .check(|it| {
+                if it.all(COMPOSITE).next().is_some() || are_disabled(it) {
+                    return Vec::new();
+                }
+                vec![Place::of_template("Resources", "there is no composite alarm")]
+            }),
+        high("alarm-stream-lag")
+            .expects("an alarm watches the lag of the relay")
+            .remedy("add an alarm on IteratorAge")
+            .check(alarm_stream_lag),
+        high("alarm-table-failures")
+            .expects("an alarm watches every table for failures of DynamoDB itself")
+            .remedy("add an alarm on SystemErrors")
+            .check(|it| unwatched(it, "AWS::DynamoDB::Table", &["SystemErrors"])),
+    ]
+}
 
 fn alarm_stream_lag(it: &Subject<'_>) -> Vec<Place> {
     let is_behind_unnoticed = |mapping: &Resource<'_>| {
@@ -93,7 +66,7 @@ fn alarm_stream_lag(it: &Subject<'_>) -> Vec<Place> {
             [id].into_iter().chain(through).any(|id| is_watched(it, it.resource(id), "IteratorAge"))
         })
     };
-    if are_left_out(it) {
+    if are_disabled(it) {
         return Vec::new();
     }
     it.all("AWS::Lambda::EventSourceMapping")
@@ -103,14 +76,14 @@ fn alarm_stream_lag(it: &Subject<'_>) -> Vec<Place> {
 }
 
 /// Whether stages.toml says that the stage has no alarms.
-fn are_left_out(it: &Subject<'_>) -> bool {
+fn are_disabled(it: &Subject<'_>) -> bool {
     it.stage.is_some_and(|stage| !stage.alarms.enabled)
 }
 
 /// The resources of a type that have a metric without an alarm.
 fn unwatched(it: &Subject<'_>, kind: &'static str, metrics: &[&str]) -> Vec<Place> {
     let mut places = Vec::new();
-    for resource in it.all(kind).filter(|_| !are_left_out(it)) {
+    for resource in it.all(kind).filter(|_| !are_disabled(it)) {
         for metric in metrics.iter().filter(|metric| !is_watched(it, resource, metric)) {
             places.push(resource.place("", format!("no alarm watches its {metric}")));
         }

@@ -1,7 +1,6 @@
 //! Functions and their logs.
 
-use super::Rule;
-use super::Severity::{High, Low, Medium};
+use super::rule::{Rule, high, low, medium};
 use super::subject::{Place, Subject, every, exists, is_in, references, violations};
 use std::collections::BTreeMap;
 
@@ -21,102 +20,67 @@ const SECRETS: &[&str] = &[
     "TOKEN",
 ];
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        id: "function-architecture",
-        severity: Low,
-        expected: "a function states its instruction set",
-        remedy: "set Architectures to arm64 or x86_64",
-        check: |it| {
-            violations(it.all(FUNCTION), "Architectures", |names| {
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        low("function-architecture")
+            .expects("a function states its instruction set")
+            .remedy("set Architectures to arm64 or x86_64")
+            .property(FUNCTION, "Architectures", |names| {
                 every(names, |name| name == "arm64" || name == "x86_64")
-            })
-        },
-    },
-    Rule {
-        id: "function-called-live",
-        severity: Medium,
-        expected: "API and stream call an alias, so that a new version can be taken back",
-        remedy: "refer to the alias in FunctionName",
-        check: |it| {
-            let callers =
-                it.all("AWS::Lambda::EventSourceMapping").chain(it.all("AWS::Lambda::Permission"));
-            violations(callers, "FunctionName", |name| it.refers_to(name, "AWS::Lambda::Alias"))
-        },
-    },
-    Rule {
-        id: "function-log-format",
-        severity: Low,
-        expected: "the platform's lines in a function's log are JSON, as the function's own are",
-        remedy: "set LoggingConfig.LogFormat to JSON",
-        check: |it| violations(it.all(FUNCTION), "LoggingConfig/LogFormat", |it| it == "JSON"),
-    },
-    Rule {
-        id: "function-memory",
-        severity: Low,
-        expected: "a function states its memory",
-        remedy: "set MemorySize, 128 to 10240",
-        check: |it| violations(it.all(FUNCTION), "MemorySize", |it| is_in(it, &(128..=10_240))),
-    },
-    Rule {
-        id: "function-no-secrets",
-        severity: High,
-        // Everybody who may read the configuration of a function reads its variables.
-        expected: "no variable of a function holds a secret",
-        remedy: "keep it in Secrets Manager, or rename the variable",
-        check: function_no_secrets,
-    },
-    Rule {
-        id: "function-own-logs",
-        severity: Medium,
-        // A group that Lambda makes by itself keeps its lines for ever.
-        expected: "a function has a log group for itself, in this template",
-        remedy: "refer to it in LoggingConfig.LogGroup",
-        check: |it| not_its_own(it, "LoggingConfig/LogGroup", "AWS::Logs::LogGroup"),
-    },
-    Rule {
-        id: "function-own-role",
-        severity: High,
-        expected: "a function has a role for itself, in this template",
-        remedy: "refer to it in Role",
-        check: |it| not_its_own(it, "Role", "AWS::IAM::Role"),
-    },
-    Rule {
-        id: "function-runtime",
-        severity: High,
-        expected: "a function runs on the current runtime for binaries",
-        remedy: "set Runtime to provided.al2023",
-        check: |it| violations(it.all(FUNCTION), "Runtime", |name| name == "provided.al2023"),
-    },
-    Rule {
-        id: "function-timeout",
-        severity: Low,
-        expected: "a function states its time limit",
-        remedy: "set Timeout, 1 to 900 seconds",
-        check: |it| violations(it.all(FUNCTION), "Timeout", |it| is_in(it, &(1..=900))),
-    },
-    Rule {
-        id: "function-traced",
-        severity: Medium,
-        expected: "a function is traced",
-        remedy: "set TracingConfig.Mode to Active",
-        check: |it| violations(it.all(FUNCTION), "TracingConfig/Mode", |mode| mode == "Active"),
-    },
-    Rule {
-        id: "function-version-current",
-        severity: High,
-        expected: "a version's logical id ends in the hash of its function's configuration; with an old one no change goes live",
-        remedy: "run `cargo xtask synth`",
-        check: function_version_current,
-    },
-    Rule {
-        id: "log-group-retention",
-        severity: Medium,
-        expected: "logs are kept for a stated time",
-        remedy: "set RetentionInDays",
-        check: |it| violations(it.all("AWS::Logs::LogGroup"), "RetentionInDays", exists),
-    },
-];
+            }),
+        medium("function-called-live")
+            .expects("API and stream call an alias, so that a new version can be rolled back")
+            .remedy("refer to the alias in FunctionName")
+            .check(|it| {
+                let callers = it
+                    .all("AWS::Lambda::EventSourceMapping")
+                    .chain(it.all("AWS::Lambda::Permission"));
+                violations(callers, "FunctionName", |name| it.refers_to(name, "AWS::Lambda::Alias"))
+            }),
+        low("function-log-format")
+            .expects("the platform's log lines are JSON, like the function's own")
+            .remedy("set LoggingConfig.LogFormat to JSON")
+            .property(FUNCTION, "LoggingConfig/LogFormat", |it| it == "JSON"),
+        low("function-memory")
+            .expects("a function states its memory")
+            .remedy("set MemorySize, 128 to 10240")
+            .property(FUNCTION, "MemorySize", |it| is_in(it, &(128..=10_240))),
+        // Everybody with read access to a function's configuration sees its variables.
+        high("function-no-secrets")
+            .expects("no variable of a function holds a secret")
+            .remedy("keep it in Secrets Manager, or rename the variable")
+            .check(function_no_secrets),
+        // A group that Lambda creates by itself never expires its lines.
+        medium("function-own-logs")
+            .expects("a function has a log group of its own, in this template")
+            .remedy("refer to it in LoggingConfig.LogGroup")
+            .check(|it| not_its_own(it, "LoggingConfig/LogGroup", "AWS::Logs::LogGroup")),
+        high("function-own-role")
+            .expects("a function has a role of its own, in this template")
+            .remedy("refer to it in Role")
+            .check(|it| not_its_own(it, "Role", "AWS::IAM::Role")),
+        high("function-runtime")
+            .expects("a function runs on the current runtime for binaries")
+            .remedy("set Runtime to provided.al2023")
+            .property(FUNCTION, "Runtime", |name| name == "provided.al2023"),
+        low("function-timeout")
+            .expects("a function states its time limit")
+            .remedy("set Timeout, 1 to 900 seconds")
+            .property(FUNCTION, "Timeout", |it| is_in(it, &(1..=900))),
+        medium("function-traced")
+            .expects("a function is traced")
+            .remedy("set TracingConfig.Mode to Active")
+            .property(FUNCTION, "TracingConfig/Mode", |mode| mode == "Active"),
+        high("function-version-current")
+            .expects("a version's logical id ends in the hash of its function's configuration")
+            .remedy("run `cargo xtask synth`")
+            .check(function_version_current),
+        medium("log-group-retention")
+            .expects("logs are kept for a stated time")
+            .remedy("set RetentionInDays")
+            .property("AWS::Logs::LogGroup", "RetentionInDays", exists),
+    ]
+}
 
 /// Functions whose property refers to no resource of the type, or to that of another function.
 fn not_its_own(it: &Subject<'_>, path: &str, kind: &str) -> Vec<Place> {
@@ -157,7 +121,7 @@ fn function_version_current(it: &Subject<'_>) -> Vec<Place> {
     let mut places = Vec::new();
     for version in it.all("AWS::Lambda::Version") {
         for function in references(version.property("FunctionName")) {
-            let digest = crate::version_digest(it.template, function);
+            let digest = crate::template::version_digest(it.template, function);
             if !version.id.ends_with(&digest) {
                 let detail = format!("the configuration of {function} has the hash {digest}");
                 places.push(version.place("", detail));

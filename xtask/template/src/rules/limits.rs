@@ -1,7 +1,6 @@
 //! The template as a whole: its parameters, and the limits of CloudFormation and the services.
 
-use super::Rule;
-use super::Severity::{High, Low};
+use super::rule::{Rule, high, low};
 use super::subject::{Place, Subject, exists};
 use serde_json::Value;
 
@@ -36,43 +35,30 @@ const PHYSICAL_NAMES: &[(&str, &str, usize)] = &[
     ("AWS::WAFv2::WebACL", "Name", 128),
 ];
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        id: "parameter-described",
-        severity: Low,
-        expected: "a parameter says what it is, and refuses what it cannot be",
-        remedy: "set Description, AllowedPattern and ConstraintDescription",
-        check: parameter_described,
-    },
-    Rule {
-        id: "template-counts",
-        severity: High,
-        expected: "the sections of a template have no more members than CloudFormation takes",
-        remedy: "split the stack",
-        check: template_counts,
-    },
-    Rule {
-        id: "template-logical-names",
-        severity: High,
-        expected: "CloudFormation takes the logical ids and the names of parameters and outputs",
-        remedy: "rename it",
-        check: template_logical_names,
-    },
-    Rule {
-        id: "template-physical-names",
-        severity: High,
-        expected: "names of resources are no longer than their services take",
-        remedy: "shorten the name, or that of the stage",
-        check: template_physical_names,
-    },
-    Rule {
-        id: "template-size",
-        severity: High,
-        expected: "a template is no larger than CloudFormation takes",
-        remedy: "split the stack",
-        check: template_size,
-    },
-];
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        low("parameter-described")
+            .expects("a parameter has a description and validates its value")
+            .remedy("set Description, AllowedPattern and ConstraintDescription")
+            .check(parameter_described),
+        high("template-counts")
+            .expects("no section of a template has more members than CloudFormation accepts")
+            .remedy("split the stack")
+            .check(template_counts),
+        high("template-logical-names")
+            .expects("CloudFormation accepts all logical ids and names of parameters and outputs")
+            .remedy("rename it")
+            .check(template_logical_names),
+        high("template-physical-names")
+            .expects("names of resources are no longer than their services accept")
+            .remedy("shorten the name, or that of the stage")
+            .check(template_physical_names),
+        high("template-size")
+            .expects("a template is no larger than CloudFormation accepts")
+            .remedy("split the stack")
+            .check(template_size),
+    ]
+}
 
 fn parameter_described(it: &Subject<'_>) -> Vec<Place> {
     let mut places = Vec::new();

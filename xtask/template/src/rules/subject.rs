@@ -1,6 +1,6 @@
-//! A template as the rules see it: resources by type, and properties by path.
+//! A template as the rules see it: resources by type, properties by path.
 
-use crate::Stage;
+use crate::stages::Stage;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_visits_every_item_and_what_is_missing_is_null() {
+    fn a_star_visits_every_item_and_a_missing_value_is_null() {
         let value = json!({"Properties": {
             "Many": [{"Name": "a"}, {"Name": "b"}, {}],
             "One": {"Name": "b"},

@@ -1,20 +1,19 @@
-//! Suppressions: the rules that a resource leaves out, with a reason. A suppression without reason,
-//! rule or effect is a finding itself, so that none outlives its cause.
+//! Suppressions: the rules that a resource breaks for a stated reason. A suppression without reason,
+//! rule or effect is itself a finding, so it cannot outlive its cause.
 
-use super::Severity::Medium;
-use super::{Finding, Place, Report, Rule, Suppressed};
+use super::report::{Finding, Report, Suppressed};
+use super::rule::{Rule, medium};
+use super::subject::Place;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The rule about suppressions, which cannot be suppressed. [`apply`] makes its findings, since
 /// they depend on those of all other rules.
-pub(super) const SOUND: Rule = Rule {
-    id: "suppression-sound",
-    severity: Medium,
-    expected: "a suppression names a rule, gives a reason, and leaves something out",
-    remedy: "correct it, or remove it",
-    check: |_| Vec::new(),
-};
+pub(super) fn sound() -> Rule {
+    medium("suppression-sound")
+        .expects("a suppression names a rule, gives a reason, and suppresses a finding")
+        .remedy("correct it, or remove it")
+}
 
 /// One entry of `Metadata.users.suppress`.
 struct Suppression {
@@ -25,7 +24,7 @@ struct Suppression {
 }
 
 /// Sorts findings into those that stand and those that are suppressed.
-pub(super) fn apply(template: &Value, findings: Vec<Finding>) -> Report {
+pub(super) fn apply(template: &Value, rules: &[Rule], findings: Vec<Finding>) -> Report {
     let mut all: BTreeMap<Option<String>, Vec<Suppression>> = BTreeMap::new();
     all.insert(None, suppressions(template));
     for (id, resource) in template["Resources"].as_object().into_iter().flatten() {
@@ -46,11 +45,12 @@ pub(super) fn apply(template: &Value, findings: Vec<Finding>) -> Report {
             None => report.findings.push(finding),
         }
     }
+    let sound = sound();
     for (resource, entries) in all {
         for entry in entries {
-            if let Some(detail) = problem(&entry) {
+            if let Some(detail) = problem(&entry, rules) {
                 let place = Place { resource: resource.clone(), path: entry.path, detail };
-                report.findings.push(Finding::new(&SOUND, place));
+                report.findings.push(Finding::new(&sound, place));
             }
         }
     }
@@ -78,14 +78,14 @@ fn suppressions(holder: &Value) -> Vec<Suppression> {
         .collect()
 }
 
-fn problem(entry: &Suppression) -> Option<String> {
+fn problem(entry: &Suppression, rules: &[Rule]) -> Option<String> {
     let Some(rule) = &entry.rule else { return Some("names no rule".to_owned()) };
-    if !super::all().any(|it| it.id == rule) {
+    if !rules.iter().any(|it| it.id == rule) {
         Some(format!("names the rule `{rule}`, which does not exist"))
     } else if entry.reason.is_empty() {
-        Some(format!("leaves out `{rule}` without a reason"))
+        Some(format!("suppresses `{rule}` without a reason"))
     } else if !entry.used {
-        Some(format!("leaves out `{rule}`, which finds nothing here"))
+        Some(format!("suppresses `{rule}`, which finds nothing here"))
     } else {
         None
     }
@@ -93,9 +93,14 @@ fn problem(entry: &Suppression) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Finding, Place, all};
-    use super::apply;
+    use super::super::all;
+    use super::super::report::{Finding, Report};
+    use super::super::subject::Place;
     use serde_json::{Value, json};
+
+    fn apply(template: &Value, findings: Vec<Finding>) -> Report {
+        super::apply(template, &all().collect::<Vec<_>>(), findings)
+    }
 
     fn template(suppress: &Value) -> Value {
         json!({"Resources": {"A": {"Metadata": {"users": {"suppress": suppress}}}, "B": {}}})
@@ -104,7 +109,7 @@ mod tests {
     fn found(resource: &str) -> Finding {
         let rule = all().find(|rule| rule.id == "function-memory").unwrap();
         let place = Place::of_template("Properties", "");
-        Finding { resource: Some(resource.to_owned()), ..Finding::new(rule, place) }
+        Finding { resource: Some(resource.to_owned()), ..Finding::new(&rule, place) }
     }
 
     #[test]

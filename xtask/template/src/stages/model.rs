@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What tells one stage from another. Every key but the name may be left out.
+/// The settings of a stage. Every key but the name is optional.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stage {
@@ -54,7 +54,7 @@ pub struct Stage {
     pub manage_api_gateway_account: bool,
     /// From where the API is reached. Default: `regional`.
     pub endpoint: Endpoint,
-    /// Who may call besides the principals of the own account. Default: nobody, from anywhere.
+    /// Callers besides the principals of the own account. Default: nobody else, from anywhere.
     pub access: Access,
     /// A domain name of one's own, in place of the generated one. Default: none.
     pub custom_domain: Option<CustomDomain>,
@@ -130,14 +130,14 @@ pub enum Architecture {
 pub enum LogLevel {
     /// Everything.
     Trace,
-    /// What helps to find a mistake.
+    /// Details for debugging.
     Debug,
     /// One line per request.
     #[default]
     Info,
-    /// What should not have happened.
+    /// Something unexpected.
     Warn,
-    /// What someone must act on.
+    /// Somebody must act.
     Error,
 }
 

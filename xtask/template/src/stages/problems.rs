@@ -23,7 +23,7 @@ pub struct Problem {
     pub rule: String,
 }
 
-/// What was found so far in a text.
+/// The problems found so far in a text.
 pub(super) struct Problems<'text> {
     text: &'text str,
     found: Vec<Problem>,
@@ -154,7 +154,7 @@ impl<'text> Problems<'text> {
         }
     }
 
-    /// What was read, or everything that was found.
+    /// The value, or all problems.
     pub(super) fn finish<T>(self, read: T) -> Result<T, StagesError> {
         if self.found.is_empty() { Ok(read) } else { Err(StagesError::of(self.found)) }
     }

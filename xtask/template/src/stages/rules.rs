@@ -3,14 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use users_contract::{OPERATIONS, RELAY};
-
-use super::{Endpoint, Stage};
+use super::model::{Endpoint, Stage};
 
 /// A key and the rule for its value.
 pub(super) type Key = (&'static str, Rule);
 
-/// What a value must be. Its text completes `must be`.
+/// The requirement for a value. Its text completes `must be`.
 #[derive(Debug)]
 pub(super) enum Rule {
     /// A boolean.
@@ -172,11 +170,6 @@ pub(super) fn broken_name(name: &str) -> Option<String> {
     Some(format!("a stage cannot have this name: {reason}"))
 }
 
-/// Whether the template has a function of this name.
-pub(super) fn is_function(name: &str) -> bool {
-    OPERATIONS.iter().map(|row| row.function).chain([RELAY.function]).any(|known| known == name)
-}
-
 /// A rule between keys that is broken.
 #[derive(Debug)]
 pub(super) struct Conflict {
@@ -184,7 +177,7 @@ pub(super) struct Conflict {
     pub(super) key: String,
     /// The other key that the rule reads. A rule is not judged when either is wrong by itself.
     pub(super) with: &'static str,
-    /// What must hold.
+    /// The requirement.
     pub(super) rule: String,
 }
 

@@ -9,15 +9,16 @@ use serde_json::json;
 use stratosphere::services::aws::{cloudwatch, sns};
 use stratosphere::value::ToValue;
 use users_contract::metric::{self, Outcome};
-use users_contract::{OPERATIONS, Operation, OperationName, RELAY};
+use users_contract::{Operation, OperationName, RELAY};
 
 use self::build::{Alarm, MINUTE, Measure};
-use super::envelope::{Resource, Template, reference, substitute, text};
+use super::envelope::{Resource, Template, reference, substitute, tags, text};
 use super::metrics::{Metric, table_calls};
 use super::names::{
     ALARM_TOPIC, DIRECTORY_INDEX, FunctionIds, STATUS_INDEX, UNHEALTHY_ALARM, USERS_TABLE, in_stack,
 };
-use super::{keys, rollout, tags};
+use super::{keys, policy};
+use crate::functions::functions;
 use crate::stages::Stage;
 
 const FIVE_MINUTES: i32 = 5 * MINUTE;
@@ -26,7 +27,7 @@ const FIVE_MINUTES: i32 = 5 * MINUTE;
 /// alarm.
 const ENOUGH_CALLS: u32 = 20;
 
-/// What callers notice, by logical id: any of it makes the service unhealthy.
+/// The alarms that make the service unhealthy, by logical id: callers notice their causes.
 const NOTICED: &[&str] = &[
     "ApiServerErrorsAlarm",
     "ApiLatencyAlarm",
@@ -77,17 +78,13 @@ pub(super) fn add_canary(
         name: format!("{name}-canary-errors"),
         says: "The version that is being rolled out failed; the rollout goes back.".to_owned(),
         runbook: "canary-errors",
-        measure: Measure::One(Metric::version(ids, rollout::ALIAS, version, "Errors", "Sum")),
+        measure: Measure::One(Metric::version(ids, version, "Errors", "Sum")),
         threshold: 0,
         period: MINUTE,
         of_periods: (1, 1),
     };
     alarm.add(template, stage);
     id
-}
-
-fn functions() -> impl Iterator<Item = &'static str> {
-    OPERATIONS.iter().map(|row| row.function).chain([RELAY.function])
 }
 
 fn add_topic(template: &mut Template, stage: &Stage) {
@@ -101,32 +98,13 @@ fn add_topic(template: &mut Template, stage: &Stage) {
             vec![sns::topic::Subscription! { endpoint: text(email), protocol: "email" }]
         });
     template.add(ALARM_TOPIC, Resource::new(&topic));
+    let mut publish = policy::allow_service("Alarms", "cloudwatch.amazonaws.com", "sns:Publish");
+    publish["Resource"] = reference(ALARM_TOPIC).to_value();
+    publish["Condition"] =
+        json!({"StringEquals": {"aws:SourceAccount": reference("AWS::AccountId").to_value()}});
+    let tls_only = policy::tls_only("sns:Publish", reference(ALARM_TOPIC).to_value());
     let policy = sns::TopicPolicy! {
-        policy_document: json!({
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Sid": "Alarms",
-                    "Effect": "Allow",
-                    "Principal": {"Service": "cloudwatch.amazonaws.com"},
-                    "Action": "sns:Publish",
-                    "Resource": reference(ALARM_TOPIC).to_value(),
-                    "Condition": {
-                        "StringEquals": {
-                            "aws:SourceAccount": reference("AWS::AccountId").to_value(),
-                        },
-                    },
-                },
-                {
-                    "Sid": "TlsOnly",
-                    "Effect": "Deny",
-                    "Principal": "*",
-                    "Action": "sns:Publish",
-                    "Resource": reference(ALARM_TOPIC).to_value(),
-                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-                },
-            ],
-        }),
+        policy_document: policy::document(vec![publish, tls_only]),
         topics: vec![reference(ALARM_TOPIC)],
     };
     template.add("AlarmTopicPolicy", Resource::new(&policy));
@@ -139,35 +117,27 @@ fn api(stage: &Stage) -> Vec<Alarm> {
     };
     let client_errors = limits.client_error_percent;
     vec![
-        Alarm {
-            says: format!("More than {} % of calls got a 5xx.", limits.server_error_percent),
-            ..Alarm::new(
-                "api-server-errors",
-                share("5XXError", 1),
-                limits.server_error_percent,
-                FIVE_MINUTES,
-            )
-        },
-        Alarm {
-            says: format!(
-                "More than {client_errors} % of at least {ENOUGH_CALLS} calls got a 4xx."
-            ),
-            ..Alarm::new(
-                "api-client-errors",
-                share("4XXError", ENOUGH_CALLS),
-                client_errors,
-                FIVE_MINUTES,
-            )
-        },
-        Alarm {
-            says: format!("One call of 100 took longer than {} ms.", limits.latency_p99_ms),
-            ..Alarm::new(
-                "api-latency",
-                Measure::One(Metric::api("Latency", "p99")),
-                limits.latency_p99_ms,
-                FIVE_MINUTES,
-            )
-        },
+        Alarm::new(
+            "api-server-errors",
+            format!("More than {} % of calls got a 5xx.", limits.server_error_percent),
+            share("5XXError", 1),
+            limits.server_error_percent,
+            FIVE_MINUTES,
+        ),
+        Alarm::new(
+            "api-client-errors",
+            format!("More than {client_errors} % of at least {ENOUGH_CALLS} calls got a 4xx."),
+            share("4XXError", ENOUGH_CALLS),
+            client_errors,
+            FIVE_MINUTES,
+        ),
+        Alarm::new(
+            "api-latency",
+            format!("One call of 100 took longer than {} ms.", limits.latency_p99_ms),
+            Measure::One(Metric::api("Latency", "p99")),
+            limits.latency_p99_ms,
+            FIVE_MINUTES,
+        ),
     ]
 }
 
@@ -185,14 +155,13 @@ fn of_function(stage: &Stage, function: &'static str) -> Vec<Alarm> {
     let alarm = |kind: &'static str, says: String, measure, threshold: u32, period| Alarm {
         id: format!("{}{}Alarm", ids.stem, super::names::pascal_case(kind)),
         name: format!("{function}-{kind}"),
-        says,
         runbook: match kind {
             "errors" => "function-errors",
             "throttles" => "function-throttles",
             "duration" => "function-duration",
             _ => "function-concurrency",
         },
-        ..Alarm::new("", measure, threshold, period)
+        ..Alarm::new("", says, measure, threshold, period)
     };
     vec![
         alarm(
@@ -233,48 +202,40 @@ fn events(stage: &Stage) -> Vec<Alarm> {
     let relay = FunctionIds::of(RELAY.function);
     let limits = &stage.alarms;
     vec![
-        Alarm {
-            says: format!(
+        Alarm::new(
+            "audit-delay",
+            format!(
                 "Audit entries wait longer than {} s for their event.",
                 limits.event_delay_seconds
             ),
-            ..Alarm::new(
-                "audit-delay",
-                Measure::One(Metric::function(&relay, "IteratorAge", "Maximum")),
-                u32::from(limits.event_delay_seconds) * 1000,
-                MINUTE,
-            )
-        },
-        Alarm {
-            says: "Events were given up and lie in the queue of dead letters.".to_owned(),
-            ..Alarm::new(
-                "audit-dead-letters",
-                Measure::One(Metric::dead_letters("ApproximateNumberOfMessagesVisible", "Maximum")),
-                0_u16,
-                MINUTE,
-            )
-        },
-        Alarm {
-            says: "EventBridge refused events, of this or another bus of the account.".to_owned(),
-            ..Alarm::new(
-                "audit-refused-events",
-                Measure::One(Metric::put_events("PutEventsFailedEntriesCount", "Sum")),
-                0_u16,
-                MINUTE,
-            )
-        },
-        Alarm {
-            says: format!(
+            Measure::One(Metric::function(&relay, "IteratorAge", "Maximum")),
+            u32::from(limits.event_delay_seconds) * 1000,
+            MINUTE,
+        ),
+        Alarm::new(
+            "audit-dead-letters",
+            "Events were given up and lie in the queue of dead letters.".to_owned(),
+            Measure::One(Metric::dead_letters("ApproximateNumberOfMessagesVisible", "Maximum")),
+            0_u16,
+            MINUTE,
+        ),
+        Alarm::new(
+            "audit-refused-events",
+            "EventBridge refused events, of this or another bus of the account.".to_owned(),
+            Measure::One(Metric::put_events("PutEventsFailedEntriesCount", "Sum")),
+            0_u16,
+            MINUTE,
+        ),
+        Alarm::new(
+            "account-concurrency",
+            format!(
                 "Functions of the account took more than {} of its concurrency.",
                 limits.concurrency
             ),
-            ..Alarm::new(
-                "account-concurrency",
-                Measure::One(Metric::account("ClaimedAccountConcurrency", "Maximum")),
-                limits.concurrency,
-                MINUTE,
-            )
-        },
+            Measure::One(Metric::account("ClaimedAccountConcurrency", "Maximum")),
+            limits.concurrency,
+            MINUTE,
+        ),
     ]
 }
 
@@ -284,9 +245,8 @@ fn tables(stage: &Stage) -> Vec<Alarm> {
         let alarm = |kind: &str, runbook, says: &str, measure, threshold: u16, period| Alarm {
             id: format!("{table}{}Alarm", super::names::pascal_case(kind)),
             name: format!("{}-{kind}", if table == USERS_TABLE { "users" } else { "idempotency" }),
-            says: says.to_owned(),
             runbook,
-            ..Alarm::new("", measure, threshold, period)
+            ..Alarm::new("", says, measure, threshold, period)
         };
         let mut throttles: Vec<_> = ["ReadThrottleEvents", "WriteThrottleEvents"]
             .map(|name| Metric::table(table, name, "Sum"))
@@ -333,12 +293,17 @@ fn tables(stage: &Stage) -> Vec<Alarm> {
     alarms
 }
 
-/// What only the functions themselves can tell.
+/// Alarms on the functions' own metrics.
 fn own(stage: &Stage) -> Vec<Alarm> {
     let limits = &stage.alarms;
-    let count = |name, metric, threshold: u16, says: &str| Alarm {
-        says: says.replace("{}", &threshold.to_string()),
-        ..Alarm::new(name, Measure::One(Metric::of_stack(metric, "Sum")), threshold, FIVE_MINUTES)
+    let count = |name, metric, threshold: u16, says: &str| {
+        Alarm::new(
+            name,
+            says.replace("{}", &threshold.to_string()),
+            Measure::One(Metric::of_stack(metric, "Sum")),
+            threshold,
+            FIVE_MINUTES,
+        )
     };
     let mut alarms = vec![
         count(
@@ -373,9 +338,14 @@ fn own(stage: &Stage) -> Vec<Alarm> {
         alarms.push(Alarm {
             id: format!("{}ReadUnitsAlarm", FunctionIds::of(operation.function).stem),
             name: format!("{}-read-units", operation.function),
-            says: format!("One page of 100 took more than {} read units.", limits.page_read_units),
             runbook: "page-read-units",
-            ..Alarm::new("", Measure::One(units), limits.page_read_units, FIVE_MINUTES)
+            ..Alarm::new(
+                "",
+                format!("One page of 100 took more than {} read units.", limits.page_read_units),
+                Measure::One(units),
+                limits.page_read_units,
+                FIVE_MINUTES,
+            )
         });
     }
     alarms

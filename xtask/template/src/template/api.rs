@@ -14,41 +14,40 @@ use std::collections::BTreeMap;
 use stratosphere::services::aws::apigateway;
 use users_contract::{OPERATIONS, schema};
 
-use self::tree::Node;
-use super::envelope::{Resource, Template, attribute, digest, reference, text};
-use super::names::{API, REQUEST_VALIDATOR, in_stack, pascal_case};
-use super::tags;
+use super::deployment::{deployed_resources, deployment_id};
+use super::envelope::{Resource, Template, reference, tags, text};
+use super::names::{API, REQUEST_VALIDATOR, in_stack};
 use crate::stages::{Endpoint, Stage};
 
 /// Adds the API with everything that belongs to it.
 pub(super) fn add(template: &mut Template, stage: &Stage) {
     let local = gateway_responses::local(stage);
     let api = Resource::new(&rest_api(stage)).locally("GatewayResponses", local);
-    let mut published = vec![template.add(API, api)];
+    template.add(API, api);
     let validator = apigateway::RequestValidator! {
         name: "body-and-parameters",
         rest_api_id: reference(API),
         validate_request_body: true,
         validate_request_parameters: true,
     };
-    published.push(template.add(REQUEST_VALIDATOR, Resource::new(&validator)));
+    template.add(REQUEST_VALIDATOR, Resource::new(&validator));
     for (name, model) in models() {
-        published.push(template.add(model_id(name), Resource::new(&model)));
+        template.add(tree::model_id(name), Resource::new(&model));
     }
     for node in tree::nodes(OPERATIONS) {
         if let Some(parent) = &node.parent {
             let resource = apigateway::Resource! {
-                parent_id: parent_reference(parent),
+                parent_id: tree::resource(parent),
                 path_part: text(node.part()),
                 rest_api_id: reference(API),
             };
-            published.push(template.add(resource_id(&node.path), Resource::new(&resource)));
+            template.add(tree::resource_id(&node.path), Resource::new(&resource));
         }
-        published.extend(methods::add(template, stage, &node));
+        methods::add(template, stage, &node);
     }
-    published.extend(gateway_responses::add(template, stage));
+    gateway_responses::add(template, stage);
 
-    let deployment = add_deployment(template, &published);
+    let deployment = add_deployment(template);
     publication::add(template, stage, &deployment);
     domain::add(template, stage);
     firewall::add(template, stage);
@@ -92,101 +91,11 @@ fn models() -> BTreeMap<&'static str, apigateway::Model_> {
         .collect()
 }
 
-fn model_id(schema: &str) -> String {
-    format!("{schema}Model")
-}
-
-fn resource_id(path: &str) -> String {
-    format!("{}Resource", stem(path))
-}
-
-/// What the logical ids of a path begin with.
-fn stem(path: &str) -> String {
-    if path == tree::ROOT {
-        return "Root".to_owned();
-    }
-    pascal_case(&path.replace(tree::GREEDY, "unknown"))
-}
-
-fn parent_reference(path: &str) -> stratosphere::value::ExpString {
-    if path == tree::ROOT {
-        attribute(API, "RootResourceId")
-    } else {
-        reference(&resource_id(path))
-    }
-}
-
-/// The resource that the methods of a node belong to.
-fn node_reference(node: &Node) -> stratosphere::value::ExpString {
-    parent_reference(&node.path)
-}
-
-/// A deployment is a copy of the API at the time it is made, and never updated. Its logical id is
-/// therefore a hash of everything that it copies: another API is another deployment, the same API
-/// the same one.
-fn add_deployment(template: &mut Template, published: &[String]) -> String {
-    let resources: BTreeMap<_, _> = template
-        .resources()
-        .filter(|(id, _)| published.contains(id))
-        .map(|(id, resource)| (id.clone(), resource.to_value()))
-        .collect();
+/// A deployment is a copy of the API at the time it is created, and is never updated. Its logical id
+/// is therefore a hash of everything that it copies.
+fn add_deployment(template: &mut Template) -> String {
+    let document = template.to_value();
+    let others = deployed_resources(&document).into_iter().filter(|id| *id != API);
     let deployment = apigateway::Deployment! { rest_api_id: reference(API) };
-    let others = published.iter().filter(|id| id.as_str() != API);
-    template.add(
-        format!("ApiDeployment{}", digest(&resources)),
-        Resource::new(&deployment).depends_on(others.cloned()),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use serde_json::{Value, json};
-
-    use super::add;
-    use crate::stages::Stage;
-    use crate::template::envelope::{Template, digest};
-
-    /// Everything that the template has of the API, but for the deployment and its stage.
-    fn published() -> BTreeMap<String, Value> {
-        let mut template = Template::new(String::new());
-        add(&mut template, &Stage::default());
-        template
-            .resources()
-            .map(|(id, resource)| (id.clone(), resource.to_value()))
-            .filter(|(_, resource)| {
-                !matches!(
-                    resource["Type"].as_str(),
-                    Some(
-                        "AWS::ApiGateway::Deployment"
-                            | "AWS::ApiGateway::Stage"
-                            | "AWS::Logs::LogGroup"
-                    )
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn the_digest_is_that_of_everything_published() {
-        let mut template = Template::new(String::new());
-        add(&mut template, &Stage::default());
-        let expected = format!("ApiDeployment{}", digest(&published()));
-        assert!(template.resources().any(|(id, _)| *id == expected), "{expected}");
-    }
-
-    #[test]
-    fn any_change_of_any_part_changes_the_digest() {
-        let resources = published();
-        let before = digest(&resources);
-        for id in resources.keys() {
-            let mut without = resources.clone();
-            let mut part = without.remove(id).unwrap();
-            assert_ne!(digest(&without), before, "without {id}");
-            part["Properties"]["RestApiId"] = json!("other");
-            without.insert(id.clone(), part);
-            assert_ne!(digest(&without), before, "with another {id}");
-        }
-    }
+    template.add(deployment_id(&document), Resource::new(&deployment).depends_on(others))
 }

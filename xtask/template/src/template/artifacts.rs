@@ -4,8 +4,8 @@
 use serde_json::json;
 use stratosphere::services::aws::s3;
 
-use super::SECTIONS;
 use super::envelope::{Output, Resource, Template, reference, text};
+use super::policy;
 
 const BUCKET: &str = "Artifacts";
 const BUCKET_POLICY: &str = "ArtifactsPolicy";
@@ -21,14 +21,14 @@ pub fn render_artifacts_template() -> String {
          do not edit."
             .to_owned(),
     );
-    // What was deployed must stay where it is, or CloudFormation cannot go back to it.
+    // Deployed archives must stay, or CloudFormation cannot roll back to them.
     template.add(BUCKET, Resource::new(&bucket()).retained().skip(SKIPPED));
-    template.add(BUCKET_POLICY, Resource::new(&policy()).retained());
+    template.add(BUCKET_POLICY, Resource::new(&bucket_policy()).retained());
     template.outputs.insert(
         "ArtifactBucketName".to_owned(),
         Output { description: "Name of the bucket".to_owned(), value: reference(BUCKET) },
     );
-    crate::render::document(&template.to_value(), SECTIONS)
+    template.render()
 }
 
 const SKIPPED: &[(&str, &str)] = &[
@@ -77,20 +77,11 @@ fn bucket() -> s3::Bucket_ {
     }
 }
 
-fn policy() -> s3::BucketPolicy_ {
-    let bucket = json!({"Fn::GetAtt": [BUCKET, "Arn"]});
+fn bucket_policy() -> s3::BucketPolicy_ {
+    let everything =
+        json!([{"Fn::GetAtt": [BUCKET, "Arn"]}, {"Fn::Sub": format!("${{{BUCKET}.Arn}}/*")}]);
     s3::BucketPolicy! {
         bucket: reference(BUCKET),
-        policy_document: json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [bucket, {"Fn::Sub": format!("${{{BUCKET}.Arn}}/*")}],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            }],
-        }),
+        policy_document: policy::document(vec![policy::tls_only("s3:*", everything)]),
     }
 }

@@ -8,6 +8,7 @@ use users_contract::{OPERATIONS, Operation};
 
 use super::envelope::{Output, Resource, Template, reference, substitute, text};
 use super::names::{API, pascal_case};
+use super::policy;
 use crate::stages::Stage;
 
 /// Adds the managed policies, where the stage wants them.
@@ -24,7 +25,7 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
         );
         let policy = iam::ManagedPolicy! {
             description: text(format!("May call: {}", operation.summary)),
-            policy_document: document(&substitute(method).to_value()),
+            policy_document: document(substitute(method).to_value()),
         };
         let id = format!("{}CallerPolicy", pascal_case(operation.id));
         template.add(&id, Resource::new(&policy));
@@ -40,22 +41,14 @@ pub(crate) fn render_policies() -> String {
         .map(|operation| {
             let arn =
                 method_arn(operation, "arn:aws:execute-api:REGION:ACCOUNT", "API_ID", "STAGE");
-            (operation.id.to_owned(), document(&json!(arn)))
+            (operation.id.to_owned(), document(json!(arn)))
         })
         .collect();
     crate::render::document(&Value::Object(policies), &[])
 }
 
-fn document(method: &Value) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "CallUsersApi",
-            "Effect": "Allow",
-            "Action": ["execute-api:Invoke"],
-            "Resource": method,
-        }],
-    })
+fn document(method: Value) -> Value {
+    policy::document(vec![policy::allow("CallUsersApi", &["execute-api:Invoke"], method)])
 }
 
 /// The ARN of an operation's method, with `*` for the variables of its path.

@@ -8,6 +8,7 @@ use users_contract::{OPERATIONS, RELAY};
 use super::envelope::{Resource, Template, substitute};
 use super::metrics::{Metric, table_calls};
 use super::names::{DIRECTORY_INDEX, FunctionIds, STATUS_INDEX, in_stack};
+use crate::functions::functions;
 use crate::stages::Stage;
 
 /// Columns of a dashboard.
@@ -42,7 +43,7 @@ fn add_dashboard(template: &mut Template, id: &str, name: &str, widgets: Vec<Val
     template.add(id, Resource::new(&dashboard));
 }
 
-/// What callers and subscribers notice.
+/// The service as callers and subscribers see it.
 fn service(alarms: &[String]) -> Vec<Value> {
     let relay = FunctionIds::of(RELAY.function);
     let alarms = (!alarms.is_empty()).then(|| {
@@ -93,12 +94,7 @@ fn service(alarms: &[String]) -> Vec<Value> {
 
 /// Each function, table and queue.
 fn resources() -> Vec<Value> {
-    let functions: Vec<_> = OPERATIONS
-        .iter()
-        .map(|operation| operation.function)
-        .chain([RELAY.function])
-        .map(|name| (name, FunctionIds::of(name)))
-        .collect();
+    let functions: Vec<_> = functions().map(|name| (name, FunctionIds::of(name))).collect();
     let mut widgets: Vec<_> = [
         ("Invocations", "Invocations", "Sum"),
         ("Failed invocations", "Errors", "Sum"),
@@ -174,7 +170,7 @@ fn resources() -> Vec<Value> {
     widgets
 }
 
-/// What the functions count for the whole stack.
+/// The metrics of the whole stack.
 fn happened() -> Vec<Value> {
     let sums = |title: &str, metrics: &[(&str, metric::Metric)]| {
         let lines: Vec<_> = metrics
@@ -224,7 +220,7 @@ fn happened() -> Vec<Value> {
     ]
 }
 
-/// What the functions tell of each operation.
+/// The metrics of each operation.
 fn operations() -> Vec<Value> {
     let ids = || OPERATIONS.iter().map(|operation| operation.id);
     let by_operation = |title: &str, metric: &metric::Metric, outcome, statistic, relay: bool| {

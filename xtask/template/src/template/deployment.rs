@@ -1,5 +1,5 @@
-//! The logical ids that deployments of the API and versions of functions must have, computed from a
-//! finished template. The policy rules compare them with the ids that `api.rs` and `rollout.rs` gave.
+//! The logical ids of deployments of the API and versions of functions, computed from a template:
+//! for the generator, and for the policy rules that check a finished template.
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -29,8 +29,8 @@ pub(crate) fn deployment_id(template: &Value) -> String {
     format!("ApiDeployment{}", digest(&resources))
 }
 
-/// What the logical id of a function's version must end in: a hash of the configuration that it
-/// copies. That of nothing when the template has no such function.
+/// The end of the logical id of a function's version: a hash of the configuration that it
+/// copies, which is empty when the template has no such function.
 pub(crate) fn version_digest(template: &Value, function: &str) -> String {
     let properties = template["Resources"][function]["Properties"].as_object();
     rollout::version_digest(properties.unwrap_or(&Map::new()))

@@ -7,8 +7,15 @@ use std::panic::Location;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use stratosphere::Tag_;
 use stratosphere::template::ToResource;
-use stratosphere::value::{ExpBool, ExpString, ToValue};
+use stratosphere::value::{ExpString, ToValue};
+
+use crate::stages::Stage;
+
+/// The sections of a template in the order that readers expect.
+const SECTIONS: &[&str] =
+    &["AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Resources", "Outputs"];
 
 /// A template in the making. Ordered maps, so that the same calls in any order give the same bytes.
 #[derive(Debug, Default)]
@@ -17,7 +24,6 @@ pub(crate) struct Template {
     /// Notes for tools, by the tool's name.
     pub(crate) metadata: Map<String, Value>,
     pub(crate) parameters: BTreeMap<String, Parameter>,
-    pub(crate) conditions: BTreeMap<String, ExpBool>,
     resources: BTreeMap<String, Resource>,
     /// Where in this crate each resource was added. Not part of the document, which would then
     /// change with every line of source.
@@ -31,11 +37,11 @@ pub(crate) struct Parameter {
     pub(crate) description: String,
     /// A regular expression that the whole value must match.
     pub(crate) allowed_pattern: &'static str,
-    /// What the operator reads when the value does not match.
+    /// The error text when the value does not match.
     pub(crate) constraint: &'static str,
 }
 
-/// A value that the stack shows to whoever deployed it.
+/// An output of the stack.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     pub(crate) description: String,
@@ -47,13 +53,11 @@ pub(crate) struct Output {
 pub(crate) struct Resource {
     type_name: String,
     properties: Map<String, Value>,
-    /// The condition that the resource exists under.
-    pub(crate) condition: Option<String>,
     depends_on: BTreeSet<String>,
     /// Notes for tools: the checks that they leave out here, with reasons.
     metadata: Map<String, Value>,
     update_policy: Option<Value>,
-    /// What becomes of the real thing when it leaves the stack, where the template says so.
+    /// `DeletionPolicy` and `UpdateReplacePolicy`, where the template sets them.
     deletion_policy: Option<&'static str>,
 }
 
@@ -92,12 +96,14 @@ impl Template {
             document.insert("Metadata".to_owned(), json!(self.metadata));
         }
         document.insert("Parameters".to_owned(), object(&self.parameters, Parameter::to_value));
-        if !self.conditions.is_empty() {
-            document.insert("Conditions".to_owned(), object(&self.conditions, ToValue::to_value));
-        }
         document.insert("Resources".to_owned(), object(&self.resources, Resource::to_value));
         document.insert("Outputs".to_owned(), object(&self.outputs, Output::to_value));
         Value::Object(document)
+    }
+
+    /// The finished document as text, the same bytes for the same template.
+    pub(crate) fn render(&self) -> String {
+        crate::render::document(&self.to_value(), SECTIONS)
     }
 }
 
@@ -124,7 +130,6 @@ impl Resource {
         Self {
             type_name: R::RESOURCE_TYPE_NAME.to_string(),
             properties: resource.to_resource_properties(),
-            condition: None,
             depends_on: BTreeSet::new(),
             metadata: Map::new(),
             update_policy: None,
@@ -138,26 +143,26 @@ impl Resource {
         self
     }
 
-    /// Keeps the real thing when the resource leaves the template, is replaced, or its stack is
+    /// Keeps the physical resource when it leaves the template, is replaced, or its stack is
     /// deleted.
     pub(crate) fn retained(mut self) -> Self {
         self.deletion_policy = Some("Retain");
         self
     }
 
-    /// Says of something that holds data that it may go with the stack all the same.
+    /// Allows the resource to be deleted with the stack although it holds data.
     pub(crate) fn expendable(mut self) -> Self {
         self.deletion_policy = Some("Delete");
         self
     }
 
-    /// How CloudFormation goes about an update.
+    /// Sets the `UpdatePolicy`.
     pub(crate) fn update_policy(mut self, policy: Value) -> Self {
         self.update_policy = Some(policy);
         self
     }
 
-    /// Says why checks of checkov do not count here, as (id, reason).
+    /// Skips checks of checkov, as (id, reason).
     pub(crate) fn skip(mut self, checks: &[(&str, &str)]) -> Self {
         if !checks.is_empty() {
             let skips: Vec<_> =
@@ -167,7 +172,7 @@ impl Resource {
         self
     }
 
-    /// Says why rules of `cargo xtask check` do not count here, as (id, reason).
+    /// Suppresses rules of `cargo xtask check`, as (id, reason).
     pub(crate) fn suppress(mut self, rules: &[(&str, &str)]) -> Self {
         let suppressed: Vec<_> =
             rules.iter().map(|(rule, reason)| json!({"rule": rule, "reason": reason})).collect();
@@ -175,7 +180,7 @@ impl Resource {
         self
     }
 
-    /// Says what the local counterpart does where AWS goes its own way.
+    /// Adds a setting for the local stack, for behaviour that AWS has built in.
     pub(crate) fn locally(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.metadata
             .insert("local".to_owned(), Map::from_iter([(name.to_owned(), value.into())]).into());
@@ -196,9 +201,6 @@ impl Resource {
     pub(crate) fn to_value(&self) -> Value {
         let mut resource = Map::new();
         resource.insert("Type".to_owned(), json!(self.type_name));
-        if let Some(condition) = &self.condition {
-            resource.insert("Condition".to_owned(), json!(condition));
-        }
         if !self.depends_on.is_empty() {
             resource.insert("DependsOn".to_owned(), json!(self.depends_on));
         }
@@ -235,6 +237,13 @@ pub(crate) fn digest(parts: &BTreeMap<String, Value>) -> String {
 /// Text as it stands.
 pub(crate) fn text(value: impl Into<String>) -> ExpString {
     ExpString::Literal(value.into())
+}
+
+/// The tags of everything that takes tags.
+pub(crate) fn tags(stage: &Stage) -> Vec<Tag_> {
+    [("service", "users"), ("stage", stage.name.as_str())]
+        .map(|(key, value)| stratosphere::Tag! { key: text(key), value: text(value) })
+        .into()
 }
 
 /// `Ref`: the name or id of a resource, or the value of a parameter.

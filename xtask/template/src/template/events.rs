@@ -6,12 +6,12 @@ use stratosphere::services::aws::{events, lambda, sqs};
 use stratosphere::value::ToValue;
 use users_contract::RELAY;
 
-use super::envelope::{Resource, Template, attribute, reference, text};
+use super::envelope::{Resource, Template, attribute, reference, tags, text};
 use super::names::{
     AUDIT_ARCHIVE, AUDIT_BUS, AUDIT_DEAD_LETTERS, AUDIT_DEAD_LETTERS_POLICY, AUDIT_STREAM,
     FunctionIds, USERS_TABLE, audit_bus_arn, in_stack,
 };
-use super::{keys, tags};
+use super::{keys, policy};
 use crate::stages::Stage;
 
 /// Seconds that a record is tried for: six hours of an unreachable bus lose nothing, and the
@@ -57,26 +57,23 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
     template.add(AUDIT_STREAM, Resource::new(&mapping(stage)));
 }
 
-/// Whoever may put events on buses of the account may not on this one: an event here is what the
-/// audit log says, so only the relay may. A replay comes from EventBridge itself.
+/// Denies everybody but the relay to put events on the bus, since its events stand for the audit
+/// log. A replay comes from EventBridge itself.
 fn only_the_relay() -> serde_json::Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "OnlyTheRelay",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "events:PutEvents",
-            "Resource": audit_bus_arn().to_value(),
-            "Condition": {
-                "ArnNotEquals": {
-                    "aws:PrincipalArn":
-                        attribute(&FunctionIds::of(RELAY.function).role, "Arn").to_value(),
-                },
-                "Bool": {"aws:PrincipalIsAWSService": "false"},
+    policy::document(json!([{
+        "Sid": "OnlyTheRelay",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "events:PutEvents",
+        "Resource": audit_bus_arn().to_value(),
+        "Condition": {
+            "ArnNotEquals": {
+                "aws:PrincipalArn":
+                    attribute(&FunctionIds::of(RELAY.function).role, "Arn").to_value(),
             },
-        }],
-    })
+            "Bool": {"aws:PrincipalIsAWSService": "false"},
+        },
+    }]))
 }
 
 fn archive(stage: &Stage, days: u16) -> events::Archive_ {
@@ -92,17 +89,10 @@ fn archive(stage: &Stage, days: u16) -> events::Archive_ {
 
 fn tls_only() -> sqs::QueuePolicy_ {
     sqs::QueuePolicy! {
-        policy_document: json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "sqs:*",
-                "Resource": attribute(AUDIT_DEAD_LETTERS, "Arn").to_value(),
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            }],
-        }),
+        policy_document: policy::document(vec![policy::tls_only(
+            "sqs:*",
+            attribute(AUDIT_DEAD_LETTERS, "Arn").to_value(),
+        )]),
         queues: vec![reference(AUDIT_DEAD_LETTERS)],
     }
 }

@@ -8,13 +8,13 @@ use stratosphere::value::ExpString;
 use users_contract::{OPERATIONS, Operation, OperationName, RELAY};
 
 use super::envelope::{
-    Parameter, Resource, Template, attribute, reference, substitute, text, text_map,
+    Parameter, Resource, Template, attribute, reference, substitute, tags, text, text_map,
 };
 use super::names::{
     API, ARTIFACT_BUCKET, AUDIT_BUS, AUDIT_DEAD_LETTERS, FunctionIds, IDEMPOTENCY_TABLE,
     USERS_TABLE, in_stack,
 };
-use super::{callers, iam, keys, logs, rollout, tags};
+use super::{callers, iam, keys, logs, rollout};
 use crate::stages::Stage;
 
 /// Adds the functions of all operations and the relay.
@@ -65,7 +65,7 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
     rollout::add_application(template, stage, &functions);
 }
 
-/// What tells one function from another.
+/// The properties in which functions differ.
 struct Function {
     name: &'static str,
     description: &'static str,
@@ -95,7 +95,7 @@ fn add_function(template: &mut Template, stage: &Stage, function: &Function) -> 
     ids
 }
 
-/// What checkov asks of a function that this stage does otherwise, with reasons.
+/// The checks of checkov that a function of this stage fails on purpose, with reasons.
 fn skipped_checks(stage: &Stage, function: &str) -> Vec<(&'static str, &'static str)> {
     let mut checks = vec![
         (
@@ -159,7 +159,7 @@ fn lambda_function(stage: &Stage, ids: &FunctionIds, function: &Function) -> lam
     resource
 }
 
-/// What a function tells of itself.
+/// The settings of a function's telemetry.
 fn telemetry_environment(stage: &Stage) -> BTreeMap<String, ExpString> {
     let mut environment = text_map([("LOG_LEVEL", text(stage.log_level.as_str()))]);
     if stage.metrics {

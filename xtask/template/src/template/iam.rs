@@ -1,20 +1,20 @@
 //! Roles: one per function, with its own log group, traces, and exactly the table actions that the
 //! contract's table names.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use stratosphere::services::aws::iam;
 use stratosphere::value::ToValue;
 use users_contract::{Access, Table};
 
-use super::envelope::{Resource, Template, attribute, substitute};
+use super::envelope::{Resource, Template, attribute, substitute, tags};
 use super::names::{
     AUDIT_DEAD_LETTERS, DIRECTORY_INDEX, FunctionIds, IDEMPOTENCY_TABLE, STATUS_INDEX, USERS_TABLE,
     audit_bus_arn,
 };
-use super::{keys, tags};
+use super::{keys, policy};
 use crate::stages::Stage;
 
-/// Adds the role of a function. `statements` are what it may do besides logging and tracing.
+/// Adds the role of a function. `statements` are added to those for logging and tracing.
 pub(super) fn add_role(
     template: &mut Template,
     stage: &Stage,
@@ -22,34 +22,21 @@ pub(super) fn add_role(
     statements: Vec<Value>,
 ) {
     let mut all = vec![
-        json!({
-            "Sid": "Logs",
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            // The attribute ends in `:*`, which stands for the streams of this one group.
-            "Resource": attribute(&ids.logs, "Arn").to_value(),
-        }),
-        json!({
-            "Sid": "Traces",
-            "Effect": "Allow",
-            "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-            // X-Ray has no resources to name in a policy.
-            "Resource": "*",
-        }),
+        // The attribute ends in `:*`, which covers the streams of this one group.
+        policy::allow(
+            "Logs",
+            &["logs:CreateLogStream", "logs:PutLogEvents"],
+            attribute(&ids.logs, "Arn").to_value(),
+        ),
+        // X-Ray has no resources to name in a policy.
+        policy::allow("Traces", &["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*"),
     ];
     all.extend(statements);
     all.extend(keys::function_statement(stage));
     let role = iam::Role! {
-        assume_role_policy_document: json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }],
-        }),
+        assume_role_policy_document: policy::assumed_by("lambda.amazonaws.com"),
         policies: vec![iam::role::Policy! {
-            policy_document: json!({"Version": "2012-10-17", "Statement": all}),
+            policy_document: policy::document(all),
             policy_name: "function",
         }],
         tags: tags(stage),
@@ -67,47 +54,31 @@ pub(super) fn table_statement(access: &Access) -> Value {
         Table::Idempotency => ("IdempotencyTable", attribute(IDEMPOTENCY_TABLE, "Arn")),
     };
     let actions: Vec<_> = access.actions.iter().map(|name| format!("dynamodb:{name}")).collect();
-    json!({
-        "Sid": sid,
-        "Effect": "Allow",
-        "Action": actions,
-        "Resource": resource.to_value(),
-    })
+    let actions: Vec<_> = actions.iter().map(String::as_str).collect();
+    policy::allow(sid, &actions, resource.to_value())
 }
 
-/// What the relay may do: read the stream, put events on the bus, and give up into the queue, by
-/// itself or through the mapping that invokes it.
+/// The permissions of the relay: to read the stream, to put events on the bus, and to send dead
+/// letters, by itself or through the mapping that invokes it.
 pub(super) fn relay_statements() -> Vec<Value> {
     vec![
-        json!({
-            "Sid": "Stream",
-            "Effect": "Allow",
-            "Action": [
-                "dynamodb:DescribeStream",
-                "dynamodb:GetRecords",
-                "dynamodb:GetShardIterator",
-            ],
-            "Resource": attribute(USERS_TABLE, "StreamArn").to_value(),
-        }),
-        json!({
-            "Sid": "Streams",
-            "Effect": "Allow",
-            "Action": ["dynamodb:ListStreams"],
-            // Lambda asks for this action when it makes the mapping; it lists, so it cannot be
-            // narrowed to one stream, but to those of one table.
-            "Resource": substitute(format!("${{{USERS_TABLE}.Arn}}/stream/*")).to_value(),
-        }),
-        json!({
-            "Sid": "AuditBus",
-            "Effect": "Allow",
-            "Action": ["events:PutEvents"],
-            "Resource": audit_bus_arn().to_value(),
-        }),
-        json!({
-            "Sid": "DeadLetters",
-            "Effect": "Allow",
-            "Action": ["sqs:SendMessage"],
-            "Resource": attribute(AUDIT_DEAD_LETTERS, "Arn").to_value(),
-        }),
+        policy::allow(
+            "Stream",
+            &["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+            attribute(USERS_TABLE, "StreamArn").to_value(),
+        ),
+        // Lambda checks this action when it creates the mapping. It lists, so it can be narrowed to
+        // the streams of one table, and not to one stream.
+        policy::allow(
+            "Streams",
+            &["dynamodb:ListStreams"],
+            substitute(format!("${{{USERS_TABLE}.Arn}}/stream/*")).to_value(),
+        ),
+        policy::allow("AuditBus", &["events:PutEvents"], audit_bus_arn().to_value()),
+        policy::allow(
+            "DeadLetters",
+            &["sqs:SendMessage"],
+            attribute(AUDIT_DEAD_LETTERS, "Arn").to_value(),
+        ),
     ]
 }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use stratosphere::services::aws::kms;
 use stratosphere::value::{ExpString, ToValue};
 
-use super::envelope::{Resource, Template, attribute, substitute, text};
+use super::envelope::{Resource, Template, attribute, substitute, tags, text};
 use super::names::{ALARM_TOPIC_KEY, DATA_KEY};
-use super::tags;
+use super::policy;
 use crate::stages::Stage;
 
 /// Why the checks that ask for a key of the account's own do not count without one.
@@ -18,7 +18,7 @@ pub(super) const OWNED_KEY_REASON: &str =
 /// alarms that were not delivered by then are of no use.
 const PENDING_DAYS: i32 = 7;
 
-/// What a service, or a function through a service, does with a key.
+/// The actions on a key of a service, or of a function through a service.
 const USES: &[&str] = &[
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -31,14 +31,14 @@ const USES: &[&str] = &[
 /// Adds the key of the stage, or the one of its alarm topic.
 pub(super) fn add(template: &mut Template, stage: &Stage) {
     if stage.customer_managed_key {
-        let statements = [account(), logs(), event_bus(), alarms()];
-        let key = key(stage, "Encrypts the data of user management", &statements);
+        let statements = vec![account(), logs(), event_bus(), alarms()];
+        let key = key(stage, "Encrypts the data of user management", statements);
         // What it encrypts outlives the stack, so it must too.
         template.add(DATA_KEY, Resource::new(&key).retained());
     } else if stage.alarms.enabled {
         // The topic cannot do with the key that AWS manages for SNS: its policy does not let
         // CloudWatch in, and alarms would be lost without a word.
-        let mut key = key(stage, "Encrypts notices of alarms", &[account(), alarms()]);
+        let mut key = key(stage, "Encrypts notices of alarms", vec![account(), alarms()]);
         key.pending_window_in_days = Some(PENDING_DAYS);
         template.add(ALARM_TOPIC_KEY, Resource::new(&key).expendable());
     }
@@ -54,27 +54,22 @@ pub(super) fn topic_key(stage: &Stage) -> ExpString {
     data_key(stage).unwrap_or_else(|| attribute(ALARM_TOPIC_KEY, "Arn"))
 }
 
-/// What a function may do with the stage's own key: what tables, queue and Lambda itself do in its
-/// name, and nothing directly.
+/// A function's permissions on the stage's own key: through tables, queue and Lambda only.
 pub(super) fn function_statement(stage: &Stage) -> Option<Value> {
     let key = data_key(stage)?;
     let services: Vec<_> = ["dynamodb", "lambda", "sqs"]
         .map(|service| substitute(format!("{service}.${{AWS::Region}}.amazonaws.com")).to_value())
         .into();
-    Some(json!({
-        "Sid": "DataKey",
-        "Effect": "Allow",
-        "Action": USES,
-        "Resource": key.to_value(),
-        "Condition": {"StringEquals": {"kms:ViaService": services}},
-    }))
+    let mut statement = policy::allow("DataKey", USES, key.to_value());
+    statement["Condition"] = json!({"StringEquals": {"kms:ViaService": services}});
+    Some(statement)
 }
 
-fn key(stage: &Stage, description: &str, statements: &[Value]) -> kms::Key_ {
+fn key(stage: &Stage, description: &str, statements: Vec<Value>) -> kms::Key_ {
     kms::Key! {
         description: text(description),
         enable_key_rotation: true,
-        key_policy: json!({"Version": "2012-10-17", "Statement": statements}),
+        key_policy: policy::document(statements),
         tags: tags(stage),
     }
 }
@@ -104,37 +99,23 @@ fn logs() -> Value {
             .to_value()
         })
         .collect::<Vec<_>>();
-    json!({
-        "Sid": "Logs",
-        "Effect": "Allow",
-        "Principal": {"Service": substitute("logs.${AWS::Region}.amazonaws.com").to_value()},
-        "Action": USES,
-        "Resource": "*",
-        "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
-    })
+    let service = substitute("logs.${AWS::Region}.amazonaws.com").to_value();
+    let mut statement = policy::allow_service("Logs", service, USES);
+    statement["Condition"] = json!({"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}});
+    statement
 }
 
 fn event_bus() -> Value {
-    json!({
-        "Sid": "EventBus",
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
-        "Resource": "*",
-        "Condition": {
-            "StringEquals": {"aws:SourceAccount": substitute("${AWS::AccountId}").to_value()},
-        },
-    })
+    let uses = json!(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]);
+    let mut statement = policy::allow_service("EventBus", "events.amazonaws.com", uses);
+    let account = substitute("${AWS::AccountId}").to_value();
+    statement["Condition"] = json!({"StringEquals": {"aws:SourceAccount": account}});
+    statement
 }
 
 /// Without a condition: CloudWatch does not say on whose behalf it asks for the key. Who may
 /// publish is in the policy of the topic.
 fn alarms() -> Value {
-    json!({
-        "Sid": "Alarms",
-        "Effect": "Allow",
-        "Principal": {"Service": "cloudwatch.amazonaws.com"},
-        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-        "Resource": "*",
-    })
+    let uses = json!(["kms:Decrypt", "kms:GenerateDataKey"]);
+    policy::allow_service("Alarms", "cloudwatch.amazonaws.com", uses)
 }

@@ -3,8 +3,8 @@
 use stratosphere::services::aws::logs;
 use stratosphere::value::ExpString;
 
-use super::envelope::{Resource, Template};
-use super::{keys, tags};
+use super::envelope::{Resource, Template, tags};
+use super::keys;
 use crate::stages::Stage;
 
 /// Days from which on checkov takes a retention for long enough.

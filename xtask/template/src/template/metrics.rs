@@ -7,7 +7,7 @@ use users_contract::{OPERATIONS, Table};
 
 use super::envelope::{reference, substitute, text};
 use super::names::{
-    API_STAGE, AUDIT_BUS, AUDIT_DEAD_LETTERS, FunctionIds, IDEMPOTENCY_TABLE, USERS_TABLE,
+    ALIAS, API_STAGE, AUDIT_BUS, AUDIT_DEAD_LETTERS, FunctionIds, IDEMPOTENCY_TABLE, USERS_TABLE,
 };
 
 /// A metric of one thing with a statistic.
@@ -66,14 +66,13 @@ impl Metric {
     /// Of one version of a function, as far as calls reach it by the alias.
     pub(super) fn version(
         ids: &FunctionIds,
-        alias: &str,
         version: &str,
         name: &'static str,
         statistic: &'static str,
     ) -> Self {
         let mut metric = Self::function(ids, name, statistic);
         metric.dimensions.extend([
-            ("Resource", format!("${{{}}}:{alias}", ids.function)),
+            ("Resource", format!("${{{}}}:{ALIAS}", ids.function)),
             ("ExecutedVersion", format!("${{{version}.Version}}")),
         ]);
         metric

@@ -4,67 +4,56 @@ use stratosphere::value::ExpString;
 
 use super::envelope::substitute;
 
-/// The REST API.
 pub(crate) const API: &str = "Api";
-/// The published stage of the API.
 pub(crate) const API_STAGE: &str = "ApiStage";
-/// The validator of bodies and parameters.
 pub(crate) const REQUEST_VALIDATOR: &str = "ApiRequestValidator";
 /// The account-wide setting of API Gateway's logging.
 pub(crate) const API_ACCOUNT: &str = "ApiAccount";
-/// The access log of the API.
 pub(crate) const API_ACCESS_LOGS: &str = "ApiAccessLogs";
-/// The log of what the gateway itself could not do.
+/// The log of the gateway's own errors.
 pub(crate) const API_EXECUTION_LOGS: &str = "ApiExecutionLogs";
-/// The domain name of the API.
 pub(crate) const API_DOMAIN: &str = "ApiDomain";
-/// The firewall before the API.
 pub(crate) const FIREWALL: &str = "Firewall";
-/// The users table.
 pub(crate) const USERS_TABLE: &str = "UsersTable";
 /// The index of the users table that lists the live users, and names those of a role.
 pub(crate) const DIRECTORY_INDEX: &str = "directory";
 /// The index of the users table that names the users of a status.
 pub(crate) const STATUS_INDEX: &str = "status";
-/// The idempotency table.
 pub(crate) const IDEMPOTENCY_TABLE: &str = "IdempotencyTable";
-/// The audit bus.
 pub(crate) const AUDIT_BUS: &str = "AuditBus";
-/// What feeds the relay from the users table's stream.
+/// The mapping of the users table's stream to the relay.
 pub(crate) const AUDIT_STREAM: &str = "AuditStream";
-/// Where batches end up that the relay could not deliver.
+/// The queue of batches that the relay could not deliver.
 pub(crate) const AUDIT_DEAD_LETTERS: &str = "AuditDeadLetters";
-/// The policy of that queue.
 pub(crate) const AUDIT_DEAD_LETTERS_POLICY: &str = "AuditDeadLettersPolicy";
-/// The archive of events.
 pub(crate) const AUDIT_ARCHIVE: &str = "AuditArchive";
-/// The topic that alarms are told to.
+/// The topic that alarms notify.
 pub(crate) const ALARM_TOPIC: &str = "AlarmTopic";
-/// The key that only the topic is encrypted with.
+/// The key of the alarm topic, for a stage without `DATA_KEY`.
 pub(crate) const ALARM_TOPIC_KEY: &str = "AlarmTopicKey";
-/// The key that everything is encrypted with, when the stage wants one.
+/// The customer managed key, where the stage has one.
 pub(crate) const DATA_KEY: &str = "DataKey";
 /// The alarm that says whether callers are affected.
 pub(crate) const UNHEALTHY_ALARM: &str = "ServiceUnhealthyAlarm";
 /// The parameter that names the bucket of the functions' archives.
 pub(crate) const ARTIFACT_BUCKET: &str = "ArtifactBucket";
 
+/// The name of every function's alias.
+pub(crate) const ALIAS: &str = "live";
+
 /// The logical ids that belong to one function.
 #[derive(Clone, Debug)]
 pub(crate) struct FunctionIds {
-    /// What all of them begin with.
+    /// The common prefix.
     pub(crate) stem: String,
     /// The alias that callers and stream use.
     pub(crate) alias: String,
-    /// The function.
     pub(crate) function: String,
     /// The key of its archive, a parameter.
     pub(crate) key: String,
-    /// Its log group.
     pub(crate) logs: String,
     /// Its permission to be invoked by the API.
     pub(crate) permission: String,
-    /// Its role.
     pub(crate) role: String,
 }
 
@@ -84,7 +73,7 @@ impl FunctionIds {
     }
 }
 
-/// The physical name of something without state: the stack's name tells stages apart.
+/// The physical name of a resource without state; it begins with the stack's name.
 pub(crate) fn in_stack(name: &str) -> ExpString {
     substitute(format!("${{AWS::StackName}}-{name}"))
 }

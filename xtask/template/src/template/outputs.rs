@@ -5,13 +5,13 @@
 
 use serde_json::json;
 use stratosphere::value::ExpString;
-use users_contract::{OPERATIONS, RELAY};
 
 use super::envelope::{Output, Template, attribute, reference, substitute, text};
 use super::names::{
     ALARM_TOPIC, API, API_DOMAIN, API_STAGE, ARTIFACT_BUCKET, AUDIT_BUS, AUDIT_DEAD_LETTERS,
     FunctionIds, IDEMPOTENCY_TABLE, USERS_TABLE,
 };
+use crate::functions::functions;
 use crate::stages::Stage;
 
 /// Adds outputs and the groups of parameters.
@@ -39,7 +39,7 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
         let topic = reference(ALARM_TOPIC);
         add_output(template, "AlarmTopicArn", "ARN of the topic that tells of alarms", topic);
     }
-    for function in OPERATIONS.iter().map(|row| row.function).chain([RELAY.function]) {
+    for function in functions() {
         let ids = FunctionIds::of(function);
         let description = format!("ARN of the live version of {function}");
         add_output(template, &format!("{}Arn", ids.function), &description, reference(&ids.alias));

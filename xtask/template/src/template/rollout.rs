@@ -21,13 +21,10 @@ use serde_json::{Map, Value, json};
 use stratosphere::services::aws::{codedeploy, iam, lambda};
 use stratosphere::value::ToValue;
 
-use super::envelope::{Resource, Template, attribute, digest, reference, substitute, text};
-use super::names::FunctionIds;
-use super::{alarms, tags};
+use super::envelope::{Resource, Template, attribute, digest, reference, substitute, tags, text};
+use super::names::{ALIAS, FunctionIds};
+use super::{alarms, policy};
 use crate::stages::{Canary, Stage};
-
-/// The name of every alias.
-pub(super) const ALIAS: &str = "live";
 
 const APPLICATION: &str = "Rollout";
 const ROLE: &str = "RolloutRole";
@@ -80,16 +77,9 @@ pub(super) fn add_application(template: &mut Template, stage: &Stage, functions:
     };
     template.add(APPLICATION, Resource::new(&application));
     let role = iam::Role! {
-        assume_role_policy_document: json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": {"Service": "codedeploy.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }],
-        }),
+        assume_role_policy_document: policy::assumed_by("codedeploy.amazonaws.com"),
         policies: vec![iam::role::Policy! {
-            policy_document: json!({"Version": "2012-10-17", "Statement": statements(functions)}),
+            policy_document: policy::document(statements(functions)),
             policy_name: "rollout",
         }],
         tags: tags(stage),
@@ -153,8 +143,8 @@ fn add_group(
     template.add(format!("{}Rollout", ids.stem), Resource::new(&group))
 }
 
-/// What CodeDeploy may do: look at the alarms of its groups, and move the aliases.
-fn statements(functions: &[FunctionIds]) -> Value {
+/// The permissions of CodeDeploy: to read the alarms of its groups, and to move the aliases.
+fn statements(functions: &[FunctionIds]) -> Vec<Value> {
     let alarms: Vec<_> =
         functions.iter().map(|ids| attribute(&alarms::canary_id(ids), "Arn").to_value()).collect();
     let aliases: Vec<_> = functions
@@ -166,22 +156,12 @@ fn statements(functions: &[FunctionIds]) -> Value {
             ]
         })
         .collect();
-    json!([
-        {
-            "Sid": "Alarms",
-            "Effect": "Allow",
-            "Action": ["cloudwatch:DescribeAlarms"],
-            "Resource": alarms,
-        },
-        {
-            "Sid": "Aliases",
-            "Effect": "Allow",
-            "Action": [
-                "lambda:GetAlias",
-                "lambda:GetProvisionedConcurrencyConfig",
-                "lambda:UpdateAlias",
-            ],
-            "Resource": aliases,
-        },
-    ])
+    vec![
+        policy::allow("Alarms", &["cloudwatch:DescribeAlarms"], alarms),
+        policy::allow(
+            "Aliases",
+            &["lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"],
+            aliases,
+        ),
+    ]
 }

@@ -4,9 +4,9 @@
 use stratosphere::services::aws::dynamodb;
 use stratosphere::value::ExpString;
 
-use super::envelope::{Resource, Template, text};
+use super::envelope::{Resource, Template, tags, text};
+use super::keys;
 use super::names::{DIRECTORY_INDEX, IDEMPOTENCY_TABLE, STATUS_INDEX, USERS_TABLE};
-use super::{keys, tags};
 use crate::stages::Stage;
 
 /// Adds both tables.

@@ -28,7 +28,7 @@ fn metrics(alarm: &Value) -> Vec<(&str, &Value)> {
 }
 
 #[test]
-fn every_alarm_tells_the_topic_and_leads_to_the_runbook() {
+fn every_alarm_notifies_the_topic_and_names_its_section_of_the_runbook() {
     let mut anchors = BTreeSet::new();
     for stage in option_stages().into_values().chain([stage()]) {
         let template = template(&stage);
@@ -51,21 +51,20 @@ fn every_alarm_tells_the_topic_and_leads_to_the_runbook() {
 }
 
 #[test]
-fn two_of_three_periods_count_and_missing_data_is_good() {
+fn two_of_three_periods_count() {
     let template = test_template();
     assert!(alarms(&template).len() > 40);
     for (id, alarm) in alarms(&template) {
         assert_eq!(alarm["EvaluationPeriods"], 3, "{id}");
         assert_eq!(alarm["DatapointsToAlarm"], 2, "{id}");
-        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{id}");
     }
 }
 
 #[test]
-fn every_function_is_watched_in_four_ways() {
+fn every_function_is_watched_for_duration_and_concurrency() {
     let template = test_template();
     let count = OPERATIONS.len() + 1;
-    for metric in ["Errors", "Throttles", "Duration", "ConcurrentExecutions"] {
+    for metric in ["Duration", "ConcurrentExecutions"] {
         let watched: BTreeSet<_> = alarms(&template)
             .into_iter()
             .flat_map(|(_, alarm)| metrics(alarm))
@@ -80,14 +79,10 @@ fn every_function_is_watched_in_four_ways() {
         .map(|(name, _)| name)
         .collect();
     for metric in [
-        "5XXError",
         "4XXError",
         "Latency",
-        "IteratorAge",
-        "ApproximateNumberOfMessagesVisible",
         "ClaimedAccountConcurrency",
         "PutEventsFailedEntriesCount",
-        "SystemErrors",
         "ReadThrottleEvents",
         "WriteThrottleEvents",
         "TransactionConflict",
@@ -171,7 +166,6 @@ fn the_topic_is_encrypted_with_a_key_that_cloudwatch_may_use() {
     let topic = &resources(&template)["AlarmTopic"]["Properties"];
     let key = topic["KmsMasterKeyId"]["Fn::GetAtt"][0].as_str().unwrap();
     let key = &resources(&template)[key]["Properties"];
-    assert_eq!(key["EnableKeyRotation"], true);
     let services: Vec<_> = key["KeyPolicy"]["Statement"]
         .as_array()
         .unwrap()

@@ -8,6 +8,11 @@ use users_template::{check_outputs, outputs, write_outputs};
 use crate::support::repository_stages;
 
 #[test]
+fn production_is_protected() {
+    assert!(repository_stages()["prod"].protected);
+}
+
+#[test]
 fn the_committed_files_are_current() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../templates");
     let stale = check_outputs(&directory, &repository_stages()).unwrap();

@@ -279,13 +279,3 @@ fn an_unknown_path_is_404_wherever_it_leaves_the_known_ones() {
     ];
     assert_eq!(unknown.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
-
-#[test]
-fn only_preflight_is_unsigned() {
-    let template = test_template();
-    for (id, properties) in of_type(&template, "AWS::ApiGateway::Method") {
-        let preflight = properties["HttpMethod"] == "OPTIONS";
-        let expected = if preflight { "NONE" } else { "AWS_IAM" };
-        assert_eq!(properties["AuthorizationType"], expected, "{id}");
-    }
-}

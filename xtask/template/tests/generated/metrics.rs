@@ -132,7 +132,7 @@ fn of_widgets(template: &Value) -> Vec<Watched> {
 }
 
 #[test]
-fn whatever_is_watched_is_emitted() {
+fn every_watched_metric_is_emitted() {
     let stages = option_stages().into_values().chain(repository_stages().into_values());
     for stage in stages.chain([stage()]) {
         let template = template(&stage);

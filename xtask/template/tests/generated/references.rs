@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{of_type, option_stages, repository_stages, resources, test_template, walk};
+use crate::support::{option_stages, repository_stages, resources, test_template, walk};
 
 /// The stages of the repository and those of the tests.
 fn every_stage() -> impl Iterator<Item = (String, users_template::Stage)> {
@@ -153,28 +153,6 @@ fn everything_that_takes_tags_says_service_and_stage() {
             assert_eq!(&resource["Properties"]["Tags"], expected, "{name}: {id}");
         }
     }
-}
-
-#[test]
-fn tables_outlive_their_stack_and_have_no_fixed_name() {
-    for (name, stage) in repository_stages() {
-        let template = users_template::template(&stage);
-        let tables = of_type(&template, "AWS::DynamoDB::Table");
-        assert_eq!(tables.len(), 2);
-        for (id, properties) in tables {
-            let resource = &resources(&template)[id];
-            assert_eq!(resource["DeletionPolicy"], "Retain", "{name} {id}");
-            assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{name} {id}");
-            assert_eq!(properties["DeletionProtectionEnabled"], stage.protected, "{name} {id}");
-            assert_eq!(properties["TableName"], Value::Null, "{name} {id}");
-            assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST", "{name} {id}");
-            assert_eq!(
-                properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true,
-                "{name} {id}"
-            );
-        }
-    }
-    assert!(repository_stages()["prod"].protected);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn another_configuration_is_another_version() {
 }
 
 #[test]
-fn what_a_version_does_not_copy_makes_none() {
+fn settings_that_a_version_does_not_copy_publish_no_version() {
     let before = versions(&test_template());
     let mut changed = Stage {
         name: "renamed".to_owned(),

@@ -1,13 +1,26 @@
 //! A clean template and ways to break it.
 
-use crate::Stage;
 use crate::rules::Report;
+use crate::stages::Stage;
 use serde_json::{Value, json};
 
-/// A change that breaks a rule.
-pub(super) type Change = Box<dyn Fn(&mut Value) + Send + Sync>;
+/// Stands for the logical id of the deployment, which is a hash.
+pub(super) const DEPLOYMENT: &str = "(the deployment)";
 
-/// A stage like any other, protected, and with policies for callers.
+/// Stands for the logical id of a function's version, which ends in a hash.
+pub(super) const VERSION: &str = "(the version)";
+pub(super) const VERSIONED: &str = "UsersProfileGetFunction";
+
+/// One fault.
+pub(super) struct Mutation {
+    /// The rule that must find it.
+    pub(super) rule: &'static str,
+    /// The resource it must be found in; empty for the template as a whole.
+    pub(super) resource: &'static str,
+    pub(super) change: Box<dyn Fn(&mut Value) + Send + Sync>,
+}
+
+/// A protected stage with policies for callers.
 pub(super) fn stage() -> Stage {
     Stage { name: "test".to_owned(), caller_policies: true, ..Stage::default() }
 }
@@ -19,7 +32,7 @@ pub(super) fn check(template: &Value) -> Report {
 
 /// The generated template, with samples from a stack that subscribes to the bus.
 pub(super) fn clean() -> Value {
-    let mut template = crate::template(&stage());
+    let mut template = crate::template::template(&stage());
     let owner = json!({
         "Effect": "Allow",
         "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
@@ -38,7 +51,7 @@ pub(super) fn clean() -> Value {
     ];
     for (id, kind, properties) in samples {
         let sample = json!({"Type": kind, "Properties": properties});
-        add(format!("/Resources/{id}"), sample)(&mut template);
+        set_at(&mut template, &format!("/Resources/{id}"), sample);
     }
     template
 }
@@ -54,7 +67,7 @@ pub(super) fn version_of(template: &Value, function: &str) -> String {
     versions.next().unwrap().0.clone()
 }
 
-/// The value at a pointer; made when its parent is there and it is not.
+/// The value at a pointer; added when only its parent exists.
 #[track_caller]
 pub(super) fn at<'a>(template: &'a mut Value, pointer: &str) -> &'a mut Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -72,48 +85,32 @@ pub(super) fn at<'a>(template: &'a mut Value, pointer: &str) -> &'a mut Value {
     }
 }
 
-pub(super) fn with(change: impl Fn(&mut Value) + Send + Sync + 'static) -> Change {
-    Box::new(change)
-}
-
 /// Replaces a value, or adds a member to an object.
-pub(super) fn set(pointer: impl Into<String>, value: Value) -> Change {
-    let pointer = pointer.into();
-    with(move |template| *at(template, &pointer) = value.clone())
+#[track_caller]
+pub(super) fn set_at(template: &mut Value, pointer: &str, value: Value) {
+    *at(template, pointer) = value;
 }
 
-/// Adds a member that is not there.
-pub(super) fn add(pointer: impl Into<String>, value: Value) -> Change {
-    let pointer = pointer.into();
-    with(move |template| {
-        assert_eq!(template.pointer(&pointer), None, "{pointer} is taken");
-        *at(template, &pointer) = value.clone();
-    })
-}
-
-/// Removes a member that is there.
-pub(super) fn remove(pointer: impl Into<String>) -> Change {
-    let pointer = pointer.into();
-    with(move |template| {
-        let (parent, key) = pointer.rsplit_once('/').unwrap();
-        let parent = template.pointer_mut(parent).unwrap_or_else(|| panic!("no {pointer}"));
-        let removed = parent.as_object_mut().unwrap().remove(&key.replace("~1", "/"));
-        assert!(removed.is_some(), "there is no {pointer}");
-    })
+/// Removes a member that exists.
+#[track_caller]
+pub(super) fn remove_at(template: &mut Value, pointer: &str) {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = template.pointer_mut(parent).unwrap_or_else(|| panic!("no {pointer}"));
+    let removed = parent.as_object_mut().unwrap().remove(&key.replace("~1", "/"));
+    assert!(removed.is_some(), "there is no {pointer}");
 }
 
 /// Removes all alarms that read a metric.
-pub(super) fn unwatched(metric: &'static str) -> Change {
-    with(move |template| {
-        let resources = template["Resources"].as_object_mut().unwrap();
-        let before = resources.len();
-        resources.retain(|_, it| {
-            let properties = &it["Properties"];
-            let parts = properties["Metrics"].as_array().into_iter().flatten();
-            let mut read = parts.map(|part| &part["MetricStat"]["Metric"]["MetricName"]);
-            it["Type"] != "AWS::CloudWatch::Alarm"
-                || properties["MetricName"] != metric && read.all(|name| name != metric)
-        });
-        assert!(resources.len() < before, "no alarm reads {metric}");
-    })
+#[track_caller]
+pub(super) fn unwatch(template: &mut Value, metric: &str) {
+    let resources = template["Resources"].as_object_mut().unwrap();
+    let before = resources.len();
+    resources.retain(|_, it| {
+        let properties = &it["Properties"];
+        let parts = properties["Metrics"].as_array().into_iter().flatten();
+        let mut read = parts.map(|part| &part["MetricStat"]["Metric"]["MetricName"]);
+        it["Type"] != "AWS::CloudWatch::Alarm"
+            || properties["MetricName"] != metric && read.all(|name| name != metric)
+    });
+    assert!(resources.len() < before, "no alarm reads {metric}");
 }

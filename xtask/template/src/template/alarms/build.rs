@@ -3,10 +3,9 @@
 use stratosphere::services::aws::cloudwatch::{self, alarm};
 
 use crate::stages::Stage;
-use crate::template::envelope::{Resource, Template, reference, text};
+use crate::template::envelope::{Resource, Template, reference, tags, text};
 use crate::template::metrics::{Metric, dimension_value};
 use crate::template::names::{ALARM_TOPIC, in_stack, pascal_case};
-use crate::template::tags;
 
 /// Seconds of the shortest period.
 pub(super) const MINUTE: i32 = 60;
@@ -17,7 +16,7 @@ pub(super) struct Alarm {
     pub(super) id: String,
     /// Its name after that of the stack.
     pub(super) name: String,
-    /// What is wrong, one sentence.
+    /// The problem, one sentence.
     pub(super) says: String,
     /// The section of the runbook.
     pub(super) runbook: &'static str,
@@ -25,11 +24,11 @@ pub(super) struct Alarm {
     pub(super) threshold: u32,
     /// Seconds.
     pub(super) period: i32,
-    /// So many of so many periods.
+    /// The number of periods above the threshold that count, of the number of periods looked at.
     pub(super) of_periods: (i32, i32),
 }
 
-/// What is measured.
+/// The measured value.
 #[derive(Debug)]
 pub(super) enum Measure {
     /// One metric.
@@ -55,6 +54,7 @@ impl Alarm {
     /// An alarm whose logical id and section of the runbook follow from its name.
     pub(super) fn new(
         name: &'static str,
+        says: impl Into<String>,
         measure: Measure,
         threshold: impl Into<u32>,
         period: i32,
@@ -62,7 +62,7 @@ impl Alarm {
         Self {
             id: format!("{}Alarm", pascal_case(name)),
             name: name.to_owned(),
-            says: String::new(),
+            says: says.into(),
             runbook: name,
             measure,
             threshold: threshold.into(),
@@ -93,7 +93,7 @@ impl Alarm {
                 resource.period = Some(self.period);
                 if metric.statistic.starts_with('p') {
                     resource.extended_statistic = Some(text(metric.statistic));
-                    // Of a few values the 99th percentile is the largest, which says nothing.
+                    // With few values the 99th percentile is the largest one, which is not significant.
                     resource.evaluate_low_sample_count_percentile = Some(text("ignore"));
                 } else {
                     resource.statistic = Some(text(metric.statistic));
@@ -108,7 +108,7 @@ impl Alarm {
     }
 }
 
-/// What the operator reads in the notice: which alarm, what is wrong, where to go on.
+/// The notice's text: the alarm, the problem, and the section of the runbook.
 pub(super) fn description(name: &str, says: &str, runbook: &str) -> String {
     format!("{name}: {says} What to do: docs/runbook.md#{runbook}")
 }

@@ -6,6 +6,7 @@ use stratosphere::value::ToValue;
 
 use crate::stages::{Endpoint, Stage};
 use crate::template::envelope::substitute;
+use crate::template::policy;
 
 /// The policy, if the stage restricts anything.
 pub(super) fn policy(stage: &Stage) -> Option<Value> {
@@ -23,7 +24,7 @@ pub(super) fn policy(stage: &Stage) -> Option<Value> {
     if !principals.is_empty() {
         statements.push(allow("Accounts", &json!({"AWS": principals}), "execute-api:/*"));
     }
-    statements.push(deny("TlsOnly", &json!({"Bool": {"aws:SecureTransport": "false"}})));
+    statements.push(policy::tls_only("execute-api:Invoke", "execute-api:/*"));
     if !access.vpc_endpoints.is_empty() {
         let outside = json!({"StringNotEquals": {"aws:SourceVpce": access.vpc_endpoints}});
         statements.push(deny("VpcEndpoints", &outside));
@@ -35,7 +36,7 @@ pub(super) fn policy(stage: &Stage) -> Option<Value> {
         };
         statements.push(deny("Addresses", &json!({"NotIpAddress": {key: access.cidrs}})));
     }
-    Some(json!({"Version": "2012-10-17", "Statement": statements}))
+    Some(policy::document(statements))
 }
 
 fn root(account: &str) -> Value {

@@ -3,9 +3,8 @@
 use stratosphere::services::aws::{apigateway, route53};
 
 use crate::stages::Stage;
-use crate::template::envelope::{Resource, Template, attribute, reference, text};
+use crate::template::envelope::{Resource, Template, attribute, reference, tags, text};
 use crate::template::names::{API, API_DOMAIN, API_STAGE};
-use crate::template::tags;
 
 /// Adds the domain name, its way to the stage and, where a hosted zone is named, its record.
 pub(super) fn add(template: &mut Template, stage: &Stage) {

@@ -5,9 +5,8 @@ use stratosphere::services::aws::wafv2::{self, webacl};
 use stratosphere::value::ExpString;
 
 use crate::stages::{Stage, Waf};
-use crate::template::envelope::{Resource, Template, attribute, substitute, text};
+use crate::template::envelope::{Resource, Template, attribute, substitute, tags, text};
 use crate::template::names::{API, API_STAGE, FIREWALL, in_stack};
-use crate::template::tags;
 
 /// Rules of the common set that would refuse what the contract allows, and so only count: names and
 /// attributes may hold any text, bodies may have 64 KiB, a presigned query carries a long token, and

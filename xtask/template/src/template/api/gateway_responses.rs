@@ -10,7 +10,7 @@ use crate::stages::Stage;
 use crate::template::envelope::{Resource, Template, reference, text, text_map};
 use crate::template::names::{API, pascal_case};
 
-/// What the `detail` of a gateway response says.
+/// The `detail` of a gateway response.
 enum Detail {
     /// The words of the contract.
     OfTheCode,
@@ -76,19 +76,15 @@ const RESPONSES: &[(&str, ErrorCode, Detail)] = &[
     ),
 ];
 
-/// Adds all gateway responses and hands back their ids.
-pub(super) fn add(template: &mut Template, stage: &Stage) -> Vec<String> {
-    RESPONSES
-        .iter()
-        .map(|(kind, code, detail)| {
-            let response = gateway_response(stage, kind, *code, detail);
-            template.add(format!("{}Response", pascal_case(kind)), Resource::new(&response))
-        })
-        .collect()
+/// Adds all gateway responses.
+pub(super) fn add(template: &mut Template, stage: &Stage) {
+    for (kind, code, detail) in RESPONSES {
+        let response = gateway_response(stage, kind, *code, detail);
+        template.add(format!("{}Response", pascal_case(kind)), Resource::new(&response));
+    }
 }
 
-/// What the local gateway answers where that of AWS refuses a request in words of its own, before
-/// any API is asked.
+/// The local gateway's response where AWS refuses a request in its own words, before any API.
 pub(super) fn local(stage: &Stage) -> Value {
     let code = ErrorCode::HeadersTooLarge;
     let response = gateway_response(stage, "HEADERS_TOO_LARGE", code, &Detail::OfTheCode);

@@ -5,8 +5,8 @@ use stratosphere::services::aws::apigateway::{self, method};
 use stratosphere::value::ExpString;
 use users_contract::{ErrorCode, Operation, header};
 
-use super::tree::Node;
-use super::{model_id, node_reference, problem, stem};
+use super::problem;
+use super::tree::{self, Node};
 use crate::stages::Stage;
 use crate::template::envelope::{Resource, Template, reference, substitute, text, text_map};
 use crate::template::names::{API, FunctionIds, REQUEST_VALIDATOR, pascal_case};
@@ -40,26 +40,20 @@ const MOCK_CONTENT_TYPES: &[&str] = &[
     "text/xml",
 ];
 
-/// Adds the methods of a node and hands back their ids.
-pub(super) fn add(template: &mut Template, stage: &Stage, node: &Node) -> Vec<String> {
-    let mut added: Vec<_> = node
-        .operations
-        .iter()
-        .map(|operation| {
-            let id = method_id(node, operation.method.as_str());
-            template.add(id, Resource::new(&proxy(node, operation)))
-        })
-        .collect();
-    if !node.operations.is_empty() {
-        let id = method_id(node, "OPTIONS");
-        added.push(template.add(id, Resource::new(&preflight(stage, node))));
+/// Adds the methods of a node.
+pub(super) fn add(template: &mut Template, stage: &Stage, node: &Node) {
+    for operation in &node.operations {
+        let id = method_id(node, operation.method.as_str());
+        template.add(id, Resource::new(&proxy(node, operation)));
     }
-    added.push(template.add(method_id(node, "ANY"), Resource::new(&refusal(stage, node))));
-    added
+    if !node.operations.is_empty() {
+        template.add(method_id(node, "OPTIONS"), Resource::new(&preflight(stage, node)));
+    }
+    template.add(method_id(node, "ANY"), Resource::new(&refusal(stage, node)));
 }
 
 fn method_id(node: &Node, method: &str) -> String {
-    format!("{}{}Method", stem(&node.path), pascal_case(method))
+    format!("{}{}Method", tree::stem(&node.path), pascal_case(method))
 }
 
 fn proxy(node: &Node, operation: &Operation) -> apigateway::Method_ {
@@ -72,7 +66,7 @@ fn proxy(node: &Node, operation: &Operation) -> apigateway::Method_ {
         request
             .content_types
             .iter()
-            .map(|content_type| (*content_type, reference(&model_id(request.schema))))
+            .map(|content_type| (*content_type, reference(&tree::model_id(request.schema))))
     });
     let parameters = operation
         .path_parameters
@@ -89,7 +83,7 @@ fn proxy(node: &Node, operation: &Operation) -> apigateway::Method_ {
         },
         operation_name: operation.id,
         request_validator_id: reference(REQUEST_VALIDATOR),
-        resource_id: node_reference(node),
+        resource_id: tree::resource(&node.path),
         rest_api_id: reference(API),
     };
     proxy.request_models = Some(text_map(models)).filter(|map| !map.is_empty());
@@ -123,7 +117,7 @@ fn refusal(stage: &Stage, node: &Node) -> apigateway::Method_ {
     mock(node, "ANY", "AWS_IAM", &Answer { status: code.status(), headers, body: Some(body) })
 }
 
-/// What a mock answers.
+/// The response of a mock.
 struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
@@ -164,7 +158,7 @@ fn mock(
             response_parameters: text_map(declared),
             status_code: ExpString::from(status.as_str()),
         }],
-        resource_id: node_reference(node),
+        resource_id: tree::resource(&node.path),
         rest_api_id: reference(API),
     }
 }

@@ -6,9 +6,9 @@ use users_contract::{Operation, OperationName};
 use serde_json::json;
 
 use crate::stages::Stage;
-use crate::template::envelope::{Resource, Template, attribute, reference, substitute, text};
+use crate::template::envelope::{Resource, Template, attribute, reference, substitute, tags, text};
 use crate::template::names::{API, API_ACCESS_LOGS, API_ACCOUNT, API_EXECUTION_LOGS, API_STAGE};
-use crate::template::{logs, tags};
+use crate::template::{logs, policy};
 
 /// The fields of an access log line. No query string, no path with ids, no user agent, nothing of a
 /// body: the line says who called what with which outcome, and no more about users.
@@ -109,14 +109,7 @@ fn method_setting(
 /// the stack, because other APIs write by them too.
 fn add_account(template: &mut Template, stage: &Stage) {
     let role = iam::Role! {
-        assume_role_policy_document: json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": {"Service": "apigateway.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }],
-        }),
+        assume_role_policy_document: policy::assumed_by("apigateway.amazonaws.com"),
         description: "Lets API Gateway write logs of all APIs of the account and region",
         managed_policy_arns: vec![substitute(
             "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",

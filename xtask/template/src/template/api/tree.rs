@@ -1,4 +1,4 @@
-//! The tree of paths that the gateway routes by.
+//! The tree of paths that the gateway routes by, and the logical ids of its parts.
 //!
 //! The gateway walks down the tree segment by segment. At each step it prefers a literal child to a
 //! variable, and a variable to a greedy one. Every node without a variable child gets a greedy child,
@@ -8,7 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use stratosphere::value::ExpString;
 use users_contract::Operation;
+
+use crate::template::envelope::{attribute, reference};
+use crate::template::names::{API, pascal_case};
 
 /// The path of the API's root.
 pub(super) const ROOT: &str = "/";
@@ -70,6 +74,29 @@ pub(super) fn nodes(operations: &'static [Operation]) -> Vec<Node> {
 
 fn join(parent: &str, segment: &str) -> String {
     format!("{}/{segment}", parent.trim_end_matches('/'))
+}
+
+/// The common prefix of the logical ids of a path.
+pub(super) fn stem(path: &str) -> String {
+    if path == ROOT {
+        return "Root".to_owned();
+    }
+    pascal_case(&path.replace(GREEDY, "unknown"))
+}
+
+/// The logical id of a path's resource.
+pub(super) fn resource_id(path: &str) -> String {
+    format!("{}Resource", stem(path))
+}
+
+/// The resource of a path, to which its methods belong.
+pub(super) fn resource(path: &str) -> ExpString {
+    if path == ROOT { attribute(API, "RootResourceId") } else { reference(&resource_id(path)) }
+}
+
+/// The logical id of a schema's model.
+pub(super) fn model_id(schema: &str) -> String {
+    format!("{schema}Model")
 }
 
 #[cfg(test)]
