@@ -1,12 +1,12 @@
 //! The canonical request of Signature Version 4, and its signature:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
 //!
-//! The signer of the AWS SDK takes a query apart as text, so it cannot sign one that is not UTF-8,
-//! and takes no header that is not. What arrives here may be both, and is canonicalised as bytes;
-//! a test holds the result to the SDK's for everything that the SDK can sign.
+//! The signer of the AWS SDK accepts only queries and headers in UTF-8. Requests here may have
+//! others, so they are canonicalised as bytes. A test compares the result with the SDK's for
+//! everything that the SDK can sign.
 
-use super::SignedHead;
 use super::claim::{Claim, Placement, name_of};
+use super::head::SignedHead;
 use crate::names::hex;
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};

@@ -1,7 +1,7 @@
-//! What a request says about its signature. What could be read in two ways is refused: another
-//! reader on the way might take the other one.
+//! The claim of a request: its signature and the scope. An ambiguous claim is refused, because a
+//! proxy might read it in the other way.
 
-use super::{Refusal, SignedHead};
+use super::head::{Refusal, SignedHead};
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use jiff::civil::DateTime;

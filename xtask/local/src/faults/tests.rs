@@ -1,4 +1,5 @@
-use super::{BusFault, DynamoFaults, Fault, FaultSettings, Faults, Place};
+use super::settings::DynamoFaults;
+use super::{BusFault, Fault, FaultSettings, Faults, Place};
 use serde_json::json;
 
 #[test]
@@ -49,7 +50,7 @@ fn a_placed_fault_waits_for_its_invocation_and_happens_once() {
     assert_eq!(at_response("other", "m-1"), None);
     assert_eq!(faults.placement("case").unwrap()["fired"], 0);
     assert_eq!(at_response("f", "an event with m-1"), Some(Fault::KillAfter));
-    assert_eq!(at_response("f", "m-1"), None, "the retry is left in peace");
+    assert_eq!(at_response("f", "m-1"), None, "the retry has no fault");
     assert_eq!(faults.placement("case").unwrap()["fired"], 1);
     assert_eq!(faults.report()["counts"], json!({"response/kill-after": 1}));
 }
