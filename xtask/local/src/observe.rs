@@ -26,8 +26,8 @@ const CALLS: usize = 2000;
 /// The recent past.
 #[derive(Debug)]
 pub(crate) struct Observed {
-    /// The start of the stack, milliseconds since 1970. It identifies a run: sequence numbers begin
-    /// anew with each.
+    /// The start of the stack, milliseconds since 1970. It identifies a run: sequence numbers
+    /// restart with each.
     pub(crate) started: i64,
     pub(crate) activity: Activity,
     pub(crate) requests: Ring<Request>,

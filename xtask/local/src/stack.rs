@@ -193,7 +193,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
             && !plan.queues.values().any(|queue| queue == target)
         {
             anyhow::bail!(
-                "{} sends what fails to {target}, which is not a queue of the template",
+                "{} sends failed records to {target}, which is not a queue of the template",
                 mapping.logical_id
             );
         }
@@ -308,7 +308,7 @@ async fn bind(address: IpAddr, port: u16) -> std::io::Result<TcpListener> {
 fn in_use(error: std::io::Error, port: u16) -> anyhow::Error {
     match error.kind() {
         ErrorKind::AddrInUse => anyhow::anyhow!(
-            "port {port} is in use; stop what listens there, choose another with --port, \
+            "port {port} is in use; stop the program there, choose another with --port, \
              or take a free one with --port 0"
         ),
         _ => anyhow::Error::from(error).context(format!("cannot open port {port}")),

@@ -69,8 +69,8 @@ impl fmt::Debug for Principal {
 impl FromStr for Principal {
     type Err = String;
 
-    /// Reads `ID:SECRET` or `ID:SECRET=METHOD/path,METHOD/path`. Secrets may hold `=`: what stands
-    /// behind the last one is a list only when each element is `*` or begins with a method, in
+    /// Reads `ID:SECRET` or `ID:SECRET=METHOD/path,METHOD/path`. Secrets may contain `=`: the text
+    /// after the last one is a list only when each element is `*` or begins with a method, in
     /// capitals and wildcards, and a slash.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (id, rest) = text.split_once(':').ok_or(FORM)?;

@@ -6,7 +6,7 @@ use jiff::{Span, SpanRelativeTo, Timestamp};
 #[derive(Debug)]
 pub(super) struct Query(Vec<(String, String)>);
 
-/// An invalid parameter; the text says what is expected.
+/// An invalid parameter; the text names the expected form.
 #[derive(Debug)]
 pub(super) struct BadParameter(pub(super) String);
 

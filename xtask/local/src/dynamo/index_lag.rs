@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_is_as_it_was_before_the_lag() {
+    fn an_index_lags_behind_the_table() {
         let directory = tempfile::tempdir().unwrap();
         let database = open(&directory.path().join("dynamodb.sqlite")).unwrap();
         ensure(&database, &plan()).unwrap();
@@ -224,7 +224,7 @@ mod tests {
         let copy = Database::memory().unwrap();
         let mut follower = Follower::new(&database, &copy, &plan()).unwrap();
         let before = ["moved", "removed", "stays"];
-        assert_eq!(listed(&follower, "one"), before, "what was there at the start");
+        assert_eq!(listed(&follower, "one"), before, "the items at the start");
 
         put(&database, "moved", "two");
         delete(&database, "removed");
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn only_reads_of_an_index_are_delayed() {
+    fn only_reads_of_an_index_lag() {
         let of_index = json!({"TableName": "Table", "IndexName": "lists"});
         let of_table = json!({"TableName": "Table"});
         for (operation, request, expected) in [

@@ -91,7 +91,7 @@ fn compare(existing: &Value, plan: &TablePlan) -> anyhow::Result<()> {
     }
     bail!(
         "the table in the data directory has other keys, indexes or streams than the template's; \
-         remove the data directory to begin anew, or choose another with --data"
+         remove the data directory to start afresh, or choose another with --data"
     )
 }
 

@@ -140,7 +140,8 @@ const TRANSACTION: &[Fault] = &[
 ];
 
 impl Fault {
-    /// All faults that are possible at a place. `operation` is that of a call, and empty elsewhere.
+    /// All faults that are possible at a place. `operation` is that of a call, and empty at other
+    /// places.
     pub(crate) fn all_at(place: Place, operation: &str) -> Vec<Self> {
         let lists: &[&[Self]] = match place {
             Place::Start => &[START],

@@ -26,7 +26,7 @@ fn an_empty_object_clears_and_a_misspelt_fault_is_refused() {
 }
 
 #[test]
-fn nothing_is_watched_until_something_is_switched_on() {
+fn invocations_are_watched_only_while_a_fault_is_set() {
     let faults = Faults::default();
     assert!(faults.begin("f", b"event").is_none());
     faults.set(serde_json::from_value(json!({"random": {"seed": 1}})).unwrap());
@@ -36,7 +36,7 @@ fn nothing_is_watched_until_something_is_switched_on() {
 }
 
 #[test]
-fn a_placed_fault_waits_for_its_invocation_and_happens_once() {
+fn a_placed_fault_fires_once_in_its_invocation() {
     let faults = Faults::default();
     let placement = json!({
         "id": "case", "function": "f", "marker": "m-1", "at": "response", "fault": "kill-after"
@@ -55,7 +55,7 @@ fn a_placed_fault_waits_for_its_invocation_and_happens_once() {
     assert_eq!(faults.report()["counts"], json!({"response/kill-after": 1}));
 }
 
-/// What happens by chance at the responses of the first hundred invocations.
+/// The random faults at the responses of the first hundred invocations.
 fn chosen(seed: u64) -> Vec<Option<Fault>> {
     let faults = Faults::default();
     let settings = json!({"random": {"seed": seed, "steps": 0.5}});
@@ -68,7 +68,7 @@ fn chosen(seed: u64) -> Vec<Option<Fault>> {
 }
 
 #[test]
-fn chance_follows_the_seed_and_the_probability() {
+fn random_faults_follow_the_seed_and_the_probability() {
     assert_eq!(chosen(7), chosen(7));
     assert_ne!(chosen(7), chosen(8));
     let hits = chosen(7).iter().flatten().count();

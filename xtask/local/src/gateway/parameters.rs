@@ -4,8 +4,8 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
-/// The media type of the body without parameters, in lower case; JSON when none is given, as API
-/// Gateway takes it.
+/// The media type of the body without parameters, in lower case; JSON by default, as at API
+/// Gateway.
 pub(super) fn media_type(headers: &HeaderMap) -> String {
     headers
         .get(CONTENT_TYPE)

@@ -1,7 +1,7 @@
 // The views. Each is created when it is opened, and updated after activity.
 
 import {
-  callLink, card, clock, el, empty, get, json, kind, level, message, milliseconds, pill, plural, query,
+  callLink, card, clock, el, empty, get, json, kind, level, message, milliseconds, plural, query,
   replace, status, table, title,
 } from "./view.js";
 

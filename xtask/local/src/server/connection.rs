@@ -23,7 +23,7 @@ use tokio::time::{Sleep, sleep};
 
 /// The maximum time for the peer to read an answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-/// The time that a peer may go on sending, so that it sees the answer.
+/// The time that a peer may keep sending, so that it sees the answer.
 const LINGER: Duration = Duration::from_secs(2);
 /// The number of bytes of a head that are kept, to name the path of a refused one.
 const REMEMBERED_BYTES: usize = 2048;

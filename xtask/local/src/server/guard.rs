@@ -49,7 +49,7 @@ pub(super) fn refusal(
 ///
 /// `shown` are the paths of pages that a foreign link may open.
 pub(crate) fn foreign_page(parts: &Parts, shown: impl Fn(&str) -> bool) -> Option<&'static str> {
-    const FOREIGN: Option<&str> = Some("pages from elsewhere may not use control endpoints");
+    const FOREIGN: Option<&str> = Some("pages of other sites may not use control endpoints");
     let headers = &parts.headers;
     let origins = headers.get_all(ORIGIN);
     let own = |origin| text(origin).and_then(|it| it.strip_prefix("http://")) == host(headers);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::elsewhere("GET /_local/events|host: 127.0.0.1:1|origin: https://evil.example")]
+    #[case::another_site("GET /_local/events|host: 127.0.0.1:1|origin: https://evil.example")]
     #[case::another_port("GET /_local/events|host: 127.0.0.1:1|origin: http://127.0.0.1:3000")]
     #[case::another_name("GET /_local/events|host: 127.0.0.1:1|origin: http://localhost:1")]
     #[case::file("POST /_local/faults|host: 127.0.0.1:1|origin: null")]

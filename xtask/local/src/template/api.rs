@@ -23,7 +23,7 @@ pub(crate) struct ApiPlan {
 /// A node of the tree of paths.
 #[derive(Debug)]
 pub(crate) struct ResourcePlan {
-    /// The node above; `None` for the root.
+    /// The parent; `None` for the root.
     pub(crate) parent: Option<String>,
     /// The segment: text, `{name}` or `{name+}`; empty for the root.
     pub(crate) path_part: String,
@@ -55,7 +55,7 @@ pub(crate) enum AuthorizationType {
     Iam,
 }
 
-/// What answers a method.
+/// The integration of a method.
 #[derive(Debug)]
 pub(crate) enum Integration {
     /// A function, by its ARN.
@@ -80,7 +80,7 @@ pub(crate) struct MockPlan {
 /// A response of the gateway's own.
 #[derive(Debug)]
 pub(crate) struct ResponsePlan {
-    /// Replaces the status of the case.
+    /// The status; `None` for the default of the case.
     pub(crate) status: Option<u16>,
     /// Sources by header name.
     pub(crate) headers: Vec<(String, String)>,

@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_said_with_a_reason() {
+    fn left_out_resources_are_listed_with_a_reason() {
         let mut document = committed();
         document["Resources"]["Api"]["Properties"]["Policy"] = json!({"Statement": []});
         document["Resources"]["Rollout"] = json!({"Type": "AWS::CodeDeploy::Application"});
