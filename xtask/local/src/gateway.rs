@@ -63,7 +63,7 @@ pub(crate) struct Gateway {
 #[derive(Debug)]
 struct Method {
     authorization: AuthorizationType,
-    body: Option<BodyValidator>,
+    body: BodyValidator,
     required_parameters: Vec<String>,
     target: Target,
 }
@@ -328,11 +328,8 @@ impl Method {
         };
         Ok(Self {
             authorization: plan.authorization,
-            body: plan.validates_body.then(|| BodyValidator::new(&plan.models)).transpose()?,
-            required_parameters: match plan.validates_parameters {
-                true => plan.required_parameters,
-                false => Vec::new(),
-            },
+            body: BodyValidator::new(&plan.models)?,
+            required_parameters: plan.required_parameters,
             target,
         })
     }
@@ -350,15 +347,10 @@ impl Method {
                 &format!("Missing required request parameters: [{}]", missing.join(", ")),
             ));
         }
-        match &self.body {
-            None => Ok(()),
-            Some(validator) => validator
-                .validate(&parameters::media_type(&parts.headers), body)
-                .map_err(|problem| {
-                    GatewayError::new("BAD_REQUEST_BODY", "Invalid request body")
-                        .with_validation(problem)
-                }),
-        }
+        let media_type = parameters::media_type(&parts.headers);
+        self.body.validate(&media_type, body).map_err(|problem| {
+            GatewayError::new("BAD_REQUEST_BODY", "Invalid request body").with_validation(problem)
+        })
     }
 }
 

@@ -151,6 +151,7 @@ fn failed(error: dynoxide::DynoxideError) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::{Follower, reads_index};
+    use crate::dynamo::tables::tests::indexed;
     use crate::dynamo::tables::{ensure, open};
     use crate::template::TablePlan;
     use bytes::Bytes;
@@ -162,37 +163,16 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn plan() -> TablePlan {
-        let key = |name: &str| json!([{"AttributeName": name, "KeyType": "HASH"}]);
-        TablePlan {
-            logical_id: "Table".to_owned(),
-            name: "Table".to_owned(),
-            properties: json!({
-                "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [
-                    {"AttributeName": "pk", "AttributeType": "S"},
-                    {"AttributeName": "list", "AttributeType": "S"}
-                ],
-                "KeySchema": key("pk"),
-                "GlobalSecondaryIndexes": [{
-                    "IndexName": "lists",
-                    "KeySchema": key("list"),
-                    "Projection": {"ProjectionType": "KEYS_ONLY"}
-                }]
-            }),
-            stream_arn: "arn:aws:dynamodb:us-east-1:000000000000:table/Table/stream/local"
-                .to_owned(),
-            stream_view_type: Some("NEW_IMAGE".to_owned()),
-            ttl_attribute: None,
-        }
+        indexed("sk", &[("lists", "list")])
     }
 
     fn put(database: &Database, pk: &str, list: &str) {
-        let request = json!({"TableName": "Table", "Item": {"pk": {"S": pk}, "list": {"S": list}}});
+        let request = json!({"TableName": "Table", "Item": {"pk": {"S": pk}, "sk": {"S": "sk"}, "list": {"S": list}}});
         database.put_item(serde_json::from_value(request).unwrap()).unwrap();
     }
 
     fn delete(database: &Database, pk: &str) {
-        let request = json!({"TableName": "Table", "Key": {"pk": {"S": pk}}});
+        let request = json!({"TableName": "Table", "Key": {"pk": {"S": pk}, "sk": {"S": "sk"}}});
         database.delete_item(serde_json::from_value(request).unwrap()).unwrap();
     }
 

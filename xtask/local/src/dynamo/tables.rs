@@ -96,12 +96,13 @@ fn compare(existing: &Value, plan: &TablePlan) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{ensure, open};
     use crate::template::TablePlan;
     use serde_json::json;
 
-    fn indexed(range: &str, indexes: &[(&str, &str)]) -> TablePlan {
+    /// A table with a stream, a time to live, and the given indexes by their keys.
+    pub(crate) fn indexed(range: &str, indexes: &[(&str, &str)]) -> TablePlan {
         let key = |name| json!([{"AttributeName": name, "KeyType": "HASH"}]);
         let mut plan = unindexed(range);
         for (name, by) in indexes {

@@ -37,11 +37,9 @@ pub(crate) struct MethodPlan {
     /// `GET` and so on, or `ANY`.
     pub(crate) http_method: String,
     pub(crate) authorization: AuthorizationType,
-    pub(crate) validates_body: bool,
-    pub(crate) validates_parameters: bool,
-    /// JSON Schemas by media type.
+    /// JSON Schemas that bodies are validated against, by media type.
     pub(crate) models: BTreeMap<String, Value>,
-    /// Locations like `method.request.path.userId` that must be there.
+    /// Locations of validated parameters, such as `method.request.path.userId`.
     pub(crate) required_parameters: Vec<String>,
     pub(crate) integration: Integration,
 }
@@ -177,8 +175,11 @@ fn method(template: &Template, id: &str) -> anyhow::Result<MethodPlan> {
         Value::Null => Value::Null,
         validator => template.properties(&text_of(validator))?,
     };
+    let validated = |setting: &str, name: &str| {
+        properties[name].as_object().filter(|_| is_true(&validator[setting])).into_iter().flatten()
+    };
     let mut models = BTreeMap::new();
-    for (media_type, model) in properties["RequestModels"].as_object().into_iter().flatten() {
+    for (media_type, model) in validated("ValidateRequestBody", "RequestModels") {
         let schema = template
             .property(&text_of(model), "Schema")
             .with_context(|| format!("in the models of {id}"))?;
@@ -190,10 +191,7 @@ fn method(template: &Template, id: &str) -> anyhow::Result<MethodPlan> {
         };
         models.insert(media_type.to_ascii_lowercase(), schema);
     }
-    let required_parameters = properties["RequestParameters"]
-        .as_object()
-        .into_iter()
-        .flatten()
+    let required_parameters = validated("ValidateRequestParameters", "RequestParameters")
         .filter(|(_, required)| is_true(required))
         .map(|(location, _)| location.clone())
         .collect();
@@ -201,8 +199,6 @@ fn method(template: &Template, id: &str) -> anyhow::Result<MethodPlan> {
         resource: text_of(&properties["ResourceId"]),
         http_method: text_of(&properties["HttpMethod"]),
         authorization,
-        validates_body: is_true(&validator["ValidateRequestBody"]),
-        validates_parameters: is_true(&validator["ValidateRequestParameters"]),
         models,
         required_parameters,
         integration: integration(&properties["Integration"])
