@@ -87,3 +87,6 @@ async fn sweep(database: Database, console: Console, mut stop: Stop) {
         }
     }
 }
+
+#[cfg(test)]
+mod testing;

@@ -389,3 +389,6 @@ fn with_gateway_headers(mut answer: Answer, context: &RequestContext) -> Answer 
     set("x-amzn-trace-id", &context.trace_id_header());
     answer
 }
+
+#[cfg(test)]
+mod testing;

@@ -151,8 +151,8 @@ fn failed(error: dynoxide::DynoxideError) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::{Follower, reads_index};
-    use crate::dynamo::tables::tests::indexed;
     use crate::dynamo::tables::{ensure, open};
+    use crate::dynamo::testing::indexed;
     use crate::template::TablePlan;
     use bytes::Bytes;
     use dynoxide::Database;

@@ -49,7 +49,7 @@ impl Mock {
 #[cfg(test)]
 mod tests {
     use super::Mock;
-    use crate::gateway::context::tests::context;
+    use crate::gateway::testing::context;
     use crate::template::{MockPlan, ResponsePlan};
     use http::{Request, StatusCode};
 

@@ -158,8 +158,8 @@ fn header(name: &str, value: &Value) -> Option<(HeaderName, HeaderValue)> {
 #[cfg(test)]
 mod tests {
     use super::{answer, event};
-    use crate::gateway::context::tests::context;
     use crate::gateway::context::{Caller, Resource};
+    use crate::gateway::testing::context;
     use http::{Request, StatusCode};
     use rstest::rstest;
     use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use super::{Dialect, ErrorVariables, Template};
 use crate::gateway::context::RequestContext;
-use crate::gateway::context::tests::context;
+use crate::gateway::testing::context;
 use http::Request;
 use rstest::rstest;
 
