@@ -1,6 +1,6 @@
 //! A Lambda function for the tests of this crate, on little but the standard library.
 //!
-//! It does what the body of the request asks for, so that the tests can make it fail in every way.
+//! The body of the request names its behaviour, so that the tests can make it fail in every way.
 //! As a target of a stream it passes each record on to the event bus.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a function logs by printing")]

@@ -1,26 +1,26 @@
-//! Everything that a correlation id leads to: requests, traces, log lines, events and items.
+//! All records of a correlation id: requests, traces, log lines, events and items.
 
 mod spans;
 
-use crate::bus::EventLog;
+use crate::bus::EventBus;
 use crate::dynamo::{Dynamo, Found};
 use crate::observe::{LogSelection, Observed, Page};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Most of a kind that are handed out; a correlation id is meant for one call or a few.
+/// The maximum number of each kind. A correlation id is meant for one call or a few.
 const MOST: usize = 500;
 /// The attribute of an item, and the member of an event's detail, that holds a correlation id.
 const ATTRIBUTE: &str = "correlationId";
 
-/// Collects what there is about a correlation id.
+/// Collects the records of a correlation id.
 ///
 /// # Errors
-/// When the database cannot be read.
+/// When the database or the events cannot be read.
 pub(crate) async fn find(
     id: &str,
     observed: &Observed,
-    events: &EventLog,
+    events: &EventBus,
     dynamo: &Dynamo,
     tables: &BTreeMap<String, String>,
 ) -> anyhow::Result<Value> {
@@ -28,7 +28,7 @@ pub(crate) async fn find(
     let selection = LogSelection { correlation_id: Some(id.to_owned()), ..LogSelection::default() };
     let logs = observed.logs.page(Page::Last(MOST), &selection, &traces);
     let requests = observed.requests.page(Page::Last(MOST), |it| it.has_correlation_id(id));
-    let events = events.latest(MOST, |event| event["detail"][ATTRIBUTE] == id).items;
+    let events = events.find(MOST, ATTRIBUTE, id)?;
     let mut items = Vec::new();
     let mut searched_all = true;
     for (logical_id, name) in tables {

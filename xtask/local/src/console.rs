@@ -1,11 +1,11 @@
-//! What a person sees on stderr: requests, function logs and notes, one line each.
+//! The terminal: requests, logs of functions and notes on stderr, one line each.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use users_support::log_line::{LogLine, escaped};
 
-/// Colours for names of functions, by turns (ANSI codes).
+/// Colours of the names of functions (ANSI codes).
 const COLOURS: &[u8] = &[36, 33, 32, 35, 34, 31, 96, 93, 92];
 
 /// Prints lines, or nothing when it is quiet.
@@ -30,8 +30,7 @@ impl Console {
         }))
     }
 
-    /// Prints a line that belongs to `name`, or several, with everything in them made harmless: they
-    /// tell of what callers sent.
+    /// Prints one or several lines of `name`, escaped: they may contain text of callers.
     pub(crate) fn line(&self, name: &str, text: &str) {
         if self.0.quiet {
             return;
@@ -46,7 +45,7 @@ impl Console {
         write(&line);
     }
 
-    /// Prints a line that a function wrote.
+    /// Prints a line of a function.
     pub(crate) fn function_line(&self, name: &str, line: &str) {
         if !self.0.quiet {
             self.line(name, &escaped(&readable(line)));
@@ -54,7 +53,7 @@ impl Console {
     }
 }
 
-/// Writes to stderr. When its reader has gone, as after `| head`, the program is asked to end.
+/// Writes to stderr. When its reader has gone, as after `| head`, requests the end of the program.
 pub fn write(text: &str) {
     let written = std::io::stderr().lock().write_all(text.as_bytes());
     #[cfg(unix)]
@@ -62,7 +61,7 @@ pub fn write(text: &str) {
         use rustix::process::{Signal, getpid, kill_process};
         let _ = kill_process(getpid(), Signal::TERM);
     }
-    // Nobody is left to be told of anything else.
+    // Other errors cannot be reported.
     #[cfg(not(unix))]
     drop(written);
 }

@@ -1,19 +1,21 @@
-//! Control endpoints under `/_local/`: what tests and people look into, the console, and the faults.
+//! Control endpoints under `/_local/`: the state of the stack, the console, and the faults.
 
 mod invoke;
 mod query;
 
 use self::query::{BadParameter, Query};
-use crate::auth::{Verifier, signed_call};
-use crate::bus::EventLog;
+use crate::auth::Verifier;
+use crate::bus::EventBus;
 use crate::calls;
 use crate::dynamo::{Dynamo, ItemQuery, plain};
+use crate::endpoint::signed_call;
 use crate::faults::{FaultSettings, Faults, Placement};
 use crate::lambda::{Fleet, PAYLOAD_BYTES};
 use crate::observe::{LogSelection, Observed, Page};
 use crate::page;
+use crate::queue::DeadLetters;
 use crate::server::{Answer, Bodies, Stop, forbidden, foreign_page, json as json_answer};
-use crate::stream::{DeadLetters, Progress};
+use crate::stream::Progress;
 use anyhow::anyhow;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Method, Request, StatusCode};
@@ -30,9 +32,9 @@ use std::time::Duration;
 pub(crate) const PREFIX: &str = "/_local/";
 
 const BODY_BYTES: usize = 64 * 1024;
-/// Entries of a page when the caller names no number, and most.
+/// The default and the maximum number of entries of a page.
 const ENTRIES: (usize, usize) = (100, 1000);
-/// The longest that a caller may wait for something to happen.
+/// The maximum wait for activity.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 const ENDPOINTS: &str = "control endpoints: GET console/, health, activity?seen=N&wait=SECONDS, \
@@ -40,31 +42,31 @@ const ENDPOINTS: &str = "control endpoints: GET console/, health, activity?seen=
     tables/{LogicalId}/items, streams, aws, faults, faults/kinds, faults/report, \
     faults/placed/{id}; POST faults, faults/placed, streams, and Invoke of Lambda below lambda/";
 
-/// Everything there is to look into.
+/// The parts of the stack that the endpoints show and change.
 #[derive(Debug)]
 pub(crate) struct Control {
-    /// What a tool for AWS needs to work on this stack: Region, endpoints, key, outputs.
+    /// Everything that a tool for AWS needs: Region, endpoints, key, outputs.
     pub(crate) aws: Value,
-    /// Judges calls of Lambda.
+    /// Verifies calls of Lambda.
     pub(crate) lambda: Verifier,
     pub(crate) dynamo: Dynamo,
     /// Names of tables by logical id.
     pub(crate) tables: BTreeMap<String, String>,
     pub(crate) fleet: Arc<Fleet>,
-    pub(crate) events: Arc<EventLog>,
+    pub(crate) events: Arc<EventBus>,
     pub(crate) streams: Vec<Arc<Progress>>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) observed: Arc<Observed>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) bodies: Bodies,
-    /// Ends the waiting of those who wait for something to happen.
+    /// Ends waits for activity.
     pub(crate) stop: Stop,
 }
 
-/// Why there is no answer.
+/// A failed request.
 #[derive(Debug)]
 enum Failure {
-    /// The request cannot be understood.
+    /// The request is malformed.
     Bad(String),
     Unknown(String),
     Broken(anyhow::Error),
@@ -172,7 +174,7 @@ impl Control {
                 wanted
             }
             (&Method::GET, ["streams"]) => {
-                // Whoever asks waits for the end of it.
+                // The caller waits for the mapping to catch up.
                 self.dynamo.changes.signal();
                 let streams: Vec<_> = self.streams.iter().map(|it| it.describe()).collect();
                 json!({"items": streams})
@@ -181,7 +183,7 @@ impl Control {
         })
     }
 
-    /// Waits until something happens that the caller has not seen.
+    /// Waits for activity that the caller has not seen.
     async fn activity(&self, query: &Query) -> Result<Value, Failure> {
         let activity = &self.observed.activity;
         let revision = match query.number("seen")? {
@@ -191,7 +193,7 @@ impl Control {
         Ok(json!({"revision": revision, "started": self.observed.started}))
     }
 
-    /// A page of log lines; waits for the first if that is wanted and there is none.
+    /// A page of log lines. On request, it waits for the first.
     async fn logs(&self, query: &Query) -> Result<Value, Failure> {
         let page = page_of(query)?;
         let selection = LogSelection {
@@ -220,17 +222,15 @@ impl Control {
 
     fn events(&self, query: &Query) -> Result<Value, Failure> {
         let page = match page_of(query)? {
-            Page::Last(limit) if query.text("last").is_some() => {
-                self.events.latest(limit, |_| true)
-            }
+            Page::Last(limit) if query.text("last").is_some() => self.events.latest(limit)?,
             Page::Last(limit) => self.events.page(0, limit)?,
             Page::After(after, limit) => self.events.page(after, limit)?,
         };
         Ok(json!({"items": page.items, "next": page.next}))
     }
 
-    /// The body, as what it is the JSON of. The types that a form of a page elsewhere could send
-    /// are refused.
+    /// Parses the body as JSON. The content types that a form of a foreign page could send are
+    /// refused.
     async fn parsed<T: DeserializeOwned>(&self, request: Request<Incoming>) -> Result<T, Failure> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
@@ -247,7 +247,7 @@ impl Control {
         serde_json::from_slice(&body).map_err(|error| Failure::Bad(error.to_string()))
     }
 
-    /// A page of a table's items; `start` is the `next` of the page before.
+    /// A page of a table's items; `start` is the `next` of the previous page.
     async fn items(&self, table: &str, query: &Query) -> Result<Value, Failure> {
         let Some(name) = self.tables.get(table) else {
             let known: Vec<_> = self.tables.keys().map(String::as_str).collect();
@@ -276,7 +276,7 @@ impl Control {
     }
 }
 
-/// The page that is asked for: `after=N&limit=M` goes on, `last=M`, or nothing, begins at the end.
+/// The requested page: `after=N&limit=M` continues, `last=M`, or nothing, begins at the end.
 fn page_of(query: &Query) -> Result<Page, BadParameter> {
     let (default, most) = ENTRIES;
     let number = |name| -> Result<_, BadParameter> {
@@ -298,7 +298,7 @@ fn refusal(status: StatusCode, text: &str) -> Answer {
     json_answer(status, &json!({"error": text}))
 }
 
-/// Nothing of these answers is for other pages, and nothing of them is to be kept.
+/// Keeps answers from foreign pages and from caches.
 fn protected(mut answer: Answer) -> Answer {
     let headers = answer.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,4 +1,4 @@
-//! Where the state lies: a directory that is kept, or one that goes away with the stack.
+//! The data directory: one that is kept, or one that is removed with the stack.
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -10,23 +10,23 @@ use std::time::SystemTime;
 use tempfile::NamedTempFile;
 use users_support::Scratch;
 
-/// Name of the file whose lock says that a directory is in use.
+/// The file whose lock marks a directory as in use.
 const LOCK: &str = "lock";
-/// Name of the file that says how an orderly stop left the others.
+/// The file in which an orderly stop records the state of the others.
 const STOPPED: &str = "stopped.json";
-/// The kind of the directories that go away with their stack.
+/// The name of temporary directories.
 const EPHEMERAL: &str = "local-stack";
 
-/// Where a stack keeps its state.
+/// The location of the data.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DataLocation {
-    /// In this directory, which is made when it is missing and kept.
+    /// This directory, which is created when it is missing and kept.
     Directory(PathBuf),
-    /// In a directory of its own, in memory where the system has such a place, removed at the end.
+    /// A temporary directory, in memory where the system supports it, removed at the end.
     Ephemeral,
 }
 
-/// How a file was left.
+/// The state of a file at an orderly stop.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 struct Left {
     bytes: u64,
@@ -44,25 +44,25 @@ impl Left {
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     path: PathBuf,
-    /// How the last stop left the files, if it was an orderly one.
+    /// The files at the last stop, if it was an orderly one.
     left: BTreeMap<String, Left>,
-    // The operating system gives up the lock when the process ends, however it ends.
+    // The operating system releases the lock when the process ends for any reason.
     _lock: File,
     _scratch: Option<Scratch>,
 }
 
 impl DataDirectory {
-    /// Makes and locks the directory.
+    /// Creates and locks the directory.
     pub(crate) fn open(location: &DataLocation) -> anyhow::Result<Self> {
         let (path, scratch) = match location {
             DataLocation::Directory(path) => {
                 fs::create_dir_all(path).with_context(|| {
-                    format!("cannot make the data directory {}", path.display())
+                    format!("cannot create the data directory {}", path.display())
                 })?;
                 (path.clone(), None)
             }
             DataLocation::Ephemeral => {
-                // An ephemeral stack has nothing to flush to a disk.
+                // Ephemeral data need not reach a disk.
                 let scratch = Scratch::in_memory(EPHEMERAL)?;
                 (scratch.path().to_owned(), Some(scratch))
             }
@@ -78,7 +78,7 @@ impl DataDirectory {
             Ok(()) => {
                 let stopped = path.join(STOPPED);
                 let left = fs::read(&stopped).ok().and_then(|it| serde_json::from_slice(&it).ok());
-                // It is written again at the next orderly stop only.
+                // Only the next orderly stop writes it again.
                 if let Err(error) = fs::remove_file(&stopped)
                     && error.kind() != std::io::ErrorKind::NotFound
                 {
@@ -102,13 +102,13 @@ impl DataDirectory {
         &self.path
     }
 
-    /// Whether a file is as an orderly stop left it. One that is not may be damaged.
+    /// Whether a file is unchanged since an orderly stop. Otherwise it may be damaged.
     pub(crate) fn is_as_it_was(&self, name: &str) -> bool {
         let left = self.left.get(name);
         left.is_some_and(|left| Left::of(&self.file(name)).is_ok_and(|now| now == *left))
     }
 
-    /// Notes how an orderly stop leaves the files.
+    /// Records the state of all files at an orderly stop.
     pub(crate) fn note_stop(&self) -> anyhow::Result<()> {
         let mut left = BTreeMap::new();
         for entry in fs::read_dir(&self.path)? {
@@ -126,8 +126,7 @@ impl DataDirectory {
     }
 }
 
-/// Writes a file so that a reader, or a restart, sees all of it or the one before. Makes its
-/// directory when it is missing.
+/// Replaces a file atomically. Creates its directory when it is missing.
 ///
 /// # Errors
 /// When it cannot be written; the text names the file.
@@ -137,7 +136,7 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> anyhow::Result<()> {
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or_else(|| Path::new("."));
     std::fs::create_dir_all(directory)
-        .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+        .with_context(|| format!("cannot create the directory {}", directory.display()))?;
     let mut file = NamedTempFile::new_in(directory)
         .with_context(|| format!("cannot write in {}", directory.display()))?;
     file.write_all(content).with_context(|| format!("cannot write {}", path.display()))?;
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_orderly_stop_vouches_for_the_files_as_they_were_for_one_start() {
+    fn the_first_start_after_an_orderly_stop_trusts_unchanged_files() {
         let temporary = tempfile::tempdir().unwrap();
         let location = DataLocation::Directory(temporary.path().to_owned());
         let write = |name: &str, text: &str| {
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ephemeral_directory_goes_away() {
+    fn an_ephemeral_directory_is_removed() {
         let data = DataDirectory::open(&DataLocation::Ephemeral).unwrap();
         let path = data.path().to_owned();
         assert!(path.is_dir());
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_as_a_whole() {
+    fn a_file_is_replaced() {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("state");
         write_atomically(&path, b"a longer first content").unwrap();

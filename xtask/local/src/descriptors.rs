@@ -1,32 +1,32 @@
-//! File descriptors: every connection, and every pipe of a function, takes one.
+//! File descriptors: every connection and every pipe of a function takes one.
 
 use crate::console::Console;
 use std::io;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// What the stack itself has open.
+/// The descriptors of the stack itself.
 const OWN: u64 = 80;
-/// What an instance takes here: its pipes and its process, its connection of the Runtime API, and
+/// The descriptors of an instance: its pipes and its process, its connection of the Runtime API, and
 /// those of its calls of AWS.
 const PER_INSTANCE: u64 = 10;
 
-/// Connections of callers at once, where there are enough descriptors.
+/// The maximum number of connections of a listener.
 const CONNECTIONS: usize = 1024;
-/// How often a shortage is reported.
+/// The interval of reports.
 const WARNING_PAUSE: Duration = Duration::from_secs(10);
 
 /// Raises the limit of descriptors as far as the system allows.
 #[cfg(unix)]
 pub fn raise_descriptor_limit() {
-    // Should this fail, there are merely fewer.
+    // Should this fail, there are only fewer.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
 }
 
 #[cfg(not(unix))]
 pub fn raise_descriptor_limit() {}
 
-/// How many descriptors there may be.
+/// The limit of descriptors.
 #[cfg(unix)]
 pub(crate) fn limit() -> u64 {
     rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(u64::MAX, |(soft, _)| soft)
@@ -37,24 +37,24 @@ pub(crate) fn limit() -> u64 {
     u64::MAX
 }
 
-/// How many instances each of some functions can have at once, at most `wanted` and at least one.
+/// The possible number of instances of each function, from one to `wanted`.
 pub(crate) fn instances_of_each(limit: u64, functions: usize, wanted: usize) -> usize {
     let functions = u64::try_from(functions).unwrap_or(u64::MAX).max(1);
     let possible = limit.saturating_sub(OWN) / PER_INSTANCE / functions;
     usize::try_from(possible).unwrap_or(usize::MAX).clamp(1, wanted.max(1))
 }
 
-/// How many connections a listener can have at once.
+/// The maximum number of connections of a listener.
 pub(crate) fn connections() -> usize {
     connections_within(limit())
 }
 
-/// There are several listeners, and together they must leave enough for the functions.
+/// All listeners together must leave enough descriptors for the functions.
 fn connections_within(limit: u64) -> usize {
     usize::try_from(limit / 4).unwrap_or(usize::MAX).clamp(1, CONNECTIONS)
 }
 
-/// Reports that there are too many connections, once in a while: many calls can meet that.
+/// Reports connections beyond the limit, at intervals: they can be many.
 #[derive(Debug, Default)]
 pub(crate) struct Shortage(Mutex<Option<Instant>>);
 
@@ -76,7 +76,7 @@ impl Shortage {
     }
 }
 
-/// Whether something failed because there was no descriptor left.
+/// Whether an error is a lack of descriptors.
 #[cfg(unix)]
 pub(crate) fn are_exhausted(error: &io::Error) -> bool {
     use rustix::io::Errno;

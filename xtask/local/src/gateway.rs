@@ -7,11 +7,12 @@ mod model;
 mod observation;
 mod parameters;
 mod proxy;
+mod response;
 mod routes;
 mod throttle;
 mod vtl;
 
-use self::context::{Caller, Context};
+use self::context::{ApiIdentity, Caller, RequestContext, Resource};
 use self::errors::{GatewayError, GatewayResponses};
 use self::mock::Mock;
 use self::model::BodyValidator;
@@ -25,7 +26,7 @@ use crate::lambda::{Fleet, Function, InvokeError};
 use crate::observe::Observed;
 use crate::server::{Answer, Bodies, BodyError, HangUp, Reply, forbidden};
 use crate::template::{ApiPlan, AuthorizationType, Integration, MethodPlan};
-use anyhow::Context as _;
+use anyhow::Context;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
@@ -39,7 +40,7 @@ use std::time::{Duration, Instant};
 /// Largest request body, in bytes, as on AWS.
 const PAYLOAD_BYTES: usize = 10 * 1024 * 1024;
 
-/// No kind of gateway response: a test wants the connection to break instead.
+/// Not a type of gateway response: an injected fault breaks the connection instead.
 const ANSWER_LOST: &str = "ANSWER_LOST";
 
 /// A REST API that is ready to serve.
@@ -51,7 +52,7 @@ pub(crate) struct Gateway {
     methods: BTreeMap<(String, String), Method>,
     responses: GatewayResponses,
     throttles: Throttles,
-    principals: Arc<Principals>,
+    principals: Principals,
     verifier: Verifier,
     bodies: Bodies,
     console: Console,
@@ -59,19 +60,10 @@ pub(crate) struct Gateway {
     observation: Observation,
 }
 
-/// What the context says about the API.
-#[derive(Clone, Debug)]
-pub(crate) struct ApiIdentity {
-    pub(crate) id: String,
-    pub(crate) stage: String,
-    pub(crate) account: String,
-    pub(crate) region: String,
-}
-
 #[derive(Debug)]
 struct Method {
     authorization: AuthorizationType,
-    body: Option<BodyValidator>,
+    body: BodyValidator,
     required_parameters: Vec<String>,
     target: Target,
 }
@@ -86,7 +78,7 @@ impl Gateway {
     /// Builds the API of a plan.
     ///
     /// # Errors
-    /// When the plan has something that is not understood here; the text names it.
+    /// When the plan has an unsupported setting; the text names it.
     pub(crate) fn new(
         plan: ApiPlan,
         account: &str,
@@ -97,7 +89,6 @@ impl Gateway {
         observed: &Arc<Observed>,
     ) -> anyhow::Result<Self> {
         let observation = Observation::new(&plan, observed);
-        let principals = Arc::new(principals);
         let routes = Routes::new(&plan.resources)?;
         let mut methods = BTreeMap::new();
         for method in plan.methods {
@@ -118,7 +109,7 @@ impl Gateway {
             methods,
             responses: GatewayResponses::new(&plan.gateway_responses)?,
             throttles: Throttles::new(plan.settings),
-            verifier: Verifier::new("execute-api", region, principals.clone()),
+            verifier: Verifier::new("execute-api", region, principals.keys()),
             principals,
             bodies: Bodies::default(),
             console: console.clone(),
@@ -136,16 +127,16 @@ impl Gateway {
     pub(crate) async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
         let begun = Instant::now();
         let (parts, body) = request.into_parts();
-        let mut context = Context::new(&self.api, &parts, peer, Timestamp::now());
+        let mut context = RequestContext::new(&self.api, &parts, peer, Timestamp::now());
         let answer = match self.answer(&mut context, &parts, body).await {
             Ok(answer) => answer,
             Err(error) if error.kind == ANSWER_LOST => return HangUp::Close.into(),
-            Err(error) => self.refuse(&error, &context, &parts),
+            Err(error) => self.refuse(&error, &context),
         };
-        self.noted(answer, &context, &parts, begun).into()
+        self.finish(answer, &context, &parts, begun).into()
     }
 
-    /// Answers a head that cannot be taken, of which this is the beginning.
+    /// Answers a request whose head is refused. `head` is its beginning.
     pub(crate) fn refuse_head(&self, head: &[u8], status: StatusCode, peer: SocketAddr) -> Answer {
         let begun = Instant::now();
         let line = String::from_utf8_lossy(head);
@@ -166,21 +157,27 @@ impl Gateway {
             }
             _ => GatewayError::new("BAD_REQUEST_PARAMETERS", "The request is not valid HTTP"),
         };
-        let context = Context::new(&self.api, &parts, peer, Timestamp::now());
-        let answer = self.refuse(&error, &context, &parts);
-        self.noted(answer, &context, &parts, begun)
+        let context = RequestContext::new(&self.api, &parts, peer, Timestamp::now());
+        let answer = self.refuse(&error, &context);
+        self.finish(answer, &context, &parts, begun)
     }
 
-    fn refuse(&self, error: &GatewayError, context: &Context, parts: &Parts) -> Answer {
+    fn refuse(&self, error: &GatewayError, context: &RequestContext) -> Answer {
         if let Some(note) = &error.note {
             self.console.line("gateway", &format!("{}: {note}", error.kind));
         }
-        self.responses.render(error, context, parts)
+        self.responses.render(error, context)
     }
 
-    /// The answer as it goes out, after it was noted.
-    fn noted(&self, answer: Answer, context: &Context, parts: &Parts, begun: Instant) -> Answer {
-        // Neither query nor headers: they can hold what is personal.
+    /// Logs and records a request, and completes its answer.
+    fn finish(
+        &self,
+        answer: Answer,
+        context: &RequestContext,
+        parts: &Parts,
+        begun: Instant,
+    ) -> Answer {
+        // Query and headers are left out: they can hold personal data.
         self.console.line(
             "gateway",
             &format!(
@@ -192,18 +189,18 @@ impl Gateway {
             ),
         );
         let answer = with_gateway_headers(answer, context);
-        // What is outside of the stage is no call of the API.
+        // A path outside of the stage is not a call of the API.
         if self.below_stage(parts.uri.path()).is_some() {
-            self.observation.note(context.to_request(), &parts.headers, &answer, begun.elapsed());
+            self.observation.record(context, &parts.headers, &answer, begun.elapsed());
         }
         answer
     }
 
-    /// What is judged here, by signature, permission and limits, is the route that is taken, and
-    /// nothing else looks at the path.
+    /// Signature, permission and throttling are judged by the chosen route; nothing else looks at
+    /// the path.
     async fn answer(
         &self,
-        context: &mut Context,
+        context: &mut RequestContext,
         parts: &Parts,
         body: Incoming,
     ) -> Result<Answer, GatewayError> {
@@ -217,13 +214,13 @@ impl Gateway {
             self.authorize(context, parts, &called, body).await?;
             return Err(GatewayError::new("RESOURCE_NOT_FOUND", "Not Found"));
         };
-        context.set_resource(&route.resource, &route.path);
+        context.resource = Some(Resource { id: route.resource.clone(), path: route.path.clone() });
         let method = self.method(&route.resource, parts.method.as_str()).ok_or_else(|| {
             GatewayError::new("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token")
         })?;
         let body = match (method.authorization, &method.target) {
             (AuthorizationType::Iam, _) => self.authorize(context, parts, &called, body).await?,
-            // Nobody in particular asks, so nobody makes us read.
+            // The caller is anonymous, so the body is not read.
             (AuthorizationType::None, Target::Mock(_)) => Bytes::new(),
             (AuthorizationType::None, Target::Function { .. }) => self.read(body).await?,
         };
@@ -232,11 +229,11 @@ impl Gateway {
         }
         method.validate(parts, &route.parameters, &body)?;
         match &method.target {
-            Target::Mock(mock) => mock.answer(context, parts, &body),
+            Target::Mock(mock) => mock.answer(context, &parts.headers),
             Target::Function { function, timeout } => {
                 let event = proxy::event(context, parts, &route.parameters, &body);
-                context.set_function(function.binary());
-                let call = function.invoke(event, context.trace_header());
+                context.function = Some(function.binary().to_owned());
+                let call = function.invoke(event, context.child_header());
                 match tokio::time::timeout(*timeout, call).await {
                     Ok(Ok(response)) => proxy::answer(&response),
                     Ok(Err(error)) => Err(invocation_failed(&error)),
@@ -270,11 +267,11 @@ impl Gateway {
         of(name).or_else(|| of("ANY"))
     }
 
-    /// The body of a call whose caller may make it. A body is read only when the head of its
-    /// request is signed with a key that somebody has.
+    /// Authorizes the caller and reads the body. It is read only when the head of the request is
+    /// signed with a known key.
     async fn authorize(
         &self,
-        context: &mut Context,
+        context: &mut RequestContext,
         parts: &Parts,
         called: &str,
         body: Incoming,
@@ -300,7 +297,7 @@ impl Gateway {
                 ),
             ));
         }
-        context.set_caller(Caller { unique_id: principal.unique_id(), access_key, arn });
+        context.caller = Some(Caller { unique_id: principal.unique_id(), access_key, arn });
         Ok(body)
     }
 }
@@ -311,9 +308,9 @@ fn not_authenticated(refusal: Refusal) -> GatewayError {
     match refusal {
         Refusal::Missing => GatewayError::new("MISSING_AUTHENTICATION_TOKEN", &text),
         Refusal::Invalid(_) | Refusal::Mismatch { .. } => {
-            GatewayError::new("INVALID_SIGNATURE", &text).noting(&note)
+            GatewayError::new("INVALID_SIGNATURE", &text).with_note(&note)
         }
-        Refusal::Expired(_) => GatewayError::new("EXPIRED_TOKEN", &text).noting(&note),
+        Refusal::Expired(_) => GatewayError::new("EXPIRED_TOKEN", &text).with_note(&note),
     }
 }
 
@@ -331,11 +328,8 @@ impl Method {
         };
         Ok(Self {
             authorization: plan.authorization,
-            body: plan.validates_body.then(|| BodyValidator::new(&plan.models)).transpose()?,
-            required_parameters: match plan.validates_parameters {
-                true => plan.required_parameters,
-                false => Vec::new(),
-            },
+            body: BodyValidator::new(&plan.models)?,
+            required_parameters: plan.required_parameters,
             target,
         })
     }
@@ -353,15 +347,10 @@ impl Method {
                 &format!("Missing required request parameters: [{}]", missing.join(", ")),
             ));
         }
-        match &self.body {
-            None => Ok(()),
-            Some(validator) => validator
-                .validate(&parameters::media_type(&parts.headers), body)
-                .map_err(|problem| {
-                    GatewayError::new("BAD_REQUEST_BODY", "Invalid request body")
-                        .with_validation(problem)
-                }),
-        }
+        let media_type = parameters::media_type(&parts.headers);
+        self.body.validate(&media_type, body).map_err(|problem| {
+            GatewayError::new("BAD_REQUEST_BODY", "Invalid request body").with_validation(problem)
+        })
     }
 }
 
@@ -369,12 +358,12 @@ fn timed_out() -> GatewayError {
     GatewayError::new("INTEGRATION_TIMEOUT", "Endpoint request timed out")
 }
 
-/// What the caller gets when there is no result: 5xx, and never why.
+/// The error for an invocation without a result: 5xx, without the cause.
 fn invocation_failed(error: &InvokeError) -> GatewayError {
     match error {
         InvokeError::TooLarge => GatewayError::new("REQUEST_TOO_LARGE", "Request Too Long"),
-        // AWS answers 500 to a throttled function; the call was not made and can be repeated,
-        // which is what an integration that is not reachable says.
+        // AWS answers 500 to a throttled function. The call was not made and can be repeated, so
+        // here it is answered like an unreachable integration.
         InvokeError::Throttled | InvokeError::NoDescriptors => {
             GatewayError::new("INTEGRATION_FAILURE", "Service Unavailable")
         }
@@ -388,15 +377,18 @@ fn invocation_failed(error: &InvokeError) -> GatewayError {
     }
 }
 
-fn with_gateway_headers(mut answer: Answer, context: &Context) -> Answer {
+fn with_gateway_headers(mut answer: Answer, context: &RequestContext) -> Answer {
     let headers = answer.headers_mut();
     let mut set = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    set("x-amzn-requestid", context.request_id());
-    set("x-amz-apigw-id", context.extended_request_id());
-    set("x-amzn-trace-id", &context.trace_root());
+    set("x-amzn-requestid", &context.request_id);
+    set("x-amz-apigw-id", &context.extended_request_id);
+    set("x-amzn-trace-id", &context.trace_id_header());
     answer
 }
+
+#[cfg(test)]
+mod testing;

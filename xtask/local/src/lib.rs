@@ -2,10 +2,9 @@
 //!
 //! Each resource of the template gets a local counterpart: API Gateway (`gateway`), Lambda
 //! (`lambda`), DynamoDB and its streams (`dynamo`, `stream`), EventBridge (`bus`), SQS (`queue`) and
-//! the X-Ray daemon (`xray`). What happens is kept for a while (`observe`) and shown by control endpoints and
-//! a page (`control`, `page`). What has none is listed, never silently dropped, and a resource type
-//! that is not known at all is an error. Nothing in here knows the service's routes or rules; they
-//! come from the template.
+//! the X-Ray daemon (`xray`). The recent past is kept (`observe`) and shown by control endpoints and
+//! a page (`control`, `page`). A resource without a counterpart is listed, and an unknown resource
+//! type is an error. Nothing here knows the service's routes or rules; they come from the template.
 
 mod auth;
 mod bus;
@@ -15,8 +14,10 @@ mod control;
 mod data;
 mod descriptors;
 mod dynamo;
+mod endpoint;
 mod faults;
 mod gateway;
+mod journal;
 mod lambda;
 mod names;
 mod observe;

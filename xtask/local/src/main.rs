@@ -17,48 +17,48 @@ struct Arguments {
     /// The CloudFormation template, JSON.
     #[arg(long, value_name = "FILE")]
     template: PathBuf,
-    /// The folder of the functions' binaries.
+    /// The directory of the functions' binaries.
     #[arg(long, value_name = "DIR")]
     functions: PathBuf,
-    /// The port to serve on; 0 takes a free one.
+    /// The port; 0 takes a free one.
     #[arg(long, value_name = "N", default_value_t = 4510)]
     port: u16,
-    /// Where the data lies and stays.
+    /// The directory of the data.
     #[arg(long, value_name = "DIR", required_unless_present = "ephemeral")]
     data: Option<PathBuf>,
-    /// Keep the data in memory, and forget it at the end.
+    /// Keep the data in memory and discard it at the end.
     #[arg(long, conflicts_with = "data")]
     ephemeral: bool,
-    /// Who may sign calls, besides test:test: ID:SECRET, or ID:SECRET=METHOD/path,... to allow
-    /// only that (with the wildcards * and ?). May be given several times.
+    /// A caller besides test:test: ID:SECRET, or ID:SECRET=METHOD/path,... to allow only these calls
+    /// (with the wildcards * and ?). Can be repeated.
     #[arg(long = "principal", value_name = "ID:SECRET[=METHOD/PATH,...]")]
     principals: Vec<Principal>,
-    /// A parameter of the template. May be given several times.
+    /// A parameter of the template. Can be repeated.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
-    /// A variable for the environment of every function. May be given several times.
+    /// An environment variable of every function. Can be repeated.
     #[arg(long = "function-variable", value_name = "NAME=VALUE", value_parser = parameter)]
     variables: Vec<(String, String)>,
-    /// How old reads of an index of the database are: on AWS they may lag behind the last write.
+    /// The lag of reads of an index behind the last write, as on AWS.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     index_lag: u64,
-    /// What to print on stdout when all is up.
+    /// The output on stdout once the stack is ready.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-    /// A file that holds the same line of JSON for as long as the stack is up, for other programs.
+    /// A file with the same line of JSON while the stack is up, for other programs.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// End when standard input ends, which is when the program that holds its other end does.
+    /// End when standard input ends, which is when the parent program ends.
     #[arg(long)]
     end_with_stdin: bool,
-    /// Keep at most so many of the latest requests, invocations, log lines, traces and events in
-    /// memory, each. Without it there are some thousands.
+    /// The maximum number of requests, invocations, log lines and traces in memory, each. The default
+    /// is some thousands.
     #[arg(long, value_name = "N")]
     history: Option<usize>,
-    /// The AWS region to be.
+    /// The AWS Region.
     #[arg(long, default_value = "us-east-1")]
     region: String,
-    /// The AWS account to be.
+    /// The AWS account.
     #[arg(long, default_value = "000000000000")]
     account: String,
 }
@@ -95,7 +95,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    // Listened for from the beginning: a signal while starting must not leave anything behind.
+    // Installed first: a signal during the start must leave nothing behind.
     let mut signals = Signals::new(arguments.end_with_stdin)?;
     let mut principals = vec![Principal::new("test", "test")];
     principals.extend(arguments.principals);
@@ -125,7 +125,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     say(&ready_block(&stack, kept));
     let line = ready_line(&stack);
-    // Before the line that says so: its reader may look for the file at once.
+    // Before the line on stdout: its reader may open the file at once.
     let ready_file = arguments.ready_file.as_deref();
     if let Some(path) = ready_file {
         local_stack::write_atomically(path, line.as_bytes())?;
@@ -137,7 +137,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 forget(path, &line);
             }
             stack.shutdown().await;
-            // Who wanted to know has gone.
+            // A broken pipe means that the reader has gone.
             let is_quiet = error.kind() == ErrorKind::BrokenPipe;
             return if is_quiet { Ok(()) } else { Err(error).context(UNWRITABLE) };
         }
@@ -171,7 +171,7 @@ fn ready_line(stack: &Stack) -> String {
 /// Removes the ready file, unless another stack has written it since.
 fn forget(path: &Path, line: &str) {
     if std::fs::read(path).is_ok_and(|content| content == line.as_bytes()) {
-        // Left behind, it would only name a stack that does not answer.
+        // Should this fail, the file names a stack that does not answer.
         let _ = std::fs::remove_file(path);
     }
 }
@@ -185,7 +185,7 @@ fn ready_block(stack: &Stack, kept: bool) -> String {
         format!(
             "  data         {} ({})",
             stack.data().display(),
-            if kept { "kept" } else { "forgotten at the end" }
+            if kept { "kept" } else { "discarded at the end" }
         ),
         format!("  control      {}", stack.control_url()),
         format!("  console      {}", stack.console_url()),
@@ -211,8 +211,8 @@ fn say(text: &str) {
     local_stack::write_to_stderr(&format!("{text}\n"));
 }
 
-/// What ends the stack: Ctrl-C, the end of standard input when that is wanted, and where there are
-/// such things SIGTERM and SIGHUP, the end of the terminal.
+/// The signals that end the stack: Ctrl-C, the end of standard input on request, and on Unix SIGTERM
+/// and SIGHUP, the end of the terminal.
 #[derive(Debug)]
 struct Signals {
     input_ended: Option<oneshot::Receiver<()>>,
@@ -230,7 +230,7 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let input_ended = end_with_stdin.then(|| {
             let (sender, receiver) = oneshot::channel();
-            // Nobody listens any more when a signal came first.
+            // An error means that a signal came first.
             users_support::tied::when_stdin_ends(move || {
                 let _ = sender.send(());
             });
@@ -251,7 +251,7 @@ impl Signals {
         let input_ended = &mut self.input_ended;
         let input_ended = async {
             match input_ended {
-                // An error would mean that nobody watches it any more.
+                // An error means that nobody watches it.
                 Some(ended) => {
                     let _ = ended.await;
                 }

@@ -4,19 +4,17 @@ use jiff::{Timestamp, tz::TimeZone};
 
 /// Lower-case hexadecimal digits of `bytes`.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|it| char::from_digit(it.into(), 16))
+        .collect()
 }
 
-/// As many random bytes as asked for.
+/// Random bytes.
 ///
-/// Ids here tell calls apart and guard nothing, so when the system gives no randomness, the time
-/// is used instead of failing a call.
+/// The ids only distinguish calls and guard nothing, so without randomness the time is used instead
+/// of failing a call.
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     if getrandom::fill(&mut bytes).is_err() {
@@ -28,10 +26,10 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// Something that nobody can guess: 256 bits in hexadecimal digits.
+/// A secret: 256 random bits in hexadecimal digits.
 ///
 /// # Errors
-/// When the system has no randomness; nothing guessable takes its place.
+/// When the system provides no randomness.
 pub(crate) fn secret() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;

@@ -1,17 +1,17 @@
-//! The console: a page that shows what happens in the stack, from this program itself.
+//! The console: a page that shows the activity of the stack, served by this program.
 //!
-//! It is the one part here that knows something of the service, namely under which keys the audit
-//! history of a user lies. It loads nothing from elsewhere and needs no network.
+//! It is the only part of this crate that knows the service: the keys of a user's audit history. It
+//! loads nothing from other hosts and needs no network.
 
 use crate::server::{Answer, answer};
 use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, LOCATION};
 use http::{HeaderValue, StatusCode};
 
-/// Where the page is.
+/// The path of the page.
 pub(crate) const PATH: &str = "/_local/console/";
 
-/// Nothing but what this program serves, no inline code or style, and no text that becomes markup.
+/// Only files of this program, no inline code or style, and no text that becomes markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
@@ -25,7 +25,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
 ];
 
-/// The answer to a `GET` of a path of the page; none when it is another's.
+/// The answer to a `GET` of a path of the page; `None` for other paths.
 pub(crate) fn answer_to(path: &str) -> Option<Answer> {
     if path == PATH.trim_end_matches('/') {
         let mut redirect = answer(StatusCode::PERMANENT_REDIRECT, "text/plain", Bytes::new());
@@ -44,7 +44,7 @@ mod tests {
     use super::{FILES, PATH, answer_to};
 
     #[test]
-    fn every_file_is_served_with_the_policy_and_names_nothing_elsewhere() {
+    fn every_file_is_served_with_the_policy_and_names_no_other_host() {
         for (name, content_type, text) in FILES {
             let file = answer_to(&format!("{PATH}{name}")).unwrap();
             assert_eq!(file.headers()["content-type"], *content_type);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn without_its_slash_the_path_leads_to_the_page() {
+    fn the_path_without_its_slash_redirects_to_the_page() {
         let redirect = answer_to("/_local/console").unwrap();
         assert_eq!(redirect.headers()["location"], PATH);
         assert!(answer_to("/_local/console/nothing").is_none());

@@ -1,85 +1,55 @@
-//! SQS: takes `SendMessage` from functions, and lets an operator's tool receive, release and delete
-//! what lies in a queue. The messages are the dead letters, see [`DeadLetters`].
+//! SQS: takes `SendMessage` from functions, and lets an operator receive, release and delete the
+//! messages of a queue. The messages are dead letters, see [`DeadLetters`].
 
-use crate::auth::{Verifier, signed_call};
-use crate::faults::{Fault, Faults, around};
-use crate::server::{Answer, Audience, Reply, Service, Stop, json as json_answer};
-use crate::stream::DeadLetters;
-use anyhow::Context;
+mod dead_letters;
+
+pub(crate) use dead_letters::DeadLetters;
+
+use crate::endpoint::{AwsService, refusal};
+use crate::faults::Fault;
+use crate::server::{Answer, json as json_answer};
 use bytes::Bytes;
-use http::{Request, StatusCode};
-use hyper::body::Incoming;
+use http::StatusCode;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 
-/// Largest message, in bytes.
+/// The maximum size of a message, in bytes.
 const MESSAGE_BYTES: usize = 1024 * 1024;
-/// Largest request, in bytes: a message with its escapes.
-const REQUEST_BYTES: usize = 8 * 1024 * 1024;
-/// Most messages of one call.
+/// The maximum number of messages of one call.
 const RECEIVED: u64 = 10;
-/// How long a message is hidden after it was received, in seconds, unless the call says otherwise.
+/// The default visibility timeout, in seconds.
 const VISIBILITY_TIMEOUT: u64 = 30;
+/// The maximum visibility timeout, in seconds.
+const MOST_VISIBILITY_TIMEOUT: u64 = 12 * 60 * 60;
 
-/// Opens the endpoint and serves until `stop`.
-pub(crate) async fn start(
-    letters: Arc<DeadLetters>,
-    verifier: Verifier,
-    faults: Arc<Faults>,
-    stop: Stop,
-) -> anyhow::Result<SocketAddr> {
-    let listener =
-        TcpListener::bind(("127.0.0.1", 0)).await.context("cannot open the SQS endpoint")?;
-    let address = listener.local_addr().context("cannot open the SQS endpoint")?;
-    tokio::spawn(Service::new(Audience::Functions).serve(listener, stop, move |request, _| {
-        handle(Arc::clone(&letters), verifier.clone(), Arc::clone(&faults), request)
-    }));
-    Ok(address)
-}
+impl AwsService for DeadLetters {
+    const NAME: &'static str = "SQS";
+    /// A message with its escapes.
+    const REQUEST_BYTES: usize = 8 * 1024 * 1024;
 
-async fn handle(
-    letters: Arc<DeadLetters>,
-    verifier: Verifier,
-    faults: Arc<Faults>,
-    request: Request<Incoming>,
-) -> Reply {
-    let (parts, body) = match signed_call(&verifier, request, REQUEST_BYTES).await {
-        Ok(call) => call,
-        Err(answer) => return answer.into(),
-    };
-    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let operation = target.and_then(|target| target.strip_prefix("AmazonSQS.")).unwrap_or_default();
-    let operation = operation.to_owned();
-    let call = faults.at_call(&parts.headers, &operation);
-    // A call that was sent is carried out, also when its caller dies meanwhile.
-    let done = tokio::spawn(async move {
-        let apply = |_| carry_out(Arc::clone(&letters), operation.clone(), body.clone());
-        around(&faults, call, apply, injected).await
-    });
-    done.await.unwrap_or_else(|_| injected(Fault::InternalError).into())
-}
+    async fn apply(self: Arc<Self>, operation: String, body: Bytes, _: Option<Fault>) -> Answer {
+        let done = tokio::task::spawn_blocking(move || {
+            let Ok(input) = serde_json::from_slice::<Value>(&body) else {
+                return invalid("SerializationException", "the request is not JSON");
+            };
+            let Some(queue) = self.queue(input["QueueUrl"].as_str().unwrap_or_default()) else {
+                return invalid("QueueDoesNotExist", "The specified queue does not exist.");
+            };
+            carry_out(&self, &queue, &operation, &input).unwrap_or_else(|_| internal())
+        });
+        done.await.unwrap_or_else(|_| internal())
+    }
 
-async fn carry_out(letters: Arc<DeadLetters>, operation: String, body: Bytes) -> Answer {
-    let done = tokio::task::spawn_blocking(move || {
-        let Ok(input) = serde_json::from_slice::<Value>(&body) else {
-            return invalid("SerializationException", "the request is not JSON");
-        };
-        let url = input["QueueUrl"].as_str().unwrap_or_default();
-        let Some(queue) = letters.queue(url) else {
-            return invalid("QueueDoesNotExist", "The specified queue does not exist.");
-        };
-        match apply(&letters, &queue, &operation, &input) {
-            Ok(answer) => answer,
-            Err(_) => injected(Fault::InternalError),
+    fn refuse(&self, fault: Fault, _operation: &str, _body: &[u8]) -> Answer {
+        match fault {
+            Fault::Throttle => invalid("RequestThrottled", "The call could not be carried out"),
+            _ => internal(),
         }
-    });
-    done.await.unwrap_or_else(|_| injected(Fault::InternalError))
+    }
 }
 
-fn apply(
+fn carry_out(
     letters: &DeadLetters,
     queue: &str,
     operation: &str,
@@ -87,7 +57,8 @@ fn apply(
 ) -> anyhow::Result<Answer> {
     let number = |name: &str, default| input[name].as_u64().unwrap_or(default);
     let handle = input["ReceiptHandle"].as_str().unwrap_or_default();
-    let hidden_for = Duration::from_secs(number("VisibilityTimeout", VISIBILITY_TIMEOUT));
+    let hidden_for = number("VisibilityTimeout", VISIBILITY_TIMEOUT).min(MOST_VISIBILITY_TIMEOUT);
+    let hidden_for = Duration::from_secs(hidden_for);
     Ok(match operation {
         "SendMessage" => {
             let text = input["MessageBody"].as_str().unwrap_or_default();
@@ -107,7 +78,7 @@ fn apply(
             let messages: Vec<_> = letters
                 .receive(queue, most, hidden_for)
                 .into_iter()
-                // One handle for a message is enough here, and its id will do.
+                // The id also serves as the one receipt handle of a message.
                 .map(|(id, body)| json!({"MessageId": id, "ReceiptHandle": id, "Body": body}))
                 .collect();
             json_answer(StatusCode::OK, &json!({"Messages": messages}))
@@ -120,7 +91,7 @@ fn apply(
             letters.delete(handle)?;
             json_answer(StatusCode::OK, &json!({}))
         }
-        _ => invalid("UnsupportedOperation", "this operation is not here"),
+        _ => invalid("UnsupportedOperation", "this operation is not supported here"),
     })
 }
 
@@ -130,28 +101,19 @@ fn is_allowed(character: char) -> bool {
 }
 
 fn invalid(kind: &str, message: &str) -> Answer {
-    refusal(StatusCode::BAD_REQUEST, kind, message)
+    refusal(StatusCode::BAD_REQUEST, &format!("com.amazonaws.sqs#{kind}"), message)
 }
 
-/// The answer of a fault that is an answer.
-fn injected(fault: Fault) -> Answer {
-    let text = "The call could not be carried out";
-    match fault {
-        Fault::Throttle => refusal(StatusCode::BAD_REQUEST, "RequestThrottled", text),
-        _ => refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", text),
-    }
-}
-
-fn refusal(status: StatusCode, kind: &str, message: &str) -> Answer {
-    json_answer(status, &json!({"__type": format!("com.amazonaws.sqs#{kind}"), "message": message}))
+fn internal() -> Answer {
+    let (status, kind) = (StatusCode::INTERNAL_SERVER_ERROR, "com.amazonaws.sqs#InternalError");
+    refusal(status, kind, "The call could not be carried out")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::apply;
+    use super::{DeadLetters, carry_out};
     use crate::data::{DataDirectory, DataLocation};
     use crate::observe::Observed;
-    use crate::stream::DeadLetters;
     use http_body_util::BodyExt;
     use serde_json::{Value, json};
     use std::sync::Arc;
@@ -168,7 +130,7 @@ mod tests {
         /// The status and the body of an answer.
         async fn call(&self, operation: &str, input: Value) -> (u16, Value) {
             let queue = self.0.queue("https://letters").unwrap();
-            let answer = apply(&self.0, &queue, operation, &input).unwrap();
+            let answer = carry_out(&self.0, &queue, operation, &input).unwrap();
             let status = answer.status().as_u16();
             let body = answer.into_body().collect().await.unwrap().to_bytes();
             (status, serde_json::from_slice(&body).unwrap())
@@ -200,14 +162,14 @@ mod tests {
         queue.call("DeleteMessage", json!({"ReceiptHandle": handle(0)})).await;
         assert_eq!(queue.0.all().len(), 1);
 
-        // What is hidden is so for this run only; what was deleted is gone for good.
+        // Hiding ends with the run; deletion is permanent.
         let Queue(_, data) = queue;
         let [message] = &Queue::open(data).receive().await[..] else { panic!("one is left") };
         assert_eq!(message["Body"], "no JSON at all");
     }
 
     #[tokio::test]
-    async fn a_body_that_sqs_refuses_is_refused() {
+    async fn a_body_with_a_forbidden_character_or_size_is_refused() {
         let queue = Queue::open(DataDirectory::open(&DataLocation::Ephemeral).unwrap());
         for body in ["", "\u{0}", "a\u{1f}", "\u{fffe}", "\u{ffff}", &"x".repeat(1024 * 1024 + 1)] {
             let (status, answer) = queue.call("SendMessage", json!({"MessageBody": body})).await;

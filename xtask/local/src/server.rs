@@ -1,23 +1,25 @@
 //! A small HTTP/1.1 server around hyper, shared by the gateway and the internal endpoints.
 //!
-//! Every request passes one guard, and everything that a peer can make this program keep is
-//! bounded: connections, heads, bodies, answers that are not taken, and the time of each.
+//! Every request passes one guard. All resources that a peer can occupy are bounded: connections,
+//! heads, bodies, unread answers, and the time of each.
 
+mod answer;
+mod body;
 mod connection;
 mod guard;
+mod stop;
 
+pub(crate) use answer::{Answer, HangUp, RefuseHead, Reply, answer, forbidden, json};
+pub(crate) use body::{Bodies, BodyError, read_body};
 pub(crate) use guard::{Audience, foreign_page};
+pub(crate) use stop::Stop;
 
 use self::connection::{Connection, Signals};
 use crate::descriptors;
-use bytes::{Bytes, BytesMut};
-use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderValue, Request, StatusCode, header};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -26,118 +28,45 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-/// An answer that is known in full.
-pub(crate) type Answer = Response<Full<Bytes>>;
-
-/// What a handler does with a request.
-#[derive(Debug)]
-pub(crate) enum Reply {
-    /// It answers.
-    Answer(Answer),
-    /// It answers nothing, because a test wants to see what callers make of that.
-    HangUp(HangUp),
-}
-
-impl From<Answer> for Reply {
-    fn from(answer: Answer) -> Self {
-        Self::Answer(answer)
-    }
-}
-
-impl From<HangUp> for Reply {
-    fn from(hang_up: HangUp) -> Self {
-        Self::HangUp(hang_up)
-    }
-}
-
-/// How a connection ends without an answer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum HangUp {
-    /// In order.
-    Close,
-    /// With a reset.
-    Reset,
-}
-
-impl fmt::Display for HangUp {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the connection is to end without an answer")
-    }
-}
-
-impl std::error::Error for HangUp {}
-
-/// How long open calls may go on after the server was told to stop.
+/// The grace period of open calls after the stop signal.
 const GRACE: Duration = Duration::from_secs(3);
-
-/// Tells tasks to stop. Also true once its sender is gone, so that nothing outlives its owner.
-#[derive(Clone, Debug)]
-pub(crate) struct Stop(watch::Receiver<bool>);
-
-impl Stop {
-    /// A handle that stops all clones of the other one when set to `true` or dropped.
-    pub(crate) fn new() -> (watch::Sender<bool>, Self) {
-        let (sender, receiver) = watch::channel(false);
-        (sender, Self(receiver))
-    }
-
-    /// Whether it is time to stop.
-    pub(crate) fn is_set(&self) -> bool {
-        *self.0.borrow() || self.0.has_changed().is_err()
-    }
-
-    /// Returns when it is time to stop.
-    pub(crate) async fn wait(&mut self) {
-        // An error means that the sender is gone, which is a stop as well.
-        let _ = self.0.wait_for(|stop| *stop).await;
-    }
-}
-
-/// How long a head may take to arrive, and a connection may be idle.
+/// The maximum time for a head to arrive, and for a connection to be idle.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
-/// How long a body may take to arrive.
-const BODY_LIMIT: Duration = Duration::from_secs(30);
-/// Bytes of request line and headers together, as on AWS.
+/// The maximum size of request line and headers together, in bytes, as on AWS.
 const HEAD_BYTES: usize = 10_240;
-/// As many headers as fit into a head.
+/// The maximum number of headers: more cannot fit into a head.
 const HEADERS: usize = HEAD_BYTES / 4;
-/// What a connection may buffer.
+/// The buffer size of a connection, in bytes.
 const BUFFER_BYTES: usize = 16 * 1024;
-/// Connections that can be refused at once; further ones wait in the system's queue.
+/// The maximum number of connections that are refused at once; further ones wait in the system's
+/// queue.
 const REFUSALS: usize = 8;
-/// How long a connection that is refused may take to send a head.
+/// The maximum time for a refused connection to send a head.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(2);
-/// A body up to this size is read whenever it comes.
-const SMALL_BODY_BYTES: usize = 64 * 1024;
-/// Larger bodies that are read at once.
-const LARGE_BODIES: usize = 8;
 
-/// Makes the answer to a head that cannot be taken, of which the beginning is given.
-pub(crate) type RefuseHead = Arc<dyn Fn(&[u8], StatusCode, SocketAddr) -> Answer + Send + Sync>;
-
-/// How a service is to be served. Listeners that share one share its bounds.
+/// The settings of a listener. Listeners that share one share its bounds.
 #[derive(Clone)]
 pub(crate) struct Service {
     audience: Audience,
     refuse_head: Option<RefuseHead>,
-    /// Room for connections. Where there is none, calls are refused with 503 if the service can say
-    /// so; else connections wait in the system's queue.
+    /// A permit for each connection. Without a permit, calls are refused with 503 if the service has
+    /// an answer for that; else connections wait in the system's queue.
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
 }
 
-/// The place of a connection among those that there may be.
-struct Room {
+/// The permit of a connection.
+struct Place {
     permit: OwnedSemaphorePermit,
-    /// It is one too many: its first request is refused.
-    is_full: bool,
+    /// The connection is beyond the limit: its first request is refused.
+    is_beyond_limit: bool,
 }
 
 impl Service {
-    /// A service for some audience.
+    /// A service for an audience.
     pub(crate) fn new(audience: Audience) -> Self {
         Self {
             audience,
@@ -147,13 +76,12 @@ impl Service {
         }
     }
 
-    /// The same, with answers of its own to heads that cannot be taken, and to requests of too many
-    /// connections.
+    /// Adds its own answers to refused heads, and to requests of connections beyond the limit.
     pub(crate) fn refusing_heads(self, refuse_head: RefuseHead) -> Self {
         Self { refuse_head: Some(refuse_head), ..self }
     }
 
-    /// Serves `handler` on `listener` until `stop`, then lets open calls end for a short while.
+    /// Serves `handler` on `listener` until `stop`, and lets open calls end within a grace period.
     pub(crate) async fn serve<H, F, R>(self, listener: TcpListener, mut stop: Stop, handler: H)
     where
         H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + Sync + 'static,
@@ -162,7 +90,7 @@ impl Service {
     {
         let mut connections = JoinSet::new();
         loop {
-            let (stream, peer, room) = tokio::select! {
+            let (stream, peer, place) = tokio::select! {
                 () = stop.wait() => break,
                 Some(_) = connections.join_next() => continue,
                 accepted = self.accept(&listener) => match accepted {
@@ -183,12 +111,13 @@ impl Service {
                 let signals = Arc::new(Signals::default());
                 let refuse = refuse_head.clone();
                 let stream = Connection::new(stream, peer, Arc::clone(&signals), refuse_head);
-                match refuse.filter(|_| room.is_full) {
+                match refuse.filter(|_| place.is_beyond_limit) {
                     Some(refuse) => {
-                        let refused =
-                            async |request: Request<Incoming>| Ok(full(&request, peer, &refuse));
-                        let carried = carry(stream, refused, &signals, stop);
-                        // Who sends nothing keeps others from their refusal.
+                        let refused = async |request: Request<Incoming>| {
+                            Ok(refuse_beyond_limit(&request, peer, &refuse))
+                        };
+                        let carried = serve_connection(stream, refused, &signals, stop);
+                        // A silent peer would keep others from their refusal.
                         let _ = tokio::time::timeout(REFUSAL_LIMIT, carried).await;
                     }
                     None => {
@@ -202,10 +131,10 @@ impl Service {
                                 Arc::clone(&shared),
                             )
                         };
-                        carry(stream, answered, &signals, stop).await;
+                        serve_connection(stream, answered, &signals, stop).await;
                     }
                 }
-                drop(room.permit);
+                drop(place.permit);
             });
         }
         drop(listener);
@@ -213,35 +142,39 @@ impl Service {
         let _ = tokio::time::timeout(GRACE, ended).await;
     }
 
-    /// The next connection, once there is room for it.
-    async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr, Room)> {
-        // Accepting comes last, because a connection would be lost in a wait that is given up.
+    /// Accepts the next connection.
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr, Place)> {
+        // Accepting comes last: cancelling a later wait would lose the connection.
         let Some(_) = self.refuse_head else {
             let permit = Arc::clone(&self.connections).acquire_owned().await;
             let permit = permit.map_err(io::Error::other)?;
             let (stream, peer) = listener.accept().await?;
-            return Ok((stream, peer, Room { permit, is_full: false }));
+            return Ok((stream, peer, Place { permit, is_beyond_limit: false }));
         };
         let refusal = Arc::clone(&self.refusals).acquire_owned().await.map_err(io::Error::other)?;
         let (stream, peer) = listener.accept().await?;
-        let room = match Arc::clone(&self.connections).try_acquire_owned() {
-            Ok(permit) => Room { permit, is_full: false },
-            Err(_) => Room { permit: refusal, is_full: true },
+        let place = match Arc::clone(&self.connections).try_acquire_owned() {
+            Ok(permit) => Place { permit, is_beyond_limit: false },
+            Err(_) => Place { permit: refusal, is_beyond_limit: true },
         };
-        Ok((stream, peer, room))
+        Ok((stream, peer, place))
     }
 }
 
-/// Refuses a request because there are too many connections, and ends its connection.
-fn full(request: &Request<Incoming>, peer: SocketAddr, refuse: &RefuseHead) -> Answer {
+/// Refuses a request of a connection beyond the limit, and ends the connection.
+fn refuse_beyond_limit(
+    request: &Request<Incoming>,
+    peer: SocketAddr,
+    refuse: &RefuseHead,
+) -> Answer {
     let head = format!("{} {}", request.method(), request.uri());
     let mut answer = refuse(head.as_bytes(), StatusCode::SERVICE_UNAVAILABLE, peer);
-    answer.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 
-/// Answers the requests of a connection until it ends.
-async fn carry<S, F>(stream: Connection, answered: S, signals: &Signals, mut stop: Stop)
+/// Serves a connection until it ends.
+async fn serve_connection<S, F>(stream: Connection, answered: S, signals: &Signals, mut stop: Stop)
 where
     S: Fn(Request<Incoming>) -> F + Send,
     F: Future<Output = Result<Answer, HangUp>> + Send,
@@ -254,7 +187,7 @@ where
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service_fn(answered));
     let mut connection = pin!(connection);
-    // What goes wrong on a connection is the peer's to see: a broken request is answered already.
+    // Errors of a connection concern only the peer: a malformed request is already answered.
     tokio::select! {
         _ = connection.as_mut() => {}
         () = stop.wait() => {
@@ -290,96 +223,4 @@ where
             Err(hang_up)
         }
     }
-}
-
-/// Why a body could not be read.
-#[derive(Debug)]
-pub(crate) enum BodyError {
-    /// It has more bytes than allowed.
-    TooLarge,
-    /// It did not arrive in time.
-    TooSlow,
-    /// The connection broke.
-    Broken,
-}
-
-/// Bounds of the bodies that a service reads at once, whatever its callers send.
-#[derive(Debug)]
-pub(crate) struct Bodies(Semaphore);
-
-impl Default for Bodies {
-    fn default() -> Self {
-        Self(Semaphore::new(LARGE_BODIES))
-    }
-}
-
-impl Bodies {
-    /// Reads a body of at most `limit` bytes. Past a small size it waits for its turn.
-    pub(crate) async fn read(&self, body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
-        collect(body, limit, Some(&self.0)).await
-    }
-}
-
-/// Reads a body of at most `limit` bytes.
-pub(crate) async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
-    collect(body, limit, None).await
-}
-
-/// Copies what arrives into one piece: as pieces, single bytes would each keep the buffer that they
-/// were read into.
-async fn collect(
-    mut body: Incoming,
-    limit: usize,
-    turns: Option<&Semaphore>,
-) -> Result<Bytes, BodyError> {
-    let reading = async {
-        if body.size_hint().lower() > limit as u64 {
-            return Err(BodyError::TooLarge);
-        }
-        let mut read = BytesMut::new();
-        let mut turn = None;
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| BodyError::Broken)?;
-            let Ok(data) = frame.into_data() else { continue };
-            let length = read.len() + data.len();
-            if length > limit {
-                return Err(BodyError::TooLarge);
-            }
-            if let (None, Some(turns)) = (&turn, turns)
-                && length > SMALL_BODY_BYTES
-            {
-                turn = Some(turns.acquire().await.map_err(|_| BodyError::Broken)?);
-            }
-            read.extend_from_slice(&data);
-        }
-        Ok(read.freeze())
-    };
-    tokio::time::timeout(BODY_LIMIT, reading).await.unwrap_or(Err(BodyError::TooSlow))
-}
-
-/// An answer with a body of some content type.
-pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
-    answer
-}
-
-/// The answer to a caller that may not call here. It ends the connection, so the rest of the
-/// connection's bytes are ignored. A browser hides it from pages of other origins as a whole.
-pub(crate) fn forbidden(text: &str) -> Answer {
-    let mut answer = json(StatusCode::FORBIDDEN, &json!({"message": "Forbidden", "hint": text}));
-    for (name, value) in [
-        (header::CONNECTION, "close"),
-        (http::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ] {
-        answer.headers_mut().insert(name, http::HeaderValue::from_static(value));
-    }
-    answer
-}
-
-/// An answer with a JSON body.
-pub(crate) fn json(status: StatusCode, body: &Value) -> Answer {
-    answer(status, "application/json", Bytes::from(body.to_string()))
 }

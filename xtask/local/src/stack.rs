@@ -1,19 +1,20 @@
 //! The stack: starts everything in order, and stops it.
 
 use crate::auth::{Keyring, Principal, Principals, Verifier};
-use crate::bus::{self, EventLog};
+use crate::bus::EventBus;
 use crate::console::Console;
 use crate::control::{self, Control};
 use crate::data::{DataDirectory, DataLocation};
 use crate::dynamo;
+use crate::endpoint;
 use crate::faults::Faults;
 use crate::gateway::Gateway;
-use crate::lambda::{Endpoints, Fleet};
+use crate::lambda::{self, Endpoints, Fleet};
 use crate::observe::Observed;
-use crate::queue;
+use crate::queue::DeadLetters;
 use crate::server::{Audience, Bodies, Service, Stop};
-use crate::stream::{DeadLetters, Mapping};
-use crate::template::{self, LeftOut, Surroundings};
+use crate::stream::Mapping;
+use crate::template::{self, LeftOut, StackInputs};
 use crate::xray;
 use anyhow::Context;
 use http::Request;
@@ -29,50 +30,50 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// How the stack is called, in names of functions and buses.
+/// The name of the stack, in names of functions and buses.
 const STACK_NAME: &str = "local";
 /// The database's file in the data directory.
 const DATABASE: &str = "dynamodb.sqlite";
-/// Who works on the stack by the SDK of AWS and is no function of it.
+/// The access key of tools that use the AWS SDK.
 const OPERATOR: &str = "operator";
-/// How many free ports are tried until one is free on all addresses.
+/// The maximum number of free ports that are tried on all addresses.
 const PORT_ATTEMPTS: usize = 20;
-/// How long the ends of things are waited for.
+/// The maximum duration of each part of the shutdown.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 
-/// What to run and how.
+/// The options of a stack.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The CloudFormation template, JSON.
     pub template: PathBuf,
-    /// The directory of the functions' binaries, each called like its function.
+    /// The directory of the functions' binaries, each named after its function.
     pub functions: PathBuf,
     /// The port to serve on, on 127.0.0.1 and ::1; 0 takes a free one.
     pub port: u16,
-    /// Where the state lies.
+    /// The location of the data.
     pub data: DataLocation,
-    /// Who may sign calls.
+    /// The callers.
     pub principals: Vec<Principal>,
-    /// The AWS region to be.
+    /// The AWS Region.
     pub region: String,
-    /// The AWS account to be, twelve digits.
+    /// The AWS account, twelve digits.
     pub account: String,
-    /// Values of the template's parameters, by name; the others have their defaults.
+    /// Given parameters of the template, by name; the others have their defaults.
     pub parameters: BTreeMap<String, String>,
-    /// Variables that every function gets besides the template's.
+    /// Additional environment variables of all functions.
     pub variables: BTreeMap<String, String>,
-    /// How old reads of an index of the database are.
+    /// The lag of reads of an index.
     pub index_lag: Duration,
-    /// Whether to keep requests and logs of functions off stderr.
+    /// Whether to write no requests and logs to stderr.
     pub quiet: bool,
-    /// Most requests, invocations, log lines, traces and events that are kept in memory, each, if
-    /// that is less than usual. (All events stay in their file.)
+    /// The maximum number of requests, invocations, log lines and traces in memory, each, if it is
+    /// below the default.
     pub history: usize,
 }
 
 impl Options {
-    /// The usual surroundings for a template and its functions: a free port, state that goes away,
-    /// the principal `test` with the secret `test`, region us-east-1, account 000000000000.
+    /// The defaults for a template and its functions: a free port, ephemeral data, the principal
+    /// `test` with the secret `test`, Region us-east-1, account 000000000000.
     #[must_use]
     pub fn new(template: PathBuf, functions: PathBuf) -> Self {
         Self {
@@ -92,7 +93,7 @@ impl Options {
     }
 }
 
-/// A stack that runs. Dropping it stops it too, without waiting for the end.
+/// A running stack. Dropping it stops it, without waiting for the end.
 #[derive(Debug)]
 pub struct Stack {
     address: SocketAddr,
@@ -110,26 +111,26 @@ pub struct Stack {
 /// Starts a stack; it answers when this returns.
 ///
 /// # Errors
-/// When the template cannot be run, a function does not come up, or the port or the data directory
-/// is in use; the text says which and what to do.
+/// When the template cannot be run, a function does not start, or the port or the data directory is
+/// in use; the text names the cause and the remedy.
 pub async fn start(options: Options) -> anyhow::Result<Stack> {
-    let surroundings = Surroundings {
+    let inputs = StackInputs {
         region: options.region.clone(),
         account: options.account.clone(),
         stack_name: STACK_NAME.to_owned(),
         parameters: options.parameters,
     };
-    let mut plan = template::load(&options.template, surroundings)?;
+    let mut plan = template::load(&options.template, inputs)?;
     for function in &mut plan.functions {
         function.environment.extend(options.variables.clone());
     }
-    // Before anything else is started, so that a port in use is said at once.
+    // First of all, so that a port in use is reported at once.
     let listeners = listen(options.port).await?;
     let address = listeners.first().context("no port is open")?.local_addr()?;
     let data = DataDirectory::open(&options.data)?;
     let console =
         Console::new(options.quiet, plan.functions.iter().map(|function| function.binary.as_str()));
-    // The front is what callers see; the back is what that needs, and stops after it.
+    // The front serves callers. The back serves the front, and stops after it.
     let (front, front_stop) = Stop::new();
     let (back, back_stop) = Stop::new();
 
@@ -137,7 +138,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let principals = Principals::new(options.principals).map_err(anyhow::Error::msg)?;
     let observed = Arc::new(Observed::with_history(options.history));
     let keys = Keyring::default();
-    let verifier = |service| Verifier::new(service, &plan.region, Arc::new(keys.clone()));
+    let verifier = |service| Verifier::new(service, &plan.region, keys.clone());
     let xray = xray::start(Arc::clone(&observed), back_stop.clone()).await?;
     let database = data.file(DATABASE);
     dynamo::check(&database, data.is_as_it_was(DATABASE))?;
@@ -151,14 +152,13 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         &back_stop,
     )
     .await?;
-    let events = Arc::new(EventLog::open(plan.buses, &data, &observed)?);
+    let events = Arc::new(EventBus::open(plan.buses, &data, &observed, &faults)?);
+    let (service, shared) = (Arc::clone(&events), Arc::clone(&faults));
     let eventbridge =
-        bus::start(Arc::clone(&events), verifier("events"), Arc::clone(&faults), back_stop.clone())
-            .await?;
+        endpoint::start(service, verifier("events"), shared, back_stop.clone()).await?;
     let dead_letters = Arc::new(DeadLetters::open(&data, &plan.queues, &observed)?);
-    let letters = Arc::clone(&dead_letters);
-    let sqs =
-        queue::start(letters, verifier("sqs"), Arc::clone(&faults), back_stop.clone()).await?;
+    let (service, shared) = (Arc::clone(&dead_letters), Arc::clone(&faults));
+    let sqs = endpoint::start(service, verifier("sqs"), shared, back_stop.clone()).await?;
     let endpoints = Endpoints {
         region: plan.region.clone(),
         dynamodb: dynamo.address,
@@ -167,7 +167,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         xray,
         keys: keys.clone(),
     };
-    let fleet = Fleet::start(
+    let fleet = lambda::start(
         plan.functions,
         &options.functions,
         endpoints,
@@ -193,7 +193,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
             && !plan.queues.values().any(|queue| queue == target)
         {
             anyhow::bail!(
-                "{} sends what fails to {target}, which is no queue of the template",
+                "{} sends failed records to {target}, which is not a queue of the template",
                 mapping.logical_id
             );
         }
@@ -215,7 +215,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let tables = plan.tables.into_iter().map(|table| (table.logical_id, table.name)).collect();
     let secret = keys
         .issue(OPERATOR)
-        .map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))?;
+        .map_err(|error| anyhow::anyhow!("the system provides no randomness: {error}"))?;
     let aws = json!({
         "accessKeyId": OPERATOR,
         "secretAccessKey": secret,
@@ -281,8 +281,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     })
 }
 
-/// Opens the port on both addresses that `localhost` may stand for; on the first alone where there
-/// is no IPv6.
+/// Opens the port on both addresses of `localhost`; without IPv6, on the first alone.
 async fn listen(port: u16) -> anyhow::Result<Vec<TcpListener>> {
     let mut attempts = 0;
     loop {
@@ -309,7 +308,7 @@ async fn bind(address: IpAddr, port: u16) -> std::io::Result<TcpListener> {
 fn in_use(error: std::io::Error, port: u16) -> anyhow::Error {
     match error.kind() {
         ErrorKind::AddrInUse => anyhow::anyhow!(
-            "port {port} is in use; stop what listens there, choose another with --port, \
+            "port {port} is in use; stop the program there, choose another with --port, \
              or take a free one with --port 0"
         ),
         _ => anyhow::Error::from(error).context(format!("cannot open port {port}")),
@@ -329,25 +328,25 @@ impl Stack {
         format!("http://{}{}", self.address, control::PREFIX.trim_end_matches('/'))
     }
 
-    /// The page that shows what happens: `http://127.0.0.1:4510/_local/console/`.
+    /// The URL of the console: `http://127.0.0.1:4510/_local/console/`.
     #[must_use]
     pub fn console_url(&self) -> String {
         format!("http://{}{}", self.address, crate::page::PATH)
     }
 
-    /// The AWS region that calls are signed for.
+    /// The AWS Region of signatures.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The directory where the state lies.
+    /// The data directory.
     #[must_use]
     pub fn data(&self) -> &Path {
         self.data.path()
     }
 
-    /// The resource types of the template that are not run.
+    /// The resource types of the template that are left out.
     #[must_use]
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
@@ -359,11 +358,11 @@ impl Stack {
         crate::lambda::LIMITS_MEMORY
     }
 
-    /// Stops: takes no more calls, lets open ones end for a moment, ends the functions.
+    /// Stops: refuses new calls, lets open ones end, and ends the functions.
     pub async fn shutdown(self) {
         self.front.send_replace(true);
         let _ = tokio::time::timeout(SHUTDOWN_LIMIT, async {
-            // An error would mean that the task is over, which is what is wanted.
+            // An error means that the task has ended.
             let _ = self.front_server.await;
             for mapping in self.mappings {
                 let _ = mapping.await;
@@ -373,7 +372,7 @@ impl Stack {
         self.back.send_replace(true);
         let _ = tokio::time::timeout(SHUTDOWN_LIMIT, self.fleet.ended()).await;
         let database = self.data.file(DATABASE);
-        // Should these fail, the next start does more.
+        // Should these fail, the next start checks more.
         let _ = tokio::task::spawn_blocking(move || dynamo::checkpoint(&database)).await;
         let _ = self.data.note_stop();
     }

@@ -1,30 +1,24 @@
-//! Event source mappings: carry the records of a table's stream to a function, in order and at
+//! Event source mappings: deliver the records of a table's stream to a function, in order and at
 //! least once.
 //!
-//! The number of the last record that is done is kept on file, so that a restart goes on where the
-//! last run stopped. It is written after the function was done with a record: a crash in between
-//! delivers that record again.
+//! The number of the last completed record is kept on file, so a restart continues there. It is
+//! written after the function completed the record: a crash in between delivers it again.
 
 mod checkpoint;
-mod dead_letters;
 mod filter;
-mod records;
 mod retry;
-
-pub(crate) use self::dead_letters::DeadLetters;
-pub(crate) use self::records::records_after;
 
 use self::checkpoint::Checkpoint;
 use self::filter::Filters;
-use self::records::{has_record, read};
 use self::retry::{Attempt, Outcome, next_attempts, outcome};
 use crate::console::Console;
 use crate::data::DataDirectory;
-use crate::dynamo::Dynamo;
+use crate::dynamo::{Dynamo, has_record, records_after, sequence_number};
 use crate::faults::Fault;
 use crate::lambda::Function;
 use crate::names::{rfc3339, trace_root, uuid};
 use crate::observe::TraceHeader;
+use crate::queue::DeadLetters;
 use crate::server::Stop;
 use crate::template::MappingPlan;
 use anyhow::Context;
@@ -36,16 +30,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How long to wait for news when nobody signals any: items that expire do not.
+/// The polling interval without a signal: the expiry of items sends none.
 const IDLE: Duration = Duration::from_secs(1);
-/// How often to look whether a stream that is held may go on.
+/// The polling interval of a held stream.
 const HELD: Duration = Duration::from_millis(10);
-/// How much later a late batch is delivered.
+/// The delay of a late batch.
 const LATE: Duration = Duration::from_millis(400);
-/// Shortest and longest wait after a failure.
+/// The shortest and the longest wait after a failure.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// A record of the stream, as the function gets it.
+/// A record of the stream.
 #[derive(Clone, Debug)]
 struct Record {
     sequence_number: String,
@@ -54,7 +48,7 @@ struct Record {
     event: Value,
 }
 
-/// A mapping at work.
+/// A running mapping.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     plan: MappingPlan,
@@ -68,7 +62,7 @@ pub(crate) struct Mapping {
     console: Console,
 }
 
-/// How far a mapping is, for the control endpoint.
+/// The progress of a mapping, for the control endpoint.
 #[derive(Debug)]
 pub(crate) struct Progress {
     name: String,
@@ -76,8 +70,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Counts how often the end of the stream was reached with everything before it done or given
-    /// up on: when it has risen by two, everything from before the first look is.
+    /// The name, and how often the mapping caught up with the stream. When the number has risen by
+    /// two, all records from before the first query are completed or given up.
     pub(crate) fn describe(&self) -> Value {
         json!({"name": self.name, "caughtUp": self.caught_up.load(Ordering::SeqCst)})
     }
@@ -99,7 +93,7 @@ impl Mapping {
         let progress = Progress { name: plan.logical_id.clone(), caught_up: AtomicU64::new(0) };
         let path = data.file(&format!("{}.json", plan.logical_id));
         let checkpoint =
-            Checkpoint::open(&path, |number| has_record(&dynamo, &plan.table, number))?;
+            Checkpoint::open(&path, |number| has_record(&dynamo.database, &plan.table, number))?;
         Ok(Self {
             plan,
             region: region.to_owned(),
@@ -113,12 +107,12 @@ impl Mapping {
         })
     }
 
-    /// How far it is, also while it runs.
+    /// Its progress, also while it runs.
     pub(crate) fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
     }
 
-    /// Carries records until `stop`.
+    /// Delivers records until `stop`.
     pub(crate) async fn run(mut self, mut stop: Stop) {
         let mut failures = 0;
         while !stop.is_set() {
@@ -153,33 +147,33 @@ impl Mapping {
         }
     }
 
-    /// Reads on from the checkpoint and carries what there is. False when there was nothing.
+    /// Delivers the records after the checkpoint. False when there are none.
     async fn step(&mut self, stop: &mut Stop) -> anyhow::Result<bool> {
         let records = self.read().await?;
         let Some(last_read) = records.last().map(|record| record.sequence_number.clone()) else {
             return Ok(false);
         };
-        // What was written since the stream is held stays for a later batch.
+        // Records written since the stream is held stay for a later batch.
         if self.function.faults().holds_streams() {
             return Ok(true);
         }
         let passing: Vec<_> =
             records.into_iter().filter(|record| self.filters.pass(&record.event)).collect();
         for batch in passing.chunks(self.plan.batch_size) {
-            self.carry(batch.to_vec(), stop).await?;
+            self.complete(batch.to_vec(), stop).await?;
             if stop.is_set() {
                 return Ok(false);
             }
         }
-        // Past those that the filters held back, too.
+        // Also past the records that the filters rejected.
         self.checkpoint.set(&last_read)?;
         Ok(true)
     }
 
-    /// Gives a batch to the function until every record is done or given up on.
-    async fn carry(&mut self, records: Vec<Record>, stop: &mut Stop) -> anyhow::Result<()> {
+    /// Delivers a batch until every record is completed or given up.
+    async fn complete(&mut self, records: Vec<Record>, stop: &mut Stop) -> anyhow::Result<()> {
         let mut waiting = VecDeque::from([Attempt { records, failures: 0 }]);
-        let mut failures_in_a_row = 0;
+        let mut consecutive_failures = 0;
         while let Some(mut attempt) = waiting.pop_front() {
             self.drop_expired(&mut attempt)?;
             let Some(last) = attempt.records.last().map(|record| record.sequence_number.clone())
@@ -200,26 +194,26 @@ impl Mapping {
                 Outcome::DoneBefore(_) | Outcome::Failed => {}
             }
             if outcome == Outcome::Done {
-                failures_in_a_row = 0;
+                consecutive_failures = 0;
                 continue;
             }
-            failures_in_a_row += 1;
+            consecutive_failures += 1;
             for next in next_attempts(attempt, &outcome, self.plan.bisect).into_iter().rev() {
                 waiting.push_front(next);
             }
             tokio::select! {
-                // What is not done is read again by the next run.
+                // The next run reads incomplete records again.
                 () = stop.wait() => return Ok(()),
-                () = tokio::time::sleep(back_off(failures_in_a_row)) => {}
+                () = tokio::time::sleep(back_off(consecutive_failures)) => {}
             }
         }
         Ok(())
     }
 
-    /// Gives up on records at the front that are too old.
+    /// Gives up expired records at the front.
     fn drop_expired(&mut self, attempt: &mut Attempt<Record>) -> anyhow::Result<()> {
-        // A record that was never tried is not given up on: this program may just have been off
-        // for longer than that.
+        // A record that was never tried is kept: this program may have been off for longer than the
+        // limit.
         let Some(limit) = self.plan.record_age_seconds.filter(|_| attempt.failures > 0) else {
             return Ok(());
         };
@@ -234,7 +228,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// Gives records to the function, as they come or as a fault wants it.
+    /// Delivers records to the function, with an injected fault if there is one.
     async fn deliver(&self, records: &[Record]) -> Outcome {
         let event = event_of(records);
         match self.function.faults().at_delivery(self.function.binary(), &event, records.len()) {
@@ -275,14 +269,14 @@ impl Mapping {
 
     fn give_up(&self, records: &[Record], condition: &str) -> anyhow::Result<()> {
         self.console
-            .line("stream", &format!("ERROR {} records given up on: {condition}", records.len()));
+            .line("stream", &format!("ERROR {} records given up: {condition}", records.len()));
         let Some(queue) = &self.plan.on_failure else { return Ok(()) };
         let numbers = |record: Option<&Record>| record.map(|record| record.sequence_number.clone());
         let times = |record: Option<&Record>| {
             let time = record.and_then(|record| Timestamp::from_second(record.created).ok());
             time.map(rfc3339)
         };
-        // As on AWS, a letter says where the records are in the stream, not what they hold.
+        // As on AWS, a letter has the position of the records in the stream, not their content.
         let letter = json!({
             "requestContext": {
                 "requestId": uuid(),
@@ -308,43 +302,40 @@ impl Mapping {
         let database = self.dynamo.database.clone();
         let table = self.plan.table.clone();
         let last = self.checkpoint.last().map(str::to_owned);
-        let from_latest = self.plan.from_latest;
-        let answer = tokio::task::spawn_blocking(move || {
-            read(&database, &table, last.as_deref(), from_latest)
-        })
-        .await??;
-        if let Some(start) = answer.start {
-            self.checkpoint.set(&start)?;
+        let is_first_read = last.is_none();
+        let mut records =
+            tokio::task::spawn_blocking(move || records_after(&database, &table, last.as_deref()))
+                .await??;
+        if is_first_read && self.plan.from_latest {
+            // A mapping with the position LATEST skips the existing records.
+            if let Some(latest) = records.last() {
+                self.checkpoint.set(sequence_number(latest)?)?;
+            }
+            records.clear();
         }
-        answer.records.into_iter().map(|record| self.record(record)).collect()
+        records.into_iter().map(|record| self.record(record)).collect()
     }
 
-    /// A record as the function gets it: with this region and stream instead of the database's.
+    /// A record for the function: with the Region and the stream of the template.
     fn record(&self, mut event: Value) -> anyhow::Result<Record> {
         event["awsRegion"] = json!(self.region);
         event["eventSourceARN"] = json!(self.plan.stream_arn);
-        let change = &event["dynamodb"];
+        let created = event["dynamodb"]["ApproximateCreationDateTime"].as_f64();
         Ok(Record {
-            sequence_number: change["SequenceNumber"]
-                .as_str()
-                .context("a stream record has no number")?
-                .to_owned(),
-            created: change["ApproximateCreationDateTime"]
-                .as_f64()
-                .map(|seconds| seconds as i64)
-                .context("a stream record has no time")?,
+            sequence_number: sequence_number(&event)?.to_owned(),
+            created: created.context("a stream record has no time")? as i64,
             event,
         })
     }
 }
 
-/// The event that a function gets for records.
+/// The event of a function for records.
 fn event_of(records: &[Record]) -> Bytes {
     let events: Vec<_> = records.iter().map(|record| &record.event).collect();
     Bytes::from(json!({"Records": events}).to_string())
 }
 
-/// Twice as long after every failure in a row, within bounds.
+/// Doubles with every consecutive failure, within bounds.
 fn back_off(failures: u32) -> Duration {
     let (shortest, longest) = BACK_OFF;
     shortest.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(longest)

@@ -1,4 +1,4 @@
-//! The X-Ray daemon: takes segments by UDP.
+//! The X-Ray daemon: receives segments by UDP.
 
 use crate::observe::Observed;
 use crate::server::Stop;
@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::UdpSocket;
 
-/// Largest UDP packet.
+/// The maximum size of a UDP packet.
 const PACKET_BYTES: usize = 65_536;
 
 /// Opens the socket and receives until `stop`.

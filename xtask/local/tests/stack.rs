@@ -38,7 +38,7 @@ async fn a_signed_call_reaches_the_function_with_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_gateway_answers_by_itself_what_is_not_for_a_function() {
+async fn the_gateway_answers_requests_without_a_function() {
     let stack = Harness::new().start().await;
     let unsigned = stack.send_unsigned("GET", "/items/1", &[], "").await;
     assert_eq!(unsigned.problem(), (403, "not-authenticated".to_owned()));
@@ -189,7 +189,7 @@ async fn a_bus_that_refuses_delays_events_and_loses_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_is_given_up_on_after_its_retries_and_the_next_is_not() {
+async fn a_record_is_given_up_after_its_retries_and_the_next_is_delivered() {
     let stack = Harness::new().start().await;
     stack.set_faults(&json!({"bus": "refuse-all"})).await;
     write(&stack, "AUDIT#1").await;
@@ -230,7 +230,7 @@ async fn data_and_undelivered_events_survive_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_held_write_is_done_though_its_function_was_killed() {
+async fn a_delayed_write_takes_effect_although_its_function_was_killed() {
     let stack = Harness::new().start().await;
     stack.set_faults(&json!({"dynamodb": {"replyDelayMs": 60000}})).await;
     // The function's own timeout is two seconds.
@@ -264,7 +264,7 @@ async fn write_with_fault(stack: &TestStack, at: &Value, fault: &str) -> (Option
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_placed_fault_happens_at_its_place_and_is_told() {
+async fn a_placed_fault_fires_at_its_place_and_is_reported() {
     let stack = Harness::new().start().await;
     let (call, start, response) = (json!({"call": 1}), json!("start"), json!("response"));
     for (at, fault, status, is_done) in [
@@ -289,7 +289,7 @@ async fn a_placed_fault_happens_at_its_place_and_is_told() {
     ] {
         let came = write_with_fault(&stack, at, fault).await;
         if fault == "gateway-timeout" {
-            // Nobody waits for the function, which goes on.
+            // The function continues after the gateway gave up.
             assert_eq!(came.0, status, "{at} {fault}");
             continue;
         }
@@ -298,7 +298,7 @@ async fn a_placed_fault_happens_at_its_place_and_is_told() {
     let counts = stack.control("faults/report").await["counts"].clone();
     assert_eq!(counts["call/kill-before"], 1);
     assert_eq!(counts["response/lose-answer"], 1);
-    // The next invocation is left in peace.
+    // The next invocation has no fault.
     write(&stack, "PROFILE").await;
     stack.stop().await;
 }
@@ -344,7 +344,7 @@ async fn faults_are_strict_and_readable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_start_says_what_and_why() {
+async fn a_failed_start_names_the_cause() {
     let failing = Harness::new().with_template(|template| {
         template["Resources"]["FakeEchoFunction"]["Properties"]["Environment"]["Variables"]
             ["FAILS_TO_START"] = Value::from("1");

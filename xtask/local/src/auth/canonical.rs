@@ -1,12 +1,12 @@
 //! The canonical request of Signature Version 4, and its signature:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
 //!
-//! The signer of the AWS SDK takes a query apart as text, so it cannot sign one that is not UTF-8,
-//! and takes no header that is not. What arrives here may be both, and is canonicalised as bytes;
-//! a test holds the result to the SDK's for everything that the SDK can sign.
+//! The signer of the AWS SDK accepts only queries and headers in UTF-8. Requests here may have
+//! others, so they are canonicalised as bytes. A test compares the result with the SDK's for
+//! everything that the SDK can sign.
 
-use super::SignedHead;
 use super::claim::{Claim, Placement, name_of};
+use super::head::SignedHead;
 use crate::names::hex;
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
@@ -18,22 +18,22 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// The same for a path, whose slashes stay.
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
-/// A way to make the canonical request: the right one, or a mistake that signers make.
+/// A way to make the canonical request: the right one, or a known mistake of signers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Variant {
     Standard,
-    /// The query is as it was sent.
+    /// The query as sent.
     QueryAsSent,
-    /// The query is encoded as it has to be, but in the order in which it was sent.
+    /// The query encoded correctly, but not sorted.
     QueryUnsorted,
-    /// The path is as it was sent, as only S3 wants it.
+    /// The path as sent, which only S3 accepts.
     PathAsSent,
-    /// The body is declared not to be signed, as only S3 allows.
+    /// The body declared as unsigned, which only S3 accepts.
     UnsignedPayload,
 }
 
 impl Variant {
-    /// Mistakes that are looked for when a signature does not hold, with what to do about them.
+    /// Known mistakes, which are tried when a signature is invalid, with their remedies.
     pub(super) const MISTAKES: &[(Self, &str)] = &[
         (
             Self::QueryUnsorted,
@@ -57,7 +57,7 @@ impl Variant {
     ];
 }
 
-/// The signature that a request must have.
+/// The correct signature of a request.
 pub(super) fn signature(
     claim: &Claim,
     head: SignedHead<'_>,
@@ -126,8 +126,7 @@ fn canonical_request(
     request
 }
 
-/// A pair of the query, decoded once and encoded as canonical requests want it. A plus sign is a
-/// space.
+/// A pair of the query, decoded once and encoded for the canonical request. A plus sign is a space.
 fn encoded_pair(pair: &str) -> (String, String) {
     let encoded = |text: &str| {
         let bytes: Vec<u8> = percent_decode_str(&text.replace('+', " ")).collect();

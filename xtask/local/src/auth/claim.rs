@@ -1,7 +1,7 @@
-//! What a request says about its signature. What could be read in two ways is refused: another
-//! reader on the way might take the other one.
+//! The claim of a request: its signature and the scope. An ambiguous claim is refused, because a
+//! proxy might read it in the other way.
 
-use super::{Refusal, SignedHead};
+use super::head::{Refusal, SignedHead};
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// The fields of an `Authorization` header, in the order of [`Claim::of_header`].
 const FIELDS: [&str; 3] = ["Credential", "SignedHeaders", "Signature"];
-/// The parameters of a presigned query that there is one of each of.
+/// The parameters of a presigned query. Each occurs exactly once.
 const PARAMETERS: [&str; 6] = [
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -22,16 +22,16 @@ const PARAMETERS: [&str; 6] = [
 ];
 const TOKEN_PARAMETER: &str = "X-Amz-Security-Token";
 
-/// Where the signature stands.
+/// The place of the signature.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Placement {
     /// In `Authorization`.
     Header,
-    /// In the query, valid for so many seconds.
+    /// In the query, valid for a number of seconds.
     Query { expires: i64 },
 }
 
-/// A signature and what it claims to cover.
+/// A signature with its claimed scope and headers.
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) placement: Placement,
@@ -40,7 +40,7 @@ pub(super) struct Claim {
     pub(super) date: String,
     pub(super) region: String,
     pub(super) service: String,
-    /// The time of signing as it was written, `YYYYMMDDTHHMMSSZ`.
+    /// The time of signing as sent, `YYYYMMDDTHHMMSSZ`.
     pub(super) date_time: String,
     pub(super) time: Timestamp,
     /// In lower case and sorted, each once.

@@ -1,20 +1,21 @@
-//! Principals: whose signatures hold, and what they may call.
+//! Principals: the callers of the API, and the calls that each may make.
 
-use super::Secrets;
+use super::keyring::Keyring;
 use crate::names::hex;
+use regex::Regex;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// Somebody who may sign calls: an IAM user.
+/// A caller of the API: an IAM user.
 #[derive(Clone)]
 pub struct Principal {
     /// The access key id, also the user's name.
     pub(crate) id: String,
     /// The secret access key.
     pub(crate) secret: String,
-    /// What may be called, as `METHOD/path` with the wildcards `*` and `?`; `None` is everything.
+    /// The allowed calls, as `METHOD/path` with the wildcards `*` and `?`; `None` allows all.
     allowed: Option<Vec<String>>,
 }
 
@@ -25,8 +26,8 @@ impl Principal {
         Self { id: id.to_owned(), secret: secret.to_owned(), allowed: None }
     }
 
-    /// The same, but allowed only what one of `patterns` covers: `METHOD/path` below the API
-    /// stage, with the wildcards `*` and `?` of IAM.
+    /// Restricts it to the calls that one of `patterns` covers: `METHOD/path` below the API stage,
+    /// with the wildcards `*` and `?` of IAM.
     #[must_use]
     pub fn restricted_to(mut self, patterns: Vec<String>) -> Self {
         self.allowed = Some(patterns);
@@ -45,7 +46,7 @@ impl Principal {
     }
 
     /// Whether `execute-api:Invoke` is allowed on a method of a path below the API stage. The path
-    /// is that of the route that is taken, and not what stands in the request line.
+    /// is that of the chosen route, not that of the request line.
     pub(crate) fn may_call(&self, method: &str, path: &str) -> bool {
         let called = format!("{method}{path}");
         self.allowed
@@ -68,8 +69,8 @@ impl fmt::Debug for Principal {
 impl FromStr for Principal {
     type Err = String;
 
-    /// Reads `ID:SECRET` or `ID:SECRET=METHOD/path,METHOD/path`. Secrets may hold `=`: what stands
-    /// behind the last one is a list only when each element is `*` or begins with a method, in
+    /// Reads `ID:SECRET` or `ID:SECRET=METHOD/path,METHOD/path`. Secrets may contain `=`: the text
+    /// after the last one is a list only when each element is `*` or begins with a method, in
     /// capitals and wildcards, and a slash.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (id, rest) = text.split_once(':').ok_or(FORM)?;
@@ -95,7 +96,7 @@ impl FromStr for Principal {
 
 const FORM: &str = "a principal is ID:SECRET, or ID:SECRET=METHOD/path,METHOD/path";
 
-/// Whether a text is an element of a list of what may be called.
+/// Whether a text is a pattern of allowed calls.
 fn is_pattern(text: &str) -> bool {
     let method = text.split_once('/').map(|(method, _)| method);
     text == "*"
@@ -105,7 +106,7 @@ fn is_pattern(text: &str) -> bool {
         })
 }
 
-/// All who may sign calls of the API.
+/// All callers of the API.
 #[derive(Clone, Debug)]
 pub(crate) struct Principals(BTreeMap<String, Principal>);
 
@@ -128,46 +129,25 @@ impl Principals {
         Ok(Self(all))
     }
 
+    /// The keys of all principals.
+    pub(crate) fn keys(&self) -> Keyring {
+        let keys = Keyring::default();
+        for principal in self.0.values() {
+            keys.insert(&principal.id, &principal.secret);
+        }
+        keys
+    }
+
     /// The principal of an access key.
     pub(crate) fn get(&self, access_key: &str) -> Option<&Principal> {
         self.0.get(access_key)
     }
 }
 
-impl Secrets for Principals {
-    fn of(&self, access_key: &str) -> Option<String> {
-        self.get(access_key).map(|principal| principal.secret.clone())
-    }
-}
-
-/// IAM's wildcards: `*` is any text, `?` any one character.
+/// Matches the wildcards of IAM: `*` is any text, `?` any one character.
 fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    let (mut at, mut position) = (0, 0);
-    // Where to go on when the latest `*` has to take one character more.
-    let mut retry = None;
-    while position < text.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                at += 1;
-                retry = Some((at, position));
-            }
-            Some(wanted) if *wanted == '?' || *wanted == text[position] => {
-                at += 1;
-                position += 1;
-            }
-            _ => match retry {
-                None => return false,
-                Some((after_star, taken)) => {
-                    at = after_star;
-                    position = taken + 1;
-                    retry = Some((after_star, position));
-                }
-            },
-        }
-    }
-    pattern[at..].iter().all(|rest| *rest == '*')
+    let pattern = regex::escape(pattern).replace(r"\*", ".*").replace(r"\?", ".");
+    Regex::new(&format!("(?s)^{pattern}$")).is_ok_and(|pattern| pattern.is_match(text))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use rstest::rstest;
 #[case::curl_query(curl_get())]
 #[case::sdk(sdk(PayloadChecksumKind::NoHeader))]
 #[case::sdk_with_hash(sdk(PayloadChecksumKind::XAmzSha256))]
-fn what_clients_sign_is_accepted(#[case] sample: Sample) {
+fn requests_of_common_clients_are_accepted(#[case] sample: Sample) {
     assert_eq!(sample.verify_after(5).unwrap(), "test");
 }
 
@@ -144,7 +144,7 @@ fn a_signed_header_beyond_ascii_is_canonicalised_as_bytes(#[case] value: &[u8]) 
     EMPTY,
     "service documentation for details."
 )]
-fn a_usual_mistake_of_signers_is_named_in_the_terminal(
+fn a_known_mistake_of_signers_is_named_in_the_terminal(
     #[case] path: &str,
     #[case] signed_path: &str,
     #[case] query: &str,
@@ -158,7 +158,7 @@ fn a_usual_mistake_of_signers_is_named_in_the_terminal(
     assert!(refusal.to_string().ends_with("documentation for details."), "{refusal}");
 }
 
-/// Whatever the SDK signs must verify: its canonical requests are the measure of ours.
+/// Every request that the SDK signs must verify: its canonical requests are the reference.
 #[test]
 fn everything_that_the_sdk_signs_is_accepted() {
     let paths = ["/", "/prod//users/", "/prod/a%2Fb/%25/é/x.y", "/prod/../p/./q", "/prod/a:b+c~d"];

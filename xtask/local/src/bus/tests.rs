@@ -1,14 +1,15 @@
 //! Tests of the event bus.
 
-use super::{EventLog, WINDOW};
+use super::EventBus;
 use crate::data::{DataDirectory, DataLocation};
-use crate::faults::BusFault;
+use crate::endpoint::AwsService;
+use crate::faults::{BusFault, FaultSettings, Faults};
 use crate::observe::Observed;
 use crate::template::BusPlan;
 use http::StatusCode;
+use http_body_util::BodyExt;
 use rstest::rstest;
 use serde_json::{Value, json};
-use std::io::Write;
 use std::sync::Arc;
 
 fn data() -> (tempfile::TempDir, DataDirectory) {
@@ -18,12 +19,15 @@ fn data() -> (tempfile::TempDir, DataDirectory) {
     (temporary, data)
 }
 
-fn log(data: &DataDirectory) -> EventLog {
-    let bus = BusPlan {
+fn bus(data: &DataDirectory, fault: BusFault) -> Arc<EventBus> {
+    let plan = BusPlan {
         name: "local-audit".to_owned(),
         arn: "arn:aws:events:us-east-1:000000000000:event-bus/local-audit".to_owned(),
     };
-    EventLog::open(vec![bus], data, &Arc::new(Observed::new())).unwrap()
+    let faults = Faults::default();
+    faults.set(FaultSettings { bus: fault, ..FaultSettings::default() });
+    let observed = Arc::new(Observed::new());
+    Arc::new(EventBus::open(vec![plan], data, &observed, &Arc::new(faults)).unwrap())
 }
 
 fn entry(number: usize) -> Value {
@@ -35,22 +39,24 @@ fn entry(number: usize) -> Value {
     })
 }
 
-fn put(log: &EventLog, entries: &[Value], fault: BusFault) -> (StatusCode, Value) {
-    log.put_events(json!({"Entries": entries}).to_string().as_bytes(), fault, |_| false)
+async fn put(bus: &Arc<EventBus>, entries: &[Value]) -> (StatusCode, Value) {
+    let request = json!({"Entries": entries}).to_string();
+    let answer = Arc::clone(bus).apply("PutEvents".to_owned(), request.into(), None).await;
+    let status = answer.status();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap())
 }
 
-#[test]
-fn events_are_numbered_and_survive_a_restart_and_half_a_line() {
+#[tokio::test]
+async fn events_are_numbered_and_survive_a_restart() {
     let (_temporary, data) = data();
-    let first = log(&data);
-    let (status, answer) = put(&first, &[entry(1), entry(2)], BusFault::Ok);
+    let first = bus(&data, BusFault::Ok);
+    let (status, answer) = put(&first, &[entry(1), entry(2)]).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(answer["FailedEntryCount"], 0);
     drop(first);
-    let mut file = std::fs::File::options().append(true).open(data.file("events.jsonl")).unwrap();
-    file.write_all(b"{\"half\":").unwrap();
-    let second = log(&data);
-    put(&second, &[entry(3)], BusFault::Ok);
+    let second = bus(&data, BusFault::Ok);
+    put(&second, &[entry(3)]).await;
     let page = second.page(0, 100).unwrap();
     let numbers: Vec<_> =
         page.items.iter().map(|event| (&event["seq"], &event["detail"]["number"])).collect();
@@ -59,17 +65,8 @@ fn events_are_numbered_and_survive_a_restart_and_half_a_line() {
     let rest = second.page(2, 1).unwrap();
     assert_eq!((rest.items.len(), rest.next), (1, 3));
     assert_eq!(second.page(3, 1).unwrap().next, 3);
-}
-
-#[test]
-fn events_older_than_the_window_are_read_from_the_file() {
-    let (_temporary, data) = data();
-    let log = log(&data);
-    let state = |number: usize| json!({"detail": {"number": number}});
-    log.append((1..=WINDOW + 5).map(state).collect()).unwrap();
-    let page = log.page(2, 2).unwrap();
-    assert_eq!(page.items[0]["detail"]["number"], 3);
-    assert_eq!(page.next, 4);
+    let latest = second.latest(2).unwrap();
+    assert_eq!((latest.items[0]["seq"].clone(), latest.next), (json!(2), 3));
 }
 
 #[rstest]
@@ -78,26 +75,28 @@ fn events_older_than_the_window_are_read_from_the_file() {
 #[case::broken_detail("Detail", json!("{"), "MalformedDetail")]
 #[case::detail_that_is_no_object("Detail", json!("[]"), "MalformedDetail")]
 #[case::unknown_bus("EventBusName", json!("other"), "NotFound")]
-fn an_entry_fails_by_itself(#[case] field: &str, #[case] value: Value, #[case] code: &str) {
+#[tokio::test]
+async fn an_entry_fails_by_itself(#[case] field: &str, #[case] value: Value, #[case] code: &str) {
     let (_temporary, data) = data();
-    let log = log(&data);
+    let bus = bus(&data, BusFault::Ok);
     let mut broken = entry(1);
     broken[field] = value;
-    let (status, answer) = put(&log, &[broken, entry(2)], BusFault::Ok);
+    let (status, answer) = put(&bus, &[broken, entry(2)]).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(answer["FailedEntryCount"], 1);
     assert_eq!(answer["Entries"][0]["ErrorCode"], code);
     assert!(answer["Entries"][1]["EventId"].is_string());
-    assert_eq!(log.page(0, 10).unwrap().items.len(), 1);
+    assert_eq!(bus.page(0, 10).unwrap().items.len(), 1);
 }
 
 #[rstest]
 #[case::none(vec![])]
 #[case::eleven((0..11).map(entry).collect())]
 #[case::too_large(vec![json!({"Source": "s", "DetailType": "d", "Detail": "x".repeat(1024 * 1024)})])]
-fn a_call_fails_as_a_whole(#[case] entries: Vec<Value>) {
+#[tokio::test]
+async fn a_call_fails_as_a_whole(#[case] entries: Vec<Value>) {
     let (_temporary, data) = data();
-    let (status, answer) = put(&log(&data), &entries, BusFault::Ok);
+    let (status, answer) = put(&bus(&data, BusFault::Ok), &entries).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(answer["__type"], "ValidationException");
 }
@@ -106,10 +105,25 @@ fn a_call_fails_as_a_whole(#[case] entries: Vec<Value>) {
 #[case::all(BusFault::RefuseAll, StatusCode::OK, 0)]
 #[case::some(BusFault::RefuseSome, StatusCode::OK, 1)]
 #[case::unavailable(BusFault::Unavailable, StatusCode::SERVICE_UNAVAILABLE, 0)]
-fn faults_refuse(#[case] fault: BusFault, #[case] expected: StatusCode, #[case] kept: usize) {
+#[tokio::test]
+async fn faults_refuse(#[case] fault: BusFault, #[case] expected: StatusCode, #[case] kept: usize) {
     let (_temporary, data) = data();
-    let log = log(&data);
-    let (status, _) = put(&log, &[entry(1), entry(2), entry(3)], fault);
+    let bus = bus(&data, fault);
+    let (status, _) = put(&bus, &[entry(1), entry(2), entry(3)]).await;
     assert_eq!(status, expected);
-    assert_eq!(log.page(0, 10).unwrap().items.len(), kept);
+    assert_eq!(bus.page(0, 10).unwrap().items.len(), kept);
+}
+
+#[tokio::test]
+async fn events_are_found_by_a_member_of_their_detail() {
+    let (_temporary, data) = data();
+    let bus = bus(&data, BusFault::Ok);
+    for id in ["a", "b", "a", "a"] {
+        let mut entry = entry(1);
+        entry["Detail"] = json!(json!({"correlationId": id}).to_string());
+        put(&bus, &[entry]).await;
+    }
+    let found = bus.find(2, "correlationId", "a").unwrap();
+    let numbers: Vec<_> = found.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [3, 4], "the newest two");
 }

@@ -1,5 +1,5 @@
-//! A trace as a waterfall: what the gateway, Lambda and the functions did, each below what caused
-//! it, in the order of time.
+//! A trace as a waterfall: the spans of the gateway, Lambda and the functions as a tree, in order of
+//! time.
 
 use crate::observe::{Invocation, Observed, Request};
 use serde::Serialize;
@@ -11,17 +11,17 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Waterfall {
     trace_id: String,
-    /// When the first span began, milliseconds since 1970.
+    /// The start of the first span, milliseconds since 1970.
     start: f64,
     duration_ms: f64,
     spans: Vec<Row>,
 }
 
-/// A span where it is shown.
+/// A span in the waterfall.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
-    /// How many spans it is below.
+    /// The number of its ancestors.
     depth: usize,
     /// After the beginning of the trace.
     offset_ms: f64,
@@ -39,10 +39,10 @@ struct Span {
     parent: Option<String>,
     kind: Kind,
     name: String,
-    /// What else there is to say, such as the outcome.
+    /// Further information, such as the outcome.
     detail: Vec<String>,
     status: Option<u64>,
-    /// `fault`, `error` or `throttle`, as X-Ray says by whose fault it failed.
+    /// `fault`, `error` or `throttle`, the terms of X-Ray for failures.
     problem: Option<&'static str>,
     /// Milliseconds since 1970.
     #[serde(skip)]
@@ -51,13 +51,13 @@ struct Span {
     end: f64,
 }
 
-/// What did the work.
+/// The component of a span.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Kind {
     Gateway,
     Lambda,
-    /// What a function says about itself.
+    /// A function's own segment.
     Function,
     /// A call of AWS.
     Aws,
@@ -115,7 +115,7 @@ fn of_invocation(invocation: &Invocation) -> Span {
     }
 }
 
-/// The spans of a document, and of those within.
+/// The spans of a document and of its subsegments.
 fn collect(document: &Value, parent: Option<&str>, spans: &mut Vec<Span>) {
     let milliseconds = |name: &str| document[name].as_f64().map(|seconds| seconds * 1000.0);
     let text = |name: &str| document[name].as_str().unwrap_or_default();
@@ -154,9 +154,9 @@ fn collect(document: &Value, parent: Option<&str>, spans: &mut Vec<Span>) {
     }
 }
 
-/// Puts each span below its parent, the others on top, all in the order of time.
+/// Arranges spans as a tree, siblings in order of time.
 fn arrange(trace_id: &str, spans: Vec<Span>) -> Waterfall {
-    // Of one that was sent again, the last is complete.
+    // Of a segment that was sent twice, the last is complete.
     let mut by_id: BTreeMap<_, _> = spans.into_iter().map(|span| (span.id.clone(), span)).collect();
     let start = by_id.values().map(|span| span.start).fold(f64::INFINITY, f64::min);
     let end = by_id.values().map(|span| span.end).fold(start, f64::max);
@@ -168,11 +168,11 @@ fn arrange(trace_id: &str, spans: Vec<Span>) -> Waterfall {
         children.entry(parent).or_default().push(span.id.clone());
     }
     let mut rows = Vec::new();
-    let mut waiting = below(&children, &None, 0);
-    // Spans are taken out as they are shown, so that a circle of parents comes to an end.
+    let mut waiting = children_of(&children, &None, 0);
+    // Each span is removed when it is added, so a cycle of parents ends.
     while let Some((id, depth)) = waiting.pop() {
         let Some(span) = by_id.remove(&id) else { continue };
-        waiting.extend(below(&children, &Some(id), depth + 1));
+        waiting.extend(children_of(&children, &Some(id), depth + 1));
         rows.push(Row {
             depth,
             offset_ms: span.start - start,
@@ -185,8 +185,8 @@ fn arrange(trace_id: &str, spans: Vec<Span>) -> Waterfall {
     Waterfall { trace_id: trace_id.to_owned(), start, duration_ms, spans: rows }
 }
 
-/// What is right below a span, the last first, with its depth.
-fn below(
+/// The children of a span, the last first, with their depth.
+fn children_of(
     children: &BTreeMap<Option<String>, Vec<String>>,
     parent: &Option<String>,
     depth: usize,
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_stand_below_their_parents_in_the_order_of_time() {
+    fn spans_follow_their_parents_in_order_of_time() {
         let observed = observed();
         observed.traces.push(&json!({
             "name": "updateUser", "id": "function", "trace_id": "1-a", "parent_id": "lambda",
@@ -255,7 +255,7 @@ mod tests {
                  "end_time": 1000.01, "aws": {"operation": "GetItem", "retries": 0}}
             ]
         }));
-        // What the relay does later hangs below a span of the request that caused it.
+        // The later segment of the relay is a child of the request's.
         observed.traces.push(&json!({
             "name": "publishAudit", "id": "relay", "trace_id": "1-a", "parent_id": "function",
             "start_time": 1000.5, "end_time": 1000.6
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_whose_parent_is_unknown_stands_by_itself_and_a_circle_ends() {
+    fn a_span_without_a_known_parent_is_a_root_and_a_cycle_ends() {
         let observed = observed();
         for (id, parent) in [("lost", "nobody"), ("a", "b"), ("b", "a"), ("own", "own")] {
             observed.traces.push(&json!({
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_that_nothing_is_known_of_is_empty() {
+    fn an_unknown_trace_is_empty() {
         let waterfall = serde_json::to_value(waterfall("1-b", &observed())).unwrap();
         assert_eq!(waterfall["spans"], json!([]));
         assert_eq!(waterfall["durationMs"], 0.0);

@@ -1,4 +1,4 @@
-//! `Invoke` of the API of Lambda, for tools that hand an event to a function.
+//! `Invoke` of the Lambda API, for tools that send an event to a function.
 
 use crate::lambda::{Fleet, InvokeError};
 use crate::names::trace_root;
@@ -29,7 +29,7 @@ pub(super) async fn run(fleet: &Fleet, function: &str, event: Bytes) -> Answer {
             let text = error.to_string();
             refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", &text)
         }
-        // An error of the function is an answer of Lambda, with a header that says what it is.
+        // Lambda answers 200 to an error of the function, with a header for its kind.
         Err(error) => {
             let mut answer =
                 json_answer(StatusCode::OK, &json!({"errorMessage": error.to_string()}));

@@ -1,29 +1,25 @@
 //! Query parameters of control endpoints.
 
 use jiff::{Span, SpanRelativeTo, Timestamp};
-use percent_encoding::percent_decode_str;
 
 /// The query of a request.
 #[derive(Debug)]
-pub(super) struct Query(String);
+pub(super) struct Query(Vec<(String, String)>);
 
-/// A parameter that cannot be what it is; the text says what it must be.
+/// An invalid parameter; the text names the expected form.
 #[derive(Debug)]
 pub(super) struct BadParameter(pub(super) String);
 
 impl Query {
-    /// Of a text as it came, without the question mark.
+    /// Parses a query, without the question mark.
     pub(super) fn new(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
     /// All values of a parameter.
     pub(super) fn all(&self, name: &str) -> Vec<String> {
-        let pairs = self.0.split('&').filter_map(|pair| pair.split_once('='));
-        pairs
-            .filter(|(known, _)| *known == name)
-            .map(|(_, value)| percent_decode_str(value).decode_utf8_lossy().into_owned())
-            .collect()
+        let values = self.0.iter().filter(|(known, _)| known == name);
+        values.map(|(_, value)| value.clone()).collect()
     }
 
     /// The value of a parameter, unless it is missing or empty.

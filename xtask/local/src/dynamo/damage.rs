@@ -1,4 +1,4 @@
-//! A look at the database's file before it is opened: what is damaged must not be served.
+//! The check of the database's file before it is opened: a damaged one must not be served.
 
 use anyhow::{Context, bail};
 use rusqlite::{Connection, OpenFlags};
@@ -6,12 +6,12 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-/// The beginning of a database's file: a text, and the size of a page.
+/// The length of the checked header: a fixed text, and the size of a page.
 const HEADER: usize = 18;
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
-/// Fails when the file is damaged. Every page is looked at unless the file is `trusted`: the same as
-/// at an orderly stop.
+/// Fails when the file is damaged. Every page is checked unless the file is `trusted`: unchanged
+/// since an orderly stop.
 pub(crate) fn check(path: &Path, trusted: bool) -> anyhow::Result<()> {
     let damage = match look(path, trusted) {
         Ok(()) => return Ok(()),
@@ -33,7 +33,7 @@ fn look(path: &Path, trusted: bool) -> anyhow::Result<()> {
         Err(error) => return Err(error.into()),
     };
     let length = file.metadata()?.len();
-    // SQLite makes the file before it writes the first page.
+    // SQLite creates the file before it writes the first page.
     if length == 0 {
         return Ok(());
     }
@@ -43,7 +43,7 @@ fn look(path: &Path, trusted: bool) -> anyhow::Result<()> {
         bail!("it does not begin as a database does");
     }
     let page = match u16::from_be_bytes([header[16], header[17]]) {
-        // Does not fit into the two bytes.
+        // 65,536 does not fit into the two bytes.
         1 => 65_536,
         size => u64::from(size),
     };
@@ -52,7 +52,7 @@ fn look(path: &Path, trusted: bool) -> anyhow::Result<()> {
     }
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     if trusted {
-        // What is needed to open it.
+        // Opening the schema is enough.
         return Ok(connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))?);
     }
     let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_database_and_one_that_is_not_there_yet_are_fine() {
+    fn a_sound_or_missing_database_is_accepted() {
         let directory = tempfile::tempdir().unwrap();
         let path = database(directory.path());
         let missing = directory.path().join("missing.sqlite");

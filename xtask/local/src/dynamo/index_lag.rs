@@ -1,13 +1,13 @@
-//! Reads of an index that are as old as a set time, as they may be on AWS.
+//! Reads of an index that lag behind by a set time, as they may on AWS.
 //!
-//! The embedded database has its indexes always current. With a lag there is a copy of the tables
-//! that have indexes, which follows their streams with that delay; reads of an index are asked there,
-//! and everything else at the database itself.
+//! The indexes of the embedded database are always current. With a lag, a copy of the tables that
+//! have indexes follows their streams with that delay. Reads of an index go to the copy, all other
+//! calls to the database itself.
 
-use super::ensure;
+use super::records::{records_after, sequence_number};
+use super::tables::ensure;
 use crate::console::Console;
 use crate::server::Stop;
-use crate::stream::records_after;
 use crate::template::TablePlan;
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How often to look for news; a read is so much older than it ought to be, at most.
+/// The polling interval, and so the largest error of the lag.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A copy of these tables whose indexes are `lag` old.
+/// Starts a copy of these tables whose indexes are `lag` old.
 pub(super) fn start(
     database: &Database,
     tables: &[TablePlan],
@@ -46,7 +46,7 @@ pub(super) fn reads_index(operation: &str, body: &Bytes) -> bool {
             .is_ok_and(|request| request["IndexName"].is_string())
 }
 
-/// A table of the copy.
+/// Keeps one table of the copy up to date.
 struct Follower {
     database: Database,
     copy: Database,
@@ -64,7 +64,7 @@ impl Follower {
         ensure(copy, plan)?;
         let (database, copy, table) = (database.clone(), copy.clone(), plan.name.clone());
         let mut follower = Self { database, copy, table, last: None };
-        // What the stream has so far is in the table.
+        // The table already has the changes of all earlier records.
         while !follower.read()?.is_empty() {}
         follower.copy_items()?;
         Ok(follower)
@@ -94,8 +94,7 @@ impl Follower {
     fn read(&mut self) -> anyhow::Result<Vec<Value>> {
         let records = records_after(&self.database, &self.table, self.last.as_deref())?;
         if let Some(record) = records.last() {
-            let number = record["dynamodb"]["SequenceNumber"].as_str();
-            self.last = Some(number.context("a stream record has no number")?.to_owned());
+            self.last = Some(sequence_number(record)?.to_owned());
         }
         Ok(records)
     }
@@ -129,7 +128,7 @@ impl Follower {
         }
     }
 
-    /// Notes what was written, and applies what is old enough.
+    /// Queues new records, and applies the due ones.
     fn step(
         &mut self,
         waiting: &mut VecDeque<(Instant, Value)>,
@@ -152,7 +151,8 @@ fn failed(error: dynoxide::DynoxideError) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::{Follower, reads_index};
-    use crate::dynamo::{ensure, open};
+    use crate::dynamo::tables::{ensure, open};
+    use crate::dynamo::testing::indexed;
     use crate::template::TablePlan;
     use bytes::Bytes;
     use dynoxide::Database;
@@ -163,41 +163,20 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn plan() -> TablePlan {
-        let key = |name: &str| json!([{"AttributeName": name, "KeyType": "HASH"}]);
-        TablePlan {
-            logical_id: "Table".to_owned(),
-            name: "Table".to_owned(),
-            properties: json!({
-                "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [
-                    {"AttributeName": "pk", "AttributeType": "S"},
-                    {"AttributeName": "list", "AttributeType": "S"}
-                ],
-                "KeySchema": key("pk"),
-                "GlobalSecondaryIndexes": [{
-                    "IndexName": "lists",
-                    "KeySchema": key("list"),
-                    "Projection": {"ProjectionType": "KEYS_ONLY"}
-                }]
-            }),
-            stream_arn: "arn:aws:dynamodb:us-east-1:000000000000:table/Table/stream/local"
-                .to_owned(),
-            stream_view_type: Some("NEW_IMAGE".to_owned()),
-            ttl_attribute: None,
-        }
+        indexed("sk", &[("lists", "list")])
     }
 
     fn put(database: &Database, pk: &str, list: &str) {
-        let request = json!({"TableName": "Table", "Item": {"pk": {"S": pk}, "list": {"S": list}}});
+        let request = json!({"TableName": "Table", "Item": {"pk": {"S": pk}, "sk": {"S": "sk"}, "list": {"S": list}}});
         database.put_item(serde_json::from_value(request).unwrap()).unwrap();
     }
 
     fn delete(database: &Database, pk: &str) {
-        let request = json!({"TableName": "Table", "Key": {"pk": {"S": pk}}});
+        let request = json!({"TableName": "Table", "Key": {"pk": {"S": pk}, "sk": {"S": "sk"}}});
         database.delete_item(serde_json::from_value(request).unwrap()).unwrap();
     }
 
-    /// What the index of a copy has in a list.
+    /// The items of a list in the index of the copy.
     fn listed(follower: &Follower, list: &str) -> Vec<String> {
         let request = json!({
             "TableName": "Table", "IndexName": "lists",
@@ -215,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_is_as_it_was_before_the_lag() {
+    fn an_index_lags_behind_the_table() {
         let directory = tempfile::tempdir().unwrap();
         let database = open(&directory.path().join("dynamodb.sqlite")).unwrap();
         ensure(&database, &plan()).unwrap();
@@ -225,7 +204,7 @@ mod tests {
         let copy = Database::memory().unwrap();
         let mut follower = Follower::new(&database, &copy, &plan()).unwrap();
         let before = ["moved", "removed", "stays"];
-        assert_eq!(listed(&follower, "one"), before, "what was there at the start");
+        assert_eq!(listed(&follower, "one"), before, "the items at the start");
 
         put(&database, "moved", "two");
         delete(&database, "removed");
@@ -262,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn only_reads_of_an_index_are_delayed() {
+    fn only_reads_of_an_index_lag() {
         let of_index = json!({"TableName": "Table", "IndexName": "lists"});
         let of_table = json!({"TableName": "Table"});
         for (operation, request, expected) in [

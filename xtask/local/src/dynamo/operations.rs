@@ -1,5 +1,5 @@
-//! The operations of DynamoDB, carried out in this process. The database could serve them over HTTP
-//! by itself, but would let everybody in.
+//! The operations of DynamoDB, carried out in this process. The engine's own HTTP server would let
+//! everybody in.
 
 use dynoxide::{Database, DynoxideError};
 use http::StatusCode;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-/// Carries out a call, and gives the status and the body of its answer. It blocks.
+/// Carries out a call and returns the status and the body of its answer. It blocks.
 pub(super) fn carry_out(database: &Database, operation: &str, body: &[u8]) -> (StatusCode, String) {
     match operation {
         "BatchGetItem" => run(body, |it| database.batch_get_item(it)),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_refused() {
+    fn a_malformed_or_unknown_call_is_refused() {
         let database = Database::memory().unwrap();
         for (operation, request) in [
             ("GetItem", json!([])),

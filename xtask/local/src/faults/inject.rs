@@ -1,22 +1,22 @@
-//! Carries a fault out around a call of AWS, for the endpoints of DynamoDB and EventBridge alike.
+//! Injects a fault into a call of AWS.
 
-use super::Faults;
 use super::invocation::Invocation;
 use super::kind::{Fault, Place};
+use super::registry::Faults;
 use crate::server::{Answer, HangUp, Reply};
 use http::HeaderMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Longer than the functions wait for one answer, so that they ask again meanwhile.
+/// Longer than the timeout of one attempt in the functions, so that they retry meanwhile.
 const LATE: Duration = Duration::from_millis(3500);
-/// Long enough for a caller to have asked another process.
+/// Long enough for a caller to retry in another process.
 const AFTER_DEATH: Duration = Duration::from_millis(700);
-/// Long enough for others to come in between.
+/// Long enough for other calls to overtake.
 const SLOW: Duration = Duration::from_millis(80);
-/// Long enough for a killed process to be gone, so that it cannot take the end of its connection
-/// for something to react to.
+/// Long enough for a killed process to be gone, so that it cannot react to the end of its
+/// connection.
 const GONE: Duration = Duration::from_millis(100);
 
 /// A call of AWS that is watched.
@@ -27,7 +27,7 @@ pub(crate) struct Call {
 }
 
 impl Faults {
-    /// A call of AWS comes in. `None` when the process that makes it is not watched.
+    /// Begins a call of AWS. `None` when its process is not watched.
     pub(crate) fn at_call(&self, headers: &HeaderMap, operation: &str) -> Option<Call> {
         let invocation = self.invocation(access_key(headers)?)?;
         if invocation.is_doomed() {
@@ -51,8 +51,8 @@ fn access_key(headers: &HeaderMap) -> Option<&str> {
     text.split_once("Credential=")?.1.split('/').next()
 }
 
-/// Does a call with what goes wrong around it. `apply` does it, and can do it again; `refuse` is
-/// the answer of a fault that is an answer.
+/// Carries out a call with its fault. `apply` carries it out and can be repeated; `refuse` makes the
+/// answer of a fault that refuses the call.
 pub(crate) async fn around<F>(
     faults: &Faults,
     call: Option<Call>,
@@ -72,7 +72,7 @@ where
     match fault {
         None => apply(None).await.into(),
         Some(fault) => {
-            // Nobody may take the database for being at rest before this is over.
+            // Until this is over, tests must not consider the database at rest.
             let _pending = Pending::new(faults);
             carry_out(&invocation, fault, apply, refuse).await
         }
@@ -101,7 +101,7 @@ where
         }
         Fault::KillAfterAnswer => {
             let answer = done().await;
-            // It is killed as soon as it is heard of again.
+            // Its next call kills it.
             invocation.doom();
             answer.into()
         }
@@ -139,7 +139,7 @@ where
         }
         Fault::GatewayTimeout => {
             invocation.given_up.notify_one();
-            // Meanwhile the caller asks again.
+            // Meanwhile the caller retries.
             tokio::time::sleep(SLOW).await;
             done().await.into()
         }
@@ -160,27 +160,28 @@ where
         | Fault::TransactionThrottled
         | Fault::TransactionInProgress
         | Fault::ProvisionedThroughputExceeded => refuse(fault).into(),
-        // Those of other places, which never come here.
+        // Faults of other places never come here.
         Fault::None | Fault::Repeat | Fault::Split | Fault::Late => done().await.into(),
     }
 }
 
-async fn gone() -> Reply {
+/// Hangs up on a killed process, once it is gone.
+pub(crate) async fn gone() -> Reply {
     tokio::time::sleep(GONE).await;
     HangUp::Close.into()
 }
 
-/// Ends this very process as nothing else would: without a chance to finish anything.
+/// Kills this process, without a chance to finish anything.
 pub(crate) fn kill_the_stack() {
     #[cfg(unix)]
     {
-        // Should it not be possible, the run that wanted it notices that nothing has happened.
+        // Should this fail, the test notices that the fault did not happen.
         let _ =
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }
 
-/// Counts as something still to be done until dropped.
+/// Counts as a pending call until dropped.
 struct Pending<'a>(&'a Faults);
 
 impl<'a> Pending<'a> {

@@ -1,5 +1,5 @@
-//! An invocation as the fault layer sees it: what was placed in it, how many calls of AWS it has
-//! made, and the ways to interfere with it.
+//! A watched invocation: the faults placed in it, the number of its calls of AWS, and the ways to
+//! interfere with it.
 
 use super::kind::{Fault, Place};
 use serde::Deserialize;
@@ -7,21 +7,21 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// A fault for one place of one invocation: the first of `function` whose event holds `marker`.
+/// A fault at one place of one invocation: the first of `function` whose event contains `marker`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Placement {
-    /// How it is asked for later.
+    /// The id of its report.
     pub(crate) id: String,
     /// The function, by the name of its binary.
     pub(crate) function: String,
-    /// A text of the event.
+    /// A text in the event.
     pub(crate) marker: String,
-    /// Where in the invocation.
+    /// The place.
     pub(crate) at: Place,
-    /// What happens there.
+    /// The fault.
     pub(crate) fault: Fault,
-    /// At how many calls in a row, beginning with that of `at`; 1 when absent.
+    /// The number of consecutive calls, from that of `at`; 1 when absent.
     #[serde(default = "once")]
     pub(crate) times: u32,
 }
@@ -30,7 +30,7 @@ fn once() -> u32 {
     1
 }
 
-/// A placement and what has become of it.
+/// A placement and its report.
 #[derive(Debug)]
 pub(super) struct Placed {
     pub(super) placement: Placement,
@@ -56,7 +56,7 @@ impl Placed {
     }
 }
 
-/// An invocation at work while faults are armed.
+/// A running invocation.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(super) function: String,
@@ -67,9 +67,9 @@ pub(crate) struct Invocation {
     doomed: AtomicBool,
     answer_lost: AtomicBool,
     kill: Mutex<Option<Arc<Notify>>>,
-    /// The time of the function is over.
+    /// Signals the timeout of the function.
     pub(crate) timed_out: Notify,
-    /// Who invoked waits no longer.
+    /// Signals that the caller gives up.
     pub(crate) given_up: Notify,
 }
 
@@ -88,7 +88,7 @@ impl Invocation {
         }
     }
 
-    /// Notes a call of AWS and gives its number.
+    /// Counts a call of AWS and returns its number.
     pub(super) fn count_call(&self, operation: &str) -> u32 {
         for placed in &self.placed {
             lock(&placed.calls).push(operation.to_owned());
@@ -102,29 +102,29 @@ impl Invocation {
         (placed.placement.fault != Fault::None).then_some(placed.placement.fault)
     }
 
-    /// A fault has happened here; the placement that wanted it, if one did, is told.
+    /// Counts a fault that happened here in its placement, if it has one.
     pub(super) fn note_fired(&self, place: Place) {
         if let Some(placed) = self.placed.iter().find(|placed| placed.hits(place)) {
             placed.fired.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// The process that has it now is ended by this.
+    /// Sets the signal that ends its process.
     pub(super) fn set_process(&self, kill: Arc<Notify>) {
         *lock(&self.kill) = Some(kill);
     }
 
-    /// Nothing that the process does from now on takes effect.
+    /// From now on nothing that the process does takes effect.
     pub(crate) fn doom(&self) {
         self.doomed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the process is as good as dead.
+    /// Whether the process is doomed.
     pub(crate) fn is_doomed(&self) -> bool {
         self.doomed.load(Ordering::Relaxed)
     }
 
-    /// Kills the process. What it does until it is gone takes no effect.
+    /// Kills the process. Until it is gone, nothing that it does takes effect.
     pub(crate) fn kill(&self) {
         self.doom();
         if let Some(kill) = lock(&self.kill).as_ref() {
@@ -132,18 +132,18 @@ impl Invocation {
         }
     }
 
-    /// Ends the invocation as one that took too long.
+    /// Ends the invocation with a timeout.
     pub(crate) fn time_out(&self) {
         self.doom();
         self.timed_out.notify_one();
     }
 
-    /// Who invoked will not get the answer.
+    /// Loses the answer on its way to the caller.
     pub(crate) fn lose_answer(&self) {
         self.answer_lost.store(true, Ordering::Relaxed);
     }
 
-    /// Whether who invoked does not get the answer.
+    /// Whether the answer is lost.
     pub(crate) fn is_answer_lost(&self) -> bool {
         self.answer_lost.load(Ordering::Relaxed)
     }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_is_told() {
+    fn a_placement_reports_calls_and_faults() {
         let placed = placed(&json!("response"), 1);
         let invocation = Invocation::new("f", 1, vec![Arc::clone(&placed)]);
         assert_eq!(invocation.count_call("GetItem"), 1);

@@ -2,32 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A fault. What some of them mean depends on the [`Place`]: at a call of AWS the thing that is
-/// done, lost or repeated is the call, at the response it is the invocation.
+/// A fault. Its meaning depends on the [`Place`]: at a call of AWS it concerns the call, at the
+/// response the invocation.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Fault {
-    /// Nothing: only watches the invocation.
+    /// None: only watches the invocation.
     None,
-    /// The process is killed, and nothing was done.
+    /// The process is killed before the call takes effect.
     KillBefore,
-    /// It was done, and the process is killed before it learns of it.
+    /// The call takes effect, and the process is killed before the answer.
     KillAfter,
-    /// The process has learned that it was done, and is killed before it does anything else.
+    /// The process is killed after the answer, before it does anything else.
     KillAfterAnswer,
-    /// The process is killed, and what it had sent is done later all the same.
+    /// The process is killed, and its call takes effect later.
     KillThenApply,
-    /// It was done, and the connection breaks before the answer.
+    /// The call takes effect, and the connection breaks before the answer.
     LoseAnswer,
-    /// It was done, and the answer comes when the caller has given up waiting.
+    /// The call takes effect, and the answer comes after the caller gave up.
     LateAnswer,
-    /// It is done when the caller has given up waiting, and perhaps asked again.
+    /// The call takes effect after the caller gave up, and perhaps retried.
     LateCall,
-    /// It is done twice, and the second answer is given.
+    /// The call takes effect twice, and the second answer is returned.
     Duplicate,
-    /// The connection is reset, and nothing was done.
+    /// The connection is reset, without effect.
     Reset,
-    /// It takes a little longer.
+    /// The call is slow.
     Slow,
     /// `ThrottlingException`.
     Throttle,
@@ -49,33 +49,33 @@ pub(crate) enum Fault {
     RefuseSome,
     /// 200 with every entry failed.
     RefuseAll,
-    /// The time of the function is over, and with it the process.
+    /// The function times out, and its process is killed.
     FunctionTimeout,
-    /// The gateway has waited long enough and answers 504; the function goes on.
+    /// The gateway times out and answers 504; the function continues.
     GatewayTimeout,
-    /// The whole stack is killed, and nothing was done.
+    /// The whole stack is killed before the call takes effect.
     StackKillBefore,
-    /// It was done, and the whole stack is killed.
+    /// The call takes effect, and the whole stack is killed.
     StackKillAfter,
-    /// The batch is delivered again though it was carried.
+    /// The batch is delivered twice.
     Repeat,
-    /// Only the first half of the batch is delivered, the other after it.
+    /// The two halves of the batch are delivered separately.
     Split,
     /// The batch is delivered later.
     Late,
 }
 
-/// Where in the life of an invocation a fault happens.
+/// The place of a fault in an invocation.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Place {
-    /// At the nth call of AWS, counted from 1 as they arrive, retries included.
+    /// The nth call of AWS, counted from 1 in order of arrival, with retries.
     Call(u32),
-    /// When the process is about to be handed the event.
+    /// Before the process gets the event.
     Start,
-    /// When the process posts its response.
+    /// The response of the process.
     Response,
-    /// When a batch of a stream is about to be delivered.
+    /// The delivery of a batch of a stream.
     Delivery,
 }
 
@@ -140,7 +140,8 @@ const TRANSACTION: &[Fault] = &[
 ];
 
 impl Fault {
-    /// Every fault that can happen at a place; `operation` is the call's, and empty elsewhere.
+    /// All faults that are possible at a place. `operation` is that of a call, and empty at other
+    /// places.
     pub(crate) fn all_at(place: Place, operation: &str) -> Vec<Self> {
         let lists: &[&[Self]] = match place {
             Place::Start => &[START],
@@ -157,7 +158,7 @@ impl Fault {
         lists.concat()
     }
 
-    /// Whether it ends the stack itself, so that only a run that expects it can bear it.
+    /// Whether it kills the stack, which only a test that expects it survives.
     pub(crate) fn kills_the_stack(self) -> bool {
         matches!(self, StackKillBefore | StackKillAfter)
     }
@@ -168,7 +169,7 @@ mod tests {
     use super::{Fault, Place};
 
     #[test]
-    fn what_can_happen_depends_on_the_place() {
+    fn possible_faults_depend_on_the_place() {
         let at_read = Fault::all_at(Place::Call(1), "GetItem");
         assert!(at_read.contains(&Fault::ProvisionedThroughputExceeded));
         assert!(!at_read.contains(&Fault::TransactionConflict), "reads are never in conflict");

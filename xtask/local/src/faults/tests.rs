@@ -1,4 +1,5 @@
-use super::{BusFault, DynamoFaults, Fault, FaultSettings, Faults, Place};
+use super::settings::DynamoFaults;
+use super::{BusFault, Fault, FaultSettings, Faults, Place};
 use serde_json::json;
 
 #[test]
@@ -25,7 +26,7 @@ fn an_empty_object_clears_and_a_misspelt_fault_is_refused() {
 }
 
 #[test]
-fn nothing_is_watched_until_something_is_switched_on() {
+fn invocations_are_watched_only_while_a_fault_is_set() {
     let faults = Faults::default();
     assert!(faults.begin("f", b"event").is_none());
     faults.set(serde_json::from_value(json!({"random": {"seed": 1}})).unwrap());
@@ -35,7 +36,7 @@ fn nothing_is_watched_until_something_is_switched_on() {
 }
 
 #[test]
-fn a_placed_fault_waits_for_its_invocation_and_happens_once() {
+fn a_placed_fault_fires_once_in_its_invocation() {
     let faults = Faults::default();
     let placement = json!({
         "id": "case", "function": "f", "marker": "m-1", "at": "response", "fault": "kill-after"
@@ -49,12 +50,12 @@ fn a_placed_fault_waits_for_its_invocation_and_happens_once() {
     assert_eq!(at_response("other", "m-1"), None);
     assert_eq!(faults.placement("case").unwrap()["fired"], 0);
     assert_eq!(at_response("f", "an event with m-1"), Some(Fault::KillAfter));
-    assert_eq!(at_response("f", "m-1"), None, "the retry is left in peace");
+    assert_eq!(at_response("f", "m-1"), None, "the retry has no fault");
     assert_eq!(faults.placement("case").unwrap()["fired"], 1);
     assert_eq!(faults.report()["counts"], json!({"response/kill-after": 1}));
 }
 
-/// What happens by chance at the responses of the first hundred invocations.
+/// The random faults at the responses of the first hundred invocations.
 fn chosen(seed: u64) -> Vec<Option<Fault>> {
     let faults = Faults::default();
     let settings = json!({"random": {"seed": seed, "steps": 0.5}});
@@ -67,7 +68,7 @@ fn chosen(seed: u64) -> Vec<Option<Fault>> {
 }
 
 #[test]
-fn chance_follows_the_seed_and_the_probability() {
+fn random_faults_follow_the_seed_and_the_probability() {
     assert_eq!(chosen(7), chosen(7));
     assert_ne!(chosen(7), chosen(8));
     let hits = chosen(7).iter().flatten().count();

@@ -22,10 +22,10 @@ impl BodyValidator {
         Ok(Self(validators))
     }
 
-    /// Validates a body. One of a media type that no model is for passes.
+    /// Validates a body. A body of a media type without a model passes.
     ///
     /// # Errors
-    /// What is wrong, as `$context.error.validationErrorString` says it, without values of the
+    /// The problems, in the form of `$context.error.validationErrorString`, without values of the
     /// body.
     pub(super) fn validate(&self, media_type: &str, body: &[u8]) -> Result<(), String> {
         let Some(validator) = self.0.get(media_type) else { return Ok(()) };
@@ -33,7 +33,7 @@ impl BodyValidator {
             return Err("Invalid request body".to_owned());
         };
         let mut problems = Vec::new();
-        // One text names all members that an object lacks.
+        // One text names all missing members of an object.
         let mut missing = BTreeMap::<String, Vec<String>>::new();
         for error in validator.iter_errors(&instance) {
             match error.kind() {
@@ -128,10 +128,7 @@ mod tests {
             r#"[instance type (array) does not match any allowed primitive type (allowed: ["object"])]"#
         )
     )]
-    fn bodies_are_judged_in_the_words_of_the_gateway(
-        #[case] body: &[u8],
-        #[case] expected: Option<&str>,
-    ) {
+    fn problems_have_the_texts_of_api_gateway(#[case] body: &[u8], #[case] expected: Option<&str>) {
         let problem = validator().validate("application/json", body).err();
         assert_eq!(problem.as_deref(), expected);
     }

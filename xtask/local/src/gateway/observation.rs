@@ -1,5 +1,6 @@
-//! What is kept of a request when it is answered: the request, and its line of the access log.
+//! The record of an answered request, and its line of the access log.
 
+use super::context::RequestContext;
 use crate::names::rfc3339;
 use crate::observe::{LogRecord, Observed, Request};
 use crate::server::Answer;
@@ -10,12 +11,11 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The header that leads from a call to all that it has left behind.
 const CORRELATION_ID: &str = "x-correlation-id";
-/// What lines of the access log are labelled with.
+/// The source of the access log's lines.
 const SOURCE: &str = "api";
 
-/// Where to keep what happens at the gateway.
+/// Records the requests of an API.
 #[derive(Debug)]
 pub(super) struct Observation {
     observed: Arc<Observed>,
@@ -32,27 +32,39 @@ impl Observation {
         }
     }
 
-    /// Keeps a request that was answered.
-    pub(super) fn note(&self, request: Request, sent: &HeaderMap, answer: &Answer, took: Duration) {
+    /// Records an answered request. `sent` are its headers.
+    pub(super) fn record(
+        &self,
+        context: &RequestContext,
+        sent: &HeaderMap,
+        answer: &Answer,
+        took: Duration,
+    ) {
         let id = |headers: &HeaderMap| {
             headers.get(CORRELATION_ID).and_then(|id| id.to_str().ok()).map(str::to_owned)
         };
-        let answered = id(answer.headers());
+        let correlation_id = id(answer.headers());
         let request = Request {
+            time: context.time.as_millisecond(),
+            method: context.http_method.clone(),
+            resource: context.resource.as_ref().map(|resource| resource.path.clone()),
             status: answer.status().as_u16(),
             duration_ms: took.as_micros() as f64 / 1000.0,
             sent_correlation_id: id(sent)
-                .filter(|sent| is_correlation_id(sent) && answered.as_ref() != Some(sent)),
-            correlation_id: answered,
-            ..request
+                .filter(|sent| is_correlation_id(sent) && correlation_id.as_ref() != Some(sent)),
+            correlation_id,
+            request_id: context.request_id.clone(),
+            trace_id: context.trace_root.clone(),
+            segment_id: context.segment.clone(),
+            function: context.function.clone(),
         };
         self.observed.logs.push(self.access_line(&request));
         self.observed.requests.push(request, 0);
     }
 
-    /// The line of the access log, with names of the template's own.
+    /// The line of the access log, with the names of the template's format.
     fn access_line(&self, request: &Request) -> LogRecord {
-        // It is written when the answer is.
+        // The line is written after the answer.
         let now = Timestamp::now();
         let level = if request.status >= 500 { "ERROR" } else { "INFO" };
         let line = json!({
@@ -78,7 +90,7 @@ impl Observation {
     }
 }
 
-/// Whether a text can be looked for as a correlation id; anything else may hold anything.
+/// Whether a text has the form of a correlation id; any other text may hold personal data.
 fn is_correlation_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
@@ -89,7 +101,7 @@ mod tests {
     use super::is_correlation_id;
 
     #[test]
-    fn only_what_can_be_a_correlation_id_is_kept() {
+    fn only_texts_in_the_form_of_a_correlation_id_are_kept() {
         for text in ["a", "checkout-42", "A_b.c", &"x".repeat(64)] {
             assert!(is_correlation_id(text), "{text}");
         }

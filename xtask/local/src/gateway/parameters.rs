@@ -1,12 +1,11 @@
-//! Parameters of a request: where they are, and whether those that must be there are.
+//! Parameters of a request, and the check of the required ones.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use percent_encoding::percent_decode_str;
 
-/// The media type of the body without parameters, in lower case; JSON when none is given, as API
-/// Gateway takes it.
+/// The media type of the body without parameters, in lower case; JSON by default, as at API
+/// Gateway.
 pub(super) fn media_type(headers: &HeaderMap) -> String {
     headers
         .get(CONTENT_TYPE)
@@ -18,17 +17,8 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
 
 /// The query's parameters, decoded, in order.
 pub(super) fn query(parts: &Parts) -> Vec<(String, String)> {
-    parts
-        .uri
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name), decoded(value))
-        })
-        .collect()
+    let query = parts.uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
 /// The names of required parameters that are missing, from locations like
@@ -53,11 +43,6 @@ pub(super) fn missing<'a>(
             (!present).then_some(name)
         })
         .collect()
-}
-
-/// A percent-encoded part of a query; a plus sign is a space.
-fn decoded(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Lambda proxy integration: the event a function gets, and the answer its response becomes.
+//! Lambda proxy integration: the event of a request, and the answer from a response.
 
-use super::context::Context;
+use super::context::RequestContext;
 use super::errors::{GatewayError, bad_integration};
 use super::parameters::query;
 use crate::server::Answer;
@@ -17,7 +17,7 @@ const CONNECTION_HEADERS: &[&str] =
 
 /// The proxy event (payload format 1.0) of a request.
 pub(super) fn event(
-    context: &Context,
+    context: &RequestContext,
     parts: &Parts,
     path_parameters: &[(String, String)],
     body: &[u8],
@@ -30,9 +30,9 @@ pub(super) fn event(
         })
         .filter(|(name, _)| name != "x-amzn-trace-id" && !CONNECTION_HEADERS.contains(&&**name))
         .collect();
-    headers.push(("x-amzn-trace-id".to_owned(), context.trace_root()));
+    headers.push(("x-amzn-trace-id".to_owned(), context.trace_id_header()));
     let forwarded = |name: &str| format!("x-forwarded-{name}");
-    headers.push((forwarded("for"), context.source_ip().to_owned()));
+    headers.push((forwarded("for"), context.source_ip.clone()));
     headers.push((forwarded("proto"), "http".to_owned()));
     let port = parts
         .headers
@@ -41,13 +41,12 @@ pub(super) fn event(
         .unwrap_or(80);
     headers.push((forwarded("port"), port.to_string()));
     let query = query(parts);
-    let path = context.get("path");
     // Without the stage, which only `requestContext.path` has.
-    let path_below = path.splitn(3, '/').nth(2).unwrap_or_default();
+    let path_below = context.path.splitn(3, '/').nth(2).unwrap_or_default();
     // Without binary media types the gateway takes every body for text.
     let body = (!body.is_empty()).then(|| String::from_utf8_lossy(body));
     let event = json!({
-        "resource": context.get("resourcePath"),
+        "resource": context.resource.as_ref().map(|resource| &resource.path),
         "path": format!("/{path_below}"),
         "httpMethod": parts.method.as_str(),
         "headers": last_values(&headers),
@@ -85,13 +84,13 @@ fn all_values(pairs: &[(String, String)]) -> Value {
     Value::Object(all)
 }
 
-/// The answer that a function's response becomes.
+/// The answer from a function's response.
 ///
 /// # Errors
-/// When the response is not in the form that a proxy integration needs.
+/// When the response does not have the form of proxy integrations.
 pub(super) fn answer(response: &[u8]) -> Result<Answer, GatewayError> {
     let malformed =
-        |what: &str| bad_integration().noting(&format!("malformed Lambda proxy response: {what}"));
+        |why: &str| bad_integration().with_note(&format!("malformed Lambda proxy response: {why}"));
     let Ok(Value::Object(response)) = serde_json::from_slice::<Value>(response) else {
         return Err(malformed("it is not a JSON object"));
     };
@@ -114,21 +113,21 @@ pub(super) fn answer(response: &[u8]) -> Result<Answer, GatewayError> {
         .ok_or_else(|| malformed("multiValueHeaders is not an object"))?;
     let single =
         object(response.get("headers")).ok_or_else(|| malformed("headers is not an object"))?;
+    let mut appended = Vec::new();
     for (name, values) in &multiple {
         let values = values.as_array().ok_or_else(|| malformed("multiValueHeaders has no list"))?;
-        for value in values {
-            let (name, value) =
-                header(name, value).ok_or_else(|| malformed("a header cannot be sent"))?;
-            headers.append(name, value);
-        }
+        appended.extend(values.iter().map(|value| (name, value)));
     }
-    for (name, value) in &single {
+    // Where both have a header, the list wins.
+    appended.extend(
+        single
+            .iter()
+            .filter(|(name, _)| !multiple.keys().any(|listed| listed.eq_ignore_ascii_case(name))),
+    );
+    for (name, value) in appended {
         let (name, value) =
             header(name, value).ok_or_else(|| malformed("a header cannot be sent"))?;
-        // Where both have a header, the list wins.
-        if !headers.contains_key(&name) {
-            headers.insert(name, value);
-        }
+        headers.append(name, value);
     }
     for name in CONNECTION_HEADERS {
         headers.remove(*name);
@@ -159,8 +158,8 @@ fn header(name: &str, value: &Value) -> Option<(HeaderName, HeaderValue)> {
 #[cfg(test)]
 mod tests {
     use super::{answer, event};
-    use crate::gateway::ApiIdentity;
-    use crate::gateway::context::{Caller, Context};
+    use crate::gateway::context::{Caller, Resource};
+    use crate::gateway::testing::context;
     use http::{Request, StatusCode};
     use rstest::rstest;
     use serde_json::{Value, json};
@@ -176,16 +175,10 @@ mod tests {
             .body(())
             .unwrap()
             .into_parts();
-        let api = ApiIdentity {
-            id: "api0000000".to_owned(),
-            stage: "prod".to_owned(),
-            account: "000000000000".to_owned(),
-            region: "us-east-1".to_owned(),
-        };
-        let time = "2026-11-22T10:00:00Z".parse().unwrap();
-        let mut context = Context::new(&api, &parts, "127.0.0.1:9".parse().unwrap(), time);
-        context.set_resource("user", "/users/{userId}");
-        context.set_caller(Caller {
+        let mut context = context(&parts);
+        let path = "/users/{userId}".to_owned();
+        context.resource = Some(Resource { id: "user".to_owned(), path });
+        context.caller = Some(Caller {
             arn: "arn:aws:iam::000000000000:user/test".to_owned(),
             unique_id: "AIDA".to_owned(),
             access_key: "test".to_owned(),

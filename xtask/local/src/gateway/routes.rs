@@ -1,5 +1,5 @@
 //! Finding the resource of a path, as API Gateway does: at each segment a fixed text wins over a
-//! `{variable}`, and that over a greedy `{proxy+}`, and there is no way back.
+//! `{variable}`, and that over a greedy `{proxy+}`, without backtracking.
 
 use crate::template::ResourcePlan;
 use anyhow::Context;
@@ -12,14 +12,14 @@ pub(super) struct Routes {
     root: Node,
 }
 
-/// Where a path leads.
+/// The route of a path.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Route {
     /// The id of the resource.
     pub(super) resource: String,
     /// Its path with variables, `/users/{userId}`.
     pub(super) path: String,
-    /// The values of the variables as they came, percent-encoded: so AWS hands them on.
+    /// The values of the variables as sent, percent-encoded, as on AWS.
     pub(super) parameters: Vec<(String, String)>,
 }
 
@@ -43,7 +43,7 @@ impl Routes {
             if let Some(parent) = &resource.parent
                 && !resources.contains_key(parent)
             {
-                anyhow::bail!("the resource {id} lies below {parent}, which does not exist");
+                anyhow::bail!("the resource {id} has the parent {parent}, which does not exist");
             }
         }
         Ok(Self { root: Node::build(root, "", resources) })
@@ -73,16 +73,15 @@ impl Routes {
     }
 }
 
-/// What policies know a path below the stage as: the segments that the route is found by, decoded
-/// once. A slash within one stays encoded, and a percent sign with it, so that no other path reads
-/// the same.
+/// The form of a path in policies: its segments, decoded once as for the choice of the route. A slash
+/// within a segment stays encoded, and so does a percent sign, so that no other path has this form.
 pub(super) fn called(path: &str) -> String {
     let segment = |segment| decoded(segment).replace('%', "%25").replace('/', "%2F");
     let segments: Vec<_> = segments(path).map(segment).collect();
     format!("/{}", segments.join("/"))
 }
 
-/// The segments of a path. A slash at its end changes nothing.
+/// The segments of a path. A trailing slash is ignored.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     let path = path.strip_prefix('/').unwrap_or(path);
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -182,7 +181,7 @@ mod tests {
     #[case("/users//")]
     #[case("/users//7")]
     #[case("/users//audit")]
-    fn an_empty_segment_is_no_variable(#[case] path: &str) {
+    fn an_empty_segment_does_not_match_a_variable(#[case] path: &str) {
         assert_eq!(routes().find(path), None);
     }
 
@@ -199,13 +198,12 @@ mod tests {
     #[case::encoded_dots("/users/%2E%2E", "/users/..")]
     #[case::wildcard("/users/%2A", "/users/*")]
     #[case::empty("//x", "//x")]
-    fn policies_see_the_route_that_is_taken(#[case] path: &str, #[case] expected: &str) {
+    fn policies_see_the_chosen_route(#[case] path: &str, #[case] expected: &str) {
         assert_eq!(called(path), expected);
     }
 
     #[test]
-    fn there_is_no_way_back_from_a_fixed_segment() {
-        // `/users/me` was chosen; that `{userId}` has more below it does not count any more.
+    fn there_is_no_backtracking_from_a_fixed_segment() {
         assert_eq!(routes().find("/users/me/audit"), None);
     }
 }

@@ -24,7 +24,7 @@ impl Throttles {
         Self { settings, buckets: Mutex::default() }
     }
 
-    /// Whether a call may go on; takes one token when it may.
+    /// Admits a call if there is a token, and takes the token.
     pub(super) fn admit(&self, resource_path: &str, method: &str, now: Instant) -> bool {
         let Some(setting) = self.setting(resource_path, method) else { return true };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +41,7 @@ impl Throttles {
         admitted
     }
 
-    /// The setting of a method: its own before that of the whole stage.
+    /// The setting of a method: its own, else that of the stage.
     fn setting(&self, resource_path: &str, method: &str) -> Option<&MethodSetting> {
         let is_own = |setting: &&MethodSetting| {
             setting.resource_path.trim_start_matches('/') == resource_path.trim_start_matches('/')
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_of_its_own_setting_is_not_under_the_stages() {
+    fn a_setting_of_a_method_replaces_the_stages() {
         let throttles = Throttles::new(vec![setting("/*", 1.0, 1.0), setting("/users", 1.0, 3.0)]);
         let now = Instant::now();
         let admitted = (0..4).filter(|_| throttles.admit("/users", "GET", now)).count();

@@ -1,7 +1,6 @@
-//! One instance of a function: a process, and the invocation it has.
+//! One instance of a function: a process and its current invocation.
 
-use super::InvokeError;
-use super::process::OUT_OF_MEMORY;
+use super::error::{InvokeError, OUT_OF_MEMORY};
 use crate::faults::Invocation;
 use crate::names::uuid;
 use crate::observe::TraceHeader;
@@ -14,10 +13,10 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-/// Lines kept for the message of a function that does not come up.
+/// The number of lines kept for the message of a function that does not start.
 const KEPT_LINES: usize = 12;
 
-/// An invocation on its way to an instance.
+/// An invocation for an instance.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) request_id: String,
@@ -27,16 +26,16 @@ pub(super) struct Work {
     pub(super) trace: String,
 }
 
-/// What came of giving an invocation to an instance.
+/// The outcome of an invocation at an instance.
 #[derive(Debug)]
 pub(super) enum Run {
-    /// The process ended before it took the invocation, which can safely go to another.
+    /// The process ended before it took the invocation, so another instance can safely take it.
     NotTaken,
     /// The invocation is over.
     Done(Result<Bytes, InvokeError>),
 }
 
-/// Where an instance is in its life.
+/// The phase of an instance.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Phase {
     Starting,
@@ -49,14 +48,14 @@ enum Phase {
 pub(super) struct Instance {
     pid: Option<u32>,
     access_key: String,
-    /// What its path of the Runtime API has, and nobody else knows.
-    address: String,
+    /// The secret in its path of the Runtime API.
+    secret: String,
     work: mpsc::UnboundedSender<Work>,
     inbox: tokio::sync::Mutex<mpsc::UnboundedReceiver<Work>>,
     current: Mutex<Option<Current>>,
     phase: watch::Sender<Phase>,
     kill: Arc<Notify>,
-    /// How it exceeded its memory, once it did.
+    /// Set once it exceeded its memory: the limit and the memory used.
     over_memory: OnceLock<String>,
     lines: Mutex<VecDeque<String>>,
     /// The request id and the trace id of the latest invocation.
@@ -71,12 +70,12 @@ struct Current {
 }
 
 impl Instance {
-    pub(super) fn new(pid: Option<u32>, access_key: String, address: String) -> Self {
+    pub(super) fn new(pid: Option<u32>, access_key: String, secret: String) -> Self {
         let (work, inbox) = mpsc::unbounded_channel();
         Self {
             pid,
             access_key,
-            address,
+            secret,
             work,
             inbox: tokio::sync::Mutex::new(inbox),
             current: Mutex::default(),
@@ -92,14 +91,14 @@ impl Instance {
         self.pid
     }
 
-    /// What it signs its calls of AWS with.
+    /// The access key of its calls of AWS.
     pub(super) fn access_key(&self) -> &str {
         &self.access_key
     }
 
     /// Whether this is the secret of its path.
     pub(super) fn is_addressed_by(&self, secret: &str) -> bool {
-        self.address.as_bytes().ct_eq(secret.as_bytes()).into()
+        self.secret.as_bytes().ct_eq(secret.as_bytes()).into()
     }
 
     /// Ends the process when it is notified.
@@ -118,7 +117,7 @@ impl Instance {
     /// Waits until the process asks for its first invocation.
     ///
     /// # Errors
-    /// A text that says what happened instead, with the last lines that the process wrote.
+    /// The cause, with the last lines of the process.
     pub(super) async fn started(&self, limit: Duration) -> Result<(), String> {
         let mut phase = self.phase.subscribe();
         let reached =
@@ -139,7 +138,7 @@ impl Instance {
         })
     }
 
-    /// Gives the instance an invocation and waits for the end of it.
+    /// Hands the instance an invocation and waits for its end.
     pub(super) async fn run(
         &self,
         event: Bytes,
@@ -208,20 +207,20 @@ impl Instance {
         Some(work)
     }
 
-    /// The process has a result for an invocation. False when it does not have that invocation.
+    /// Takes a result of the process. False when it does not have that invocation.
     pub(super) fn finish(&self, request_id: &str, result: Result<Bytes, InvokeError>) -> bool {
         let mut current = self.lock();
         if current.as_ref().is_none_or(|current| current.request_id != request_id) {
             return false;
         }
         if let Some(current) = current.take() {
-            // Nobody waits any more when the invocation timed out at this moment.
+            // Nobody waits when the invocation has just timed out.
             let _ = current.reply.send(Run::Done(result));
         }
         true
     }
 
-    /// Notes a line that the process wrote.
+    /// Keeps a line of the process.
     pub(super) fn note(&self, line: &str) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == KEPT_LINES {
@@ -230,19 +229,19 @@ impl Instance {
         lines.push_back(line.to_owned());
     }
 
-    /// The request id and the trace id that a line belongs to which does not say so itself: those of
-    /// the latest invocation, since a line is often read when its invocation is over.
+    /// The request id and the trace id for a line without its own: those of the latest invocation,
+    /// since a line is often read after the end of its invocation.
     pub(super) fn latest_invocation(&self) -> Option<(String, String)> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks for the end of the process.
+    /// Requests the end of the process.
     pub(super) fn kill(&self) {
         self.kill.notify_one();
     }
 
-    /// Asks for the end of the process because it used more memory than it may. False when that
-    /// has happened before.
+    /// Requests the end of the process because it exceeded its memory. False when that happened
+    /// before.
     pub(super) fn end_for_memory(&self, limit_mb: u64, used_mb: u64) -> bool {
         let how = format!("memory limit exceeded: {used_mb} MB used of {limit_mb} MB");
         let is_first = self.over_memory.set(how).is_ok();
@@ -252,7 +251,7 @@ impl Instance {
         is_first
     }
 
-    /// Returns when the end of the process is asked for.
+    /// Waits for a request to end the process.
     pub(super) async fn killed(&self) {
         self.kill.notified().await;
     }
@@ -261,7 +260,7 @@ impl Instance {
     pub(super) fn end(&self, how: &str) {
         let over_memory = self.over_memory.get();
         let mut current = self.lock();
-        // Under the lock of `current`, so that no invocation slips in after this.
+        // Under the lock of `current`, so that no invocation comes after this.
         let how = over_memory.map_or(how, String::as_str);
         self.phase.send_replace(Phase::Ended(how.to_owned()));
         if let Some(current) = current.take() {
@@ -278,7 +277,7 @@ impl Instance {
         }
     }
 
-    /// Returns when the process has ended.
+    /// Waits for the end of the process.
     pub(super) async fn ended(&self) {
         let mut phase = self.phase.subscribe();
         // An error would mean that the instance is gone.

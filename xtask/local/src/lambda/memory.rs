@@ -1,9 +1,9 @@
 //! The memory limit of a function: an instance whose resident memory exceeds it is killed.
 //!
-//! The limit is on resident memory, as on Lambda. A limit on the address space would also hit an
-//! allocator that merely reserves some.
+//! The limit is on resident memory, as on Lambda. A limit on the address space would also affect an
+//! allocator that only reserves memory.
 
-use super::Fleet;
+use super::fleet::Fleet;
 use crate::server::Stop;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use std::time::Duration;
 /// Whether the memory of functions is limited on this system.
 pub(crate) const LIMITS_MEMORY: bool = cfg!(target_os = "linux");
 
-/// The time between two looks at all instances.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The polling interval.
+const POLL_EVERY: Duration = Duration::from_millis(50);
 
 /// Kills instances that exceed their function's limit, until `stop`.
 pub(super) async fn enforce(fleet: Arc<Fleet>, mut stop: Stop) {
@@ -22,13 +22,13 @@ pub(super) async fn enforce(fleet: Arc<Fleet>, mut stop: Stop) {
     loop {
         tokio::select! {
             () = stop.wait() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(POLL_EVERY) => {}
         }
         for function in &fleet.functions {
             let instances: Vec<_> =
                 function.lock().all.iter().map(|(id, it)| (*id, Arc::clone(it))).collect();
             for (id, instance) in instances {
-                let used = instance.pid().and_then(most_resident_bytes);
+                let used = instance.pid().and_then(peak_resident_bytes);
                 if let Some(used) = used.filter(|used| *used > function.launch.memory_bytes()) {
                     function.launch.end_for_memory(id, &instance, used, &function.console);
                 }
@@ -37,10 +37,10 @@ pub(super) async fn enforce(fleet: Arc<Fleet>, mut stop: Stop) {
     }
 }
 
-/// The most memory that a process has had resident so far; none once it has ended.
+/// The peak resident memory of a process; `None` once it has ended.
 ///
-/// The high-water mark, so that memory which was freed between two looks counts as well.
-fn most_resident_bytes(pid: u32) -> Option<u64> {
+/// The high-water mark also counts memory that was freed between two polls.
+fn peak_resident_bytes(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     high_water_mark(&status)
 }

@@ -1,7 +1,7 @@
 //! Starting and watching the process of an instance.
 
+use super::error::{InvokeError, OUT_OF_MEMORY};
 use super::instance::Instance;
-use super::{InvokeError, access_key, runtime_api_address};
 use crate::auth::Keyring;
 use crate::console::Console;
 use crate::descriptors::are_exhausted;
@@ -21,13 +21,11 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-/// How long the last lines of an ended process are waited for.
+/// The maximum wait for the last lines of an ended process.
 const LAST_LINES: Duration = Duration::from_millis(300);
 const MIB: u64 = 1024 * 1024;
-/// Lambda's type of the error of an invocation whose function exceeded its memory.
-pub(super) const OUT_OF_MEMORY: &str = "Runtime.OutOfMemory";
 
-/// Where functions find the services they call.
+/// The addresses of the services that functions call.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
     pub(crate) region: String,
@@ -35,11 +33,11 @@ pub(crate) struct Endpoints {
     pub(crate) eventbridge: SocketAddr,
     pub(crate) sqs: SocketAddr,
     pub(crate) xray: SocketAddr,
-    /// Where the endpoints look up who may call them.
+    /// The keys of the callers.
     pub(crate) keys: Keyring,
 }
 
-/// How to start an instance.
+/// Starts instances of a function.
 #[derive(Debug)]
 pub(super) struct Launch {
     binary: String,
@@ -88,12 +86,13 @@ impl Launch {
         console: &Console,
     ) -> Result<(Arc<Instance>, Running), InvokeError> {
         let log_stream = log_stream(id);
-        let access_key = access_key(&self.binary, id);
+        let access_key = format!("{}.{id}", self.binary);
         let unsafe_to_start =
             |error| InvokeError::Init(format!("the system gives no randomness: {error}"));
         let secret_key = self.keys.issue(&access_key).map_err(unsafe_to_start)?;
-        let address = secret().map_err(unsafe_to_start)?;
-        let runtime_api = runtime_api_address(self.runtime_api, &self.binary, id, &address);
+        let secret = secret().map_err(unsafe_to_start)?;
+        // AWS gives host and port alone. HTTP libraries accept a path only after a scheme.
+        let runtime_api = format!("http://{}/{}/{id}/{secret}", self.runtime_api, self.binary);
         let mut command = Command::new(&self.path);
         command
             .env_clear()
@@ -106,7 +105,7 @@ impl Launch {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        // Ctrl-C in the terminal goes to this program, which ends its children in order.
+        // Ctrl-C in the terminal goes to this program, which then ends its children.
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn().map_err(|error| {
@@ -118,7 +117,7 @@ impl Launch {
                 }
             }
         })?;
-        let instance = Arc::new(Instance::new(child.id(), access_key, address));
+        let instance = Arc::new(Instance::new(child.id(), access_key, secret));
         let readers = [
             child.stdout.take().map(|pipe| self.read(pipe, &instance, &log_stream, console)),
             child.stderr.take().map(|pipe| self.read(pipe, &instance, &log_stream, console)),
@@ -132,7 +131,7 @@ impl Launch {
         self.memory_bytes
     }
 
-    /// Ends an instance that used more memory than its function may, and says so.
+    /// Ends an instance that exceeded its memory, and logs it.
     pub(super) fn end_for_memory(
         &self,
         id: u64,
@@ -201,7 +200,7 @@ impl Launch {
     }
 }
 
-/// A process that runs.
+/// A running process.
 #[derive(Debug)]
 pub(super) struct Running {
     child: Child,
@@ -210,7 +209,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Waits for the end of the process, or brings it about when it is asked for.
+    /// Waits for the end of the process, or ends it on request.
     pub(super) async fn watch(mut self, instance: &Instance, mut stop: Stop) {
         let status = tokio::select! {
             status = self.child.wait() => status,
@@ -219,17 +218,17 @@ impl Running {
         };
         self.keys.revoke(instance.access_key());
         for reader in self.readers {
-            // A grandchild may hold the pipe open; its lines are not waited for.
+            // A grandchild may hold the pipe open.
             let _ = tokio::time::timeout(LAST_LINES, reader).await;
         }
         instance.end(&match status {
-            Ok(status) => describe(status),
+            Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         });
     }
 
     async fn kill(&mut self) -> std::io::Result<ExitStatus> {
-        // It may have ended by itself a moment ago, which is as well.
+        // An error means that it has already ended.
         let _ = self.child.start_kill();
         self.child.wait().await
     }
@@ -240,17 +239,13 @@ fn log_stream(id: u64) -> String {
     format!("local/[$LATEST]{id}")
 }
 
-fn describe(status: ExitStatus) -> String {
-    status.to_string()
-}
-
-/// Everything that Lambda sets for a function, but for what differs by instance.
+/// The environment of a function, without the variables that differ by instance.
 fn environment(plan: &FunctionPlan, endpoints: &Endpoints) -> BTreeMap<String, String> {
     let mut environment = plan.environment.clone();
     let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
     set("AWS_REGION", endpoints.region.clone());
     set("AWS_DEFAULT_REGION", endpoints.region.clone());
-    // Nothing behind the endpoints checks this; the key and its secret are each instance's own.
+    // No endpoint checks the token; each instance has its own key and secret.
     set("AWS_SESSION_TOKEN", "local".to_owned());
     set("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{}", endpoints.dynamodb));
     set("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{}", endpoints.eventbridge));
@@ -303,7 +298,7 @@ mod tests {
         assert_eq!(environment["AWS_REGION"], "eu-west-1");
         assert_eq!(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "256");
         assert_eq!(environment["AWS_ENDPOINT_URL_DYNAMODB"], "http://127.0.0.1:1");
-        // Nothing of the surroundings of this program.
+        // Nothing of the environment of this program.
         assert!(!environment.contains_key("HOME"));
     }
 }

@@ -1,12 +1,13 @@
 //! The Lambda Runtime API: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 //!
-//! One listener serves all instances; the path begins with the function, the instance and a secret
-//! of that instance, which each process has in its `AWS_LAMBDA_RUNTIME_API`. (A socket of the file
-//! system would be better hidden, but the runtime's client takes none.)
+//! One listener serves all instances. The path begins with the function, the instance and a secret
+//! of that instance, which each process has in its `AWS_LAMBDA_RUNTIME_API`. (The runtime's client
+//! does not support Unix sockets.)
 
+use super::error::{InvokeError, PAYLOAD_BYTES};
+use super::fleet::Fleet;
 use super::instance::Instance;
-use super::{Fleet, InvokeError, PAYLOAD_BYTES};
-use crate::faults::{Fault, Faults, Place, kill_the_stack};
+use crate::faults::{Fault, Faults, Place, gone, kill_the_stack};
 use crate::server::{
     Answer, Audience, BodyError, HangUp, Reply, Service, Stop, answer, json, read_body,
 };
@@ -15,18 +16,15 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use users_support::log_line::escaped;
 
 const PREFIX: &str = "2018-06-01/runtime";
-/// Long enough for a killed process to be gone.
-const GONE: Duration = Duration::from_millis(100);
 
 /// Serves the Runtime API until `stop`.
 pub(super) async fn serve(listener: TcpListener, stop: Stop, fleet: Arc<Fleet>) {
-    // Instances wait here for their next invocation until they are killed: an answer that has none
-    // would make them complain.
+    // Instances wait here for their next invocation until they are killed: an answer without one
+    // would be an error to them.
     let served = Service::new(Audience::Functions).serve(listener, stop, move |request, _| {
         let fleet = Arc::clone(&fleet);
         async move { handle(&fleet, request).await }
@@ -72,7 +70,7 @@ async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Reply {
                     );
                     (StatusCode::PAYLOAD_TOO_LARGE, Err(InvokeError::Function(text)))
                 }
-                // The process is about to end, or tries again.
+                // The process is about to end, or retries.
                 Err(BodyError::Broken | BodyError::TooSlow) => {
                     return refusal(StatusCode::BAD_REQUEST, "InvalidRequest").into();
                 }
@@ -95,7 +93,7 @@ async fn handle(fleet: &Fleet, request: Request<Incoming>) -> Reply {
     .into()
 }
 
-/// Takes the result of an invocation, as far as a fault lets it.
+/// Takes the result of an invocation, unless a fault prevents it.
 async fn finish(
     faults: &Faults,
     instance: &Instance,
@@ -123,8 +121,7 @@ async fn finish(
     .into()
 }
 
-/// Lets go wrong what is to go wrong when a process takes an invocation. True when it does not get
-/// the event.
+/// Injects a fault at the start of an invocation. True when the process does not get the event.
 fn fails_at_start(faults: &Faults, instance: &Instance) -> bool {
     let Some(invocation) = faults.invocation(instance.access_key()) else { return false };
     match faults.at_step(&invocation, Place::Start) {
@@ -140,7 +137,7 @@ fn fails_at_start(faults: &Faults, instance: &Instance) -> bool {
     true
 }
 
-/// What becomes of a response that a process has posted.
+/// The treatment of a response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
     Accept,
@@ -149,7 +146,7 @@ enum End {
     Refuse,
 }
 
-/// Lets go wrong what is to go wrong at a response.
+/// Injects a fault at a response.
 fn end(faults: &Faults, instance: &Instance) -> End {
     let Some(invocation) = faults.invocation(instance.access_key()) else { return End::Accept };
     if invocation.is_doomed() {
@@ -173,12 +170,6 @@ fn end(faults: &Faults, instance: &Instance) -> End {
         _ => return End::Accept,
     }
     End::Refuse
-}
-
-/// Nothing is said to a process that is about to be gone.
-async fn gone() -> Reply {
-    tokio::time::sleep(GONE).await;
-    HangUp::Close.into()
 }
 
 /// `type: message` of a reported error.

@@ -1,10 +1,10 @@
-//! Tells those who look that something happened, so that nobody has to ask again and again.
+//! Signals activity, so that the console need not poll.
 
 use crate::server::Stop;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A number that grows whenever something happens. Clones share it.
+/// A counter of activity. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Activity(watch::Sender<u64>);
 
@@ -15,7 +15,7 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// Something happened.
+    /// Counts an activity.
     pub(crate) fn note(&self) {
         self.0.send_modify(|revision| *revision += 1);
     }
@@ -25,8 +25,8 @@ impl Activity {
         *self.0.borrow()
     }
 
-    /// Waits until the number is another than `seen`, until `limit` is over or the stack stops; and
-    /// gives the number then.
+    /// Waits until the number differs from `seen`, for at most `limit` and until the stack stops.
+    /// Returns the number.
     pub(crate) async fn beyond(&self, seen: u64, limit: Duration, mut stop: Stop) -> u64 {
         let mut receiver = self.0.subscribe();
         tokio::select! {
@@ -48,19 +48,19 @@ mod tests {
     const LONG: Duration = Duration::from_secs(600);
 
     #[tokio::test]
-    async fn whoever_waits_is_told_at_once() {
+    async fn activity_ends_the_wait() {
         let (_sender, stop) = Stop::new();
         let activity = Activity::default();
         let (seen, ()) =
             tokio::join!(activity.beyond(0, LONG, stop.clone()), async { activity.note() });
         assert_eq!(seen, 1);
-        // Something that was missed, and a number from before a restart.
+        // A missed activity, and a number from before a restart.
         assert_eq!(activity.beyond(0, LONG, stop.clone()).await, 1);
         assert_eq!(activity.beyond(7, LONG, stop).await, 1);
     }
 
     #[tokio::test]
-    async fn waiting_ends_with_the_time_and_with_the_stack() {
+    async fn the_wait_ends_at_the_limit_and_with_the_stack() {
         let (sender, stop) = Stop::new();
         let activity = Activity::default();
         assert_eq!(activity.beyond(0, Duration::ZERO, stop.clone()).await, 0);

@@ -1,24 +1,25 @@
 //! Log lines of functions and of the gateway.
 
-use super::{Activity, Kept, Page, Ring};
+use super::activity::Activity;
+use super::ring::{Kept, Page, Ring};
 use crate::names::rfc3339;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Lines kept, and bytes of text kept.
+/// The maximum number of lines, and of bytes of their text.
 const LINES: usize = 5000;
 const BYTES: usize = 8 * 1024 * 1024;
-/// The longest text of a line, in bytes; CloudWatch cuts at 1 MiB.
+/// The maximum length of a line, in bytes; longer ones are cut. CloudWatch cuts at 1 MiB.
 const LINE_BYTES: usize = 64 * 1024;
 
-/// A log line as CloudWatch would have it, and what it belongs to.
+/// A log line as in CloudWatch, with its request and trace.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LogRecord {
-    /// When it was written, milliseconds since 1970.
+    /// The time, milliseconds since 1970.
     pub(crate) time: i64,
-    /// The same as RFC 3339 in UTC.
+    /// The time as RFC 3339 in UTC.
     pub(crate) at: String,
     /// The function, or `api` for a line of the access log.
     pub(crate) source: String,
@@ -26,17 +27,17 @@ pub(crate) struct LogRecord {
     pub(crate) group: String,
     /// The log stream: the instance of the function.
     pub(crate) stream: String,
-    /// `ERROR`, `WARN` and so on, as the line says.
+    /// The level in the line, such as `ERROR` or `WARN`.
     pub(crate) level: Option<String>,
     /// Lambda's id of the invocation.
     pub(crate) request_id: Option<String>,
     pub(crate) trace_id: Option<String>,
     pub(crate) correlation_id: Option<String>,
-    /// The line as it was written.
+    /// The text.
     pub(crate) message: String,
 }
 
-/// What is read of a line: only what a line of Lambda Powertools would have, too.
+/// The known members of a line: those that Lambda Powertools also writes.
 #[derive(Deserialize)]
 struct Known {
     level: Option<String>,
@@ -46,8 +47,8 @@ struct Known {
 }
 
 impl LogRecord {
-    /// A line of a function. `invocation` is what its instance is at: request id and trace id, for
-    /// lines that do not say it themselves.
+    /// A line of a function. `invocation` has the request id and the trace id of its instance, for
+    /// lines without their own.
     pub(crate) fn of_function(
         time: Timestamp,
         source: &str,
@@ -86,16 +87,16 @@ fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(LINE_BYTES)]
 }
 
-/// Which lines to hand out: all that fulfil every condition that is set.
+/// A selection of lines: those that meet every set condition.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LogSelection {
-    /// Only of these sources; of all when empty.
+    /// Only these sources; all when empty.
     pub(crate) sources: Vec<String>,
     /// Only warnings and errors.
     pub(crate) errors: bool,
     /// Not before this time, milliseconds since 1970.
     pub(crate) since: i64,
-    /// Only what belongs to this correlation id.
+    /// Only lines of this correlation id.
     pub(crate) correlation_id: Option<String>,
 }
 
@@ -119,8 +120,8 @@ impl LogLines {
         self.0.newest()
     }
 
-    /// A page of the lines that are selected. `traces` are those of the correlation id that is
-    /// asked for: lines that do not know it, such as those of a crash, know their trace.
+    /// A page of the selected lines. `traces` are those of the wanted correlation id: lines without
+    /// one, such as those of a crash, have a trace id.
     pub(crate) fn page(
         &self,
         page: Page,
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_it_belongs_to_or_its_instance_does() {
+    fn a_line_has_its_own_ids_or_those_of_its_instance() {
         let own = line(
             r#"{"level":"WARN","function_request_id":"r","xray_trace_id":"1-a","correlation_id":"c","x":1}"#,
         );

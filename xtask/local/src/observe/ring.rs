@@ -1,6 +1,6 @@
-//! The latest of something, numbered, within bounds of count and size.
+//! A ring of the latest items, numbered, with bounds on number and size.
 
-use super::Activity;
+use super::activity::Activity;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,23 +30,23 @@ pub(crate) struct Kept<T> {
     pub(crate) item: T,
 }
 
-/// Which items to hand out.
+/// A page of items.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Page {
-    /// The oldest so many after a number.
+    /// The oldest after a number, at most so many.
     After(u64, usize),
-    /// The newest so many.
+    /// The newest, at most so many.
     Last(usize),
 }
 
 impl<T: Clone> Ring<T> {
-    /// An empty ring of at most so many items that weigh at most so much together.
+    /// An empty ring with limits on the number of items and on their total weight.
     pub(crate) fn new(most: usize, heaviest: usize, activity: &Activity) -> Self {
         let state = State { next: 1, weight: 0, kept: VecDeque::new() };
         Self { most, heaviest, activity: activity.clone(), state: Mutex::new(state) }
     }
 
-    /// Adds an item that weighs something.
+    /// Adds an item with its weight.
     pub(crate) fn push(&self, item: T, weight: usize) {
         {
             let mut state = self.lock();
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_give_way_by_count_and_by_weight() {
+    fn the_oldest_are_dropped_by_count_and_by_weight() {
         let activity = Activity::default();
         let ring = Ring::new(3, 100, &activity);
         for item in 1..=5_u64 {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_go_on_after_a_number_or_begin_at_the_end() {
+    fn pages_continue_after_a_number_or_begin_at_the_end() {
         let ring = Ring::new(100, usize::MAX, &Activity::default());
         for item in 1..=9_u64 {
             ring.push(item, 0);

@@ -1,13 +1,14 @@
-//! Documents that the X-Ray daemon was sent, and the header by which calls belong to a trace.
+//! Documents sent to the X-Ray daemon, and the trace header of calls.
 
-use super::{Activity, Page, Ring};
+use super::activity::Activity;
+use super::ring::{Page, Ring};
 use serde_json::Value;
 use std::fmt;
 
-/// Documents kept.
+/// The maximum number of documents.
 const KEPT: usize = 1000;
 
-/// The documents received, oldest first, as text: a tree of values would take ten times as much.
+/// The received documents, oldest first, as text: parsed values would take ten times the memory.
 #[derive(Debug)]
 pub(crate) struct Traces(Ring<Box<str>>);
 
@@ -21,7 +22,7 @@ impl Traces {
         self.0.push(document.to_string().into_boxed_str(), 0);
     }
 
-    /// All that are kept, oldest first.
+    /// All documents, oldest first.
     pub(crate) fn all(&self) -> Vec<Value> {
         self.select(|_| true)
     }
@@ -51,11 +52,11 @@ impl Traces {
 pub(crate) struct TraceHeader {
     /// The id of the trace.
     pub(crate) root: String,
-    /// The segment that the receiver's is below.
+    /// The parent of the receiver's segment.
     pub(crate) parent: Option<String>,
 }
 
-/// Every trace is kept here, so all are sampled.
+/// All traces are kept here, so all are sampled.
 impl fmt::Display for TraceHeader {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Root={}", self.root)?;

@@ -1,7 +1,7 @@
 // The console: chooses the view by the address, and keeps it up to date.
 //
-// The stack is asked whether something happened, and answers only then; a stack that does nothing
-// costs nothing, however long this page is open.
+// The stack answers a request for activity only when there is some, so an idle stack costs nothing,
+// however long this page is open.
 
 import * as panels from "./panels.js";
 import { get, query, Refusal } from "./view.js";
@@ -9,7 +9,7 @@ import { get, query, Refusal } from "./view.js";
 const VIEWS = new Map(Object.entries({ calls: panels.calls, events: panels.bus, users: panels.users,
   tables: panels.tables, logs: panels.logs }));
 
-/** The shortest time between two updates, and how long the stack may let us wait for news. */
+/** The minimum time between two updates, and the maximum wait for activity. */
 const PAUSE_MS = 250;
 const WAIT_SECONDS = 25;
 
@@ -25,29 +25,29 @@ let updating = null;
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 const paused = () => pause.getAttribute("aria-pressed") === "true";
 
-function say(text) {
+function announce(text) {
   news.textContent = text;
 }
 
-function tell(text, kind) {
+function showState(text, kind) {
   if (state.textContent !== text) state.textContent = text;
   state.className = kind;
 }
 
-/** What an address names: a view and what to show in it, or the problem with it. */
+/** The view of an address and its parameter, or the problem with it. */
 function parsed(fragment) {
   const [name, ...rest] = fragment.replace(/^#\/?/, "").split("/");
   if (!VIEWS.has(name)) return { name: "calls", parameter: null };
   try {
     const parameter = rest.length ? decodeURIComponent(rest.join("/")) : null;
-    // As a segment of a path these would lead elsewhere.
+    // As a segment of a path these would change the path.
     return [".", ".."].includes(parameter) ? { name, problem: `“${parameter}” is not a name.` } : { name, parameter };
   } catch {
-    return { name, problem: "Its percent-encoding is not complete, or not UTF-8." };
+    return { name, problem: "Its percent-encoding is incomplete or not UTF-8." };
   }
 }
 
-/** Opens the view of the address; a fragment that names none keeps the view that is open. */
+/** Opens the view of the address; a fragment without a view keeps the current one. */
 function open() {
   if (view && !location.hash.startsWith("#/")) return;
   const { name, parameter, problem } = parsed(location.hash);
@@ -56,11 +56,11 @@ function open() {
     else link.removeAttribute("aria-current");
   }
   document.title = `${parameter ? `${parameter} · ` : ""}${name[0].toUpperCase()}${name.slice(1)} · Local stack`;
-  view = problem ? panels.problem(main, problem) : VIEWS.get(name)(main, parameter, say);
+  view = problem ? panels.problem(main, problem) : VIEWS.get(name)(main, parameter, announce);
   refresh();
 }
 
-/** Brings the view up to date; one that comes meanwhile waits for its turn, and only one does. */
+/** Updates the view. During an update, at most one further update waits. */
 function refresh() {
   if (updating) {
     stale = true;
@@ -75,7 +75,7 @@ function refresh() {
       } catch (error) {
         if (updated !== view) continue;
         if (error instanceof Refusal) view = panels.problem(main, error.message);
-        else tell(error.message, "off");
+        else showState(error.message, "off");
       }
     } while (stale);
     updating = null;
@@ -83,7 +83,7 @@ function refresh() {
   return updating;
 }
 
-/** Waits for news, for ever. */
+/** Waits for activity, for ever. */
 async function listen() {
   let seen = null;
   let started = null;
@@ -95,12 +95,12 @@ async function listen() {
       ({ revision: seen, started } = found);
       if (restarted) open();
       if (!paused()) {
-        tell("Live", "on");
+        showState("Live", "on");
         if (happened) await refresh();
       }
       await sleep(PAUSE_MS);
     } catch {
-      tell("The stack does not answer", "off");
+      showState("The stack does not answer", "off");
       await sleep(2000);
     }
   }
@@ -109,9 +109,9 @@ async function listen() {
 pause.addEventListener("click", () => {
   const now = !paused();
   pause.setAttribute("aria-pressed", String(now));
-  if (now) tell("Paused", "");
+  if (now) showState("Paused", "");
   else {
-    tell("Live", "on");
+    showState("Live", "on");
     refresh();
   }
 });

@@ -1,28 +1,28 @@
-// The views. Each is made anew when it is opened, and told to update itself when something happened.
+// The views. Each is created when it is opened, and updated after activity.
 
 import {
-  callLink, card, clock, el, empty, get, json, kind, level, message, milliseconds, pill, plural, query,
+  callLink, card, clock, el, empty, get, json, kind, level, message, milliseconds, plural, query,
   replace, status, table, title,
 } from "./view.js";
 
-/** Where the audit history of a user lies: the one thing that this page knows of the service. */
+/** The keys of a user's audit history: all that this page knows of the service. */
 const AUDIT = { table: "UsersTable", partition: (id) => `USER#${id}`, sort: "AUDIT#" };
 
-/** Rows shown at most; the stack keeps more. */
+/** The maximum number of rows; the stack keeps more. */
 const ROWS = 200;
 
 const TRY = "cargo xtask call GET /users";
 
-/** In place of a view that the address names but that cannot be shown. */
+/** Replaces a view that cannot be shown. */
 export function problem(main, text) {
   main.replaceChildren(title("This cannot be shown"),
-    el("div", { class: "card" }, empty("The address of this page leads nowhere. ", text, " ",
+    el("div", { class: "card" }, empty("The address of this page is not valid. ", text, " ",
       el("a", { href: "#/calls" }, "Show the latest calls"))));
   return { update: async () => {} };
 }
 
-/** The last calls, and one of them with everything that it has left behind. */
-export function calls(main, id, say) {
+/** The last calls, and one of them with all its records. */
+export function calls(main, id, announce) {
   const body = el("tbody");
   const list = el("div", { class: "card list" },
     el("table", { class: "calls" },
@@ -74,14 +74,14 @@ export function calls(main, id, say) {
     none.hidden = body.children.length > 0;
     if (!first && items.length) {
       const last = items.at(-1);
-      say(`${plural(items.length, "new call")}, the last ${last.method} ${last.resource ?? ""} ${last.status}`);
+      announce(`${plural(items.length, "new call")}, the last ${last.method} ${last.resource ?? ""} ${last.status}`);
     }
     await one?.update();
   }
   return { update };
 }
 
-/** Everything that a correlation id leads to. */
+/** All records of a correlation id. */
 function call(place, id) {
   const parts = ["trace", "events", "items", "logs"].map((name) => [name, el("div", { id: name })]);
   const summary = el("p");

@@ -1,6 +1,6 @@
 // Making elements. Data is only ever set as text, so that nothing in it can become markup.
 
-/** An element: its attributes, then its children, of which texts stay texts and nothing is left out. */
+/** An element with attributes and children. Strings become text nodes; null children are skipped. */
 export function el(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -12,10 +12,10 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
-/** What the stack answers to a request that it does not take. */
+/** The stack refused a request. */
 export class Refusal extends Error {}
 
-/** Asks a control endpoint. */
+/** Calls a control endpoint. */
 export async function get(path, options = {}) {
   const response = await fetch(`/_local/${path}`, options);
   if (response.ok) return response.json();
@@ -23,7 +23,7 @@ export async function get(path, options = {}) {
   throw new Refusal(body.error ?? `The stack answers with status ${response.status}.`);
 }
 
-/** The path of a control endpoint with parameters; those that are null are left out. */
+/** The path of a control endpoint with parameters, without those that are null. */
 export function query(path, parameters) {
   const known = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined);
   return `${path}?${new URLSearchParams(known)}`;
@@ -56,12 +56,12 @@ export function level(name) {
   return pill(name, { ERROR: "bad", WARN: "warn" }[name] ?? "");
 }
 
-/** What a line without a level is: metrics in the embedded metric format, or plain text. */
+/** The kind of a line without a level: metrics in the embedded metric format, or plain text. */
 export function kind(message) {
   return message.startsWith("{") && message.includes('"_aws"') ? "METRICS" : "TEXT";
 }
 
-/** A link to what a correlation id leads to. */
+/** A link to the records of a correlation id. */
 export function callLink(id, ...children) {
   return el("a", { href: `#/calls/${encodeURIComponent(id)}`, class: children.length ? null : "id" },
     children.length ? children : id);
@@ -88,8 +88,8 @@ export function table(className, caption, columns, rows) {
 }
 
 /**
- * An entry that unfolds to its JSON, with a link beside it. `key` tells it from its siblings, so that
- * it stays open.
+ * An entry that unfolds to its JSON, with a link beside it. `key` identifies it among its siblings, so
+ * that it stays open.
  */
 export function json(key, summary, value, link = null) {
   return el("li", { class: "foldable" },
@@ -99,7 +99,7 @@ export function json(key, summary, value, link = null) {
     link ? el("p", { class: "beside" }, link) : null);
 }
 
-/** The fields of a log line: JSON taken apart, anything else as it is. */
+/** The fields of a JSON log line; any other line is unchanged. */
 export function message(text) {
   const line = el("p", { class: "message" });
   let fields = null;
@@ -122,8 +122,8 @@ export function message(text) {
 }
 
 /**
- * Puts new content in the place of old, unless it is the same; what was unfolded stays so, and the
- * focus stays where it was.
+ * Replaces the content of an element, unless it is unchanged. Unfolded entries stay unfolded, and the
+ * focus stays.
  */
 export function replace(place, key, make) {
   if (place.dataset.content === key) return;

@@ -1,10 +1,10 @@
-//! One connection, with bounds of its own: it reads nothing more while an answer is not taken,
-//! ends when that lasts, and lets a peer that is still sending see the answer before it closes.
+//! One connection with its bounds: it stops reading while the peer does not read the answer, ends
+//! when that lasts, and lets a peer that is still sending see the answer before it closes.
 //!
-//! hyper answers a head that it cannot take by itself, with a bare 400 or 431. Here these answers
-//! are replaced by those of the listener's service.
+//! hyper answers a head that it refuses with a bare 400 or 431. These answers are replaced by those
+//! of the listener's service.
 
-use super::{Answer, RefuseHead};
+use super::answer::{Answer, RefuseHead};
 use bytes::Bytes;
 use http::StatusCode;
 use hyper::body::Body;
@@ -21,30 +21,30 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
 
-/// How long an answer may wait to be taken.
+/// The maximum time for the peer to read an answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-/// How long a peer may go on sending what nobody reads, so that it gets to see the answer.
+/// The time that a peer may keep sending, so that it sees the answer.
 const LINGER: Duration = Duration::from_secs(2);
-/// Bytes of a head that are remembered, to name the path of one that is refused.
+/// The number of bytes of a head that are kept, to name the path of a refused one.
 const REMEMBERED_BYTES: usize = 2048;
 
-/// What the service of a connection and its stream say to each other.
+/// Signals between the service of a connection and its stream.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
     /// The end is to be a reset.
     pub(super) resets: AtomicBool,
-    /// A request was answered, so that another head comes.
+    /// A request was answered, so another head comes.
     answered: AtomicBool,
-    /// There may be bytes of a body that nobody read.
+    /// There may be unread bytes of a body.
     unread: AtomicBool,
-    /// An answer waits for the peer to take it.
+    /// An answer waits for the peer to read it.
     blocked: AtomicBool,
     taken: Notify,
 }
 
 impl Signals {
-    /// A request begins, once the answers before it are on their way: a peer that sends more and
-    /// more requests and reads no answer gets no more work done.
+    /// Begins a request, once the previous answers are sent: a peer that keeps sending requests and
+    /// reads no answer causes no more work.
     pub(super) async fn begin(&self, has_body: bool) {
         self.unread.store(has_body, Ordering::Relaxed);
         loop {
@@ -57,7 +57,7 @@ impl Signals {
         }
     }
 
-    /// The listener stops: nobody is waited for any more.
+    /// The listener stops: the connection does not linger.
     pub(super) fn stop(&self) {
         self.unread.store(false, Ordering::Relaxed);
     }
@@ -73,16 +73,16 @@ pub(super) struct Connection {
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) signals: Arc<Signals>,
-    /// Makes answers to heads that hyper refuses.
+    /// Answers heads that hyper refuses.
     pub(super) refuse_head: Option<RefuseHead>,
     /// The beginning of the latest head.
     head: Vec<u8>,
-    /// What is sent in place of hyper's answer, and how much of it was.
+    /// The replacement of hyper's answer, and the number of bytes sent.
     instead: (Vec<u8>, usize),
-    /// When the answer has waited too long.
+    /// The deadline of an unread answer.
     too_late: Option<Pin<Box<Sleep>>>,
     lingers: Option<Pin<Box<Sleep>>>,
-    /// Waits for the answer to be taken before it reads on.
+    /// Wakes the reader once the answer is read.
     reader: Option<Waker>,
 }
 
@@ -110,7 +110,7 @@ impl Connection {
         self.signals.blocked.load(Ordering::Relaxed)
     }
 
-    /// An answer waits: an error when it has waited for too long.
+    /// Waits for the peer to read an answer, up to a limit.
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         self.signals.blocked.store(true, Ordering::Release);
         let too_late = self.too_late.get_or_insert_with(|| Box::pin(sleep(ANSWER_LIMIT)));
@@ -118,7 +118,7 @@ impl Connection {
         Poll::Ready(io::ErrorKind::TimedOut.into())
     }
 
-    /// All answers were taken.
+    /// The peer has read all answers.
     fn go_on(&mut self) {
         if self.signals.blocked.swap(false, Ordering::Release) {
             self.signals.taken.notify_waiters();
@@ -129,7 +129,7 @@ impl Connection {
         }
     }
 
-    /// Sends what goes in place of hyper's answer.
+    /// Sends the replacement of hyper's answer.
     fn poll_instead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.instead.1 < self.instead.0.len() {
             let stream = Pin::new(&mut self.stream);
@@ -143,7 +143,7 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether these bytes are an answer of hyper's own, and if so, keeps another to send.
+    /// Whether these bytes are an answer of hyper's own. If so, prepares its replacement.
     fn replaces(&mut self, bytes: &[u8]) -> bool {
         let Some(refuse_head) = &self.refuse_head else { return false };
         let Some(status) = own_answer(bytes) else { return false };
@@ -167,7 +167,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if self.signals.resets.load(Ordering::Relaxed) {
-            // Closing then discards what was not sent and resets. Should it fail, it merely closes.
+            // Closing then discards unsent data and resets. Should this fail, it only closes.
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -228,7 +228,7 @@ impl AsyncWrite for Connection {
         if !self.signals.unread.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        // To close now would reset the connection under the answer.
+        // Closing now would reset the connection before the peer has read the answer.
         let mut scratch = [0; 4096];
         loop {
             let mut buffer = ReadBuf::new(&mut scratch);
@@ -262,8 +262,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// The status of an answer that hyper gives by itself: to a head that it does not take, and
-/// without a body. Ours have one.
+/// The status of an answer of hyper's own, to a refused head. It has no body, unlike ours.
 fn own_answer(bytes: &[u8]) -> Option<StatusCode> {
     let status = bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "))?;
     let status =
@@ -273,7 +272,7 @@ fn own_answer(bytes: &[u8]) -> Option<StatusCode> {
     head.windows(without_body.len()).any(|part| part == without_body).then_some(status)
 }
 
-/// An answer as it goes over the wire, the last of its connection.
+/// The bytes of an answer, the last one of its connection.
 fn encoded(answer: Answer) -> Vec<u8> {
     let (parts, mut body) = answer.into_parts();
     let mut context = Context::from_waker(Waker::noop());

@@ -1,26 +1,25 @@
-//! Who may use a listener: programs of this machine, by a name that nobody else can give it.
+//! Access to a listener: only programs of this machine, by a loopback name.
 //!
-//! A page from elsewhere that is open in a browser of this machine is kept out, too: by the name
-//! that the browser was led here by (one of the page's own that it lets resolve to this machine),
-//! by the origin that browsers send along with what changes something, and by what they say about
-//! every request's way (`Sec-Fetch-Site`), images and links included. A page can set none of these.
+//! A foreign page in a browser of this machine is kept out, too: by the host name (DNS rebinding),
+//! by the `Origin` that browsers add to requests that can change something, and by `Sec-Fetch-Site`,
+//! which they add to every request, also of images and links. A page cannot set any of these.
 
 use http::header::{HOST, ORIGIN, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use std::net::SocketAddr;
 
-/// Whom a listener serves.
+/// The callers that a listener serves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Audience {
-    /// Programs that this stack started. No browser has any business here.
+    /// Processes of this stack, and no browser.
     Functions,
     /// Programs and pages. The API decides by signatures, and the control endpoints by
     /// [`foreign_page`].
     Everybody,
 }
 
-/// Why a listener refuses a request; none when it does not.
+/// Why a listener refuses a request; `None` when it accepts it.
 pub(super) fn refusal(
     audience: Audience,
     uri: &Uri,
@@ -45,11 +44,12 @@ pub(super) fn refusal(
         .then_some("only functions of this stack may call here, and no browser")
 }
 
-/// Why a request is refused where only pages from here, and programs, have any business.
+/// Why a request is refused where only programs and own pages have access; `None` when it is
+/// accepted.
 ///
-/// `shown` are the paths of pages that a link from elsewhere may lead to.
+/// `shown` are the paths of pages that a foreign link may open.
 pub(crate) fn foreign_page(parts: &Parts, shown: impl Fn(&str) -> bool) -> Option<&'static str> {
-    const FOREIGN: Option<&str> = Some("pages from elsewhere may not use control endpoints");
+    const FOREIGN: Option<&str> = Some("pages of other sites may not use control endpoints");
     let headers = &parts.headers;
     let origins = headers.get_all(ORIGIN);
     let own = |origin| text(origin).and_then(|it| it.strip_prefix("http://")) == host(headers);
@@ -68,7 +68,7 @@ pub(crate) fn foreign_page(parts: &Parts, shown: impl Fn(&str) -> bool) -> Optio
     if is_near || is_link { None } else { FOREIGN }
 }
 
-/// The one `Host` header, when it is a name of this machine.
+/// The one `Host` header, when it is a loopback name.
 fn host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next().and_then(text)?;
@@ -79,7 +79,7 @@ fn text(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok()
 }
 
-/// Whether a host, perhaps with a port, is a name of this machine that nobody else can give.
+/// Whether a host, perhaps with a port, is a loopback name.
 fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -120,7 +120,7 @@ mod tests {
     #[case::name_in_capitals("GET /|host: LocalHost")]
     #[case::six("GET /|host: [::1]:4510")]
     #[case::absolute("GET http://localhost:4510/|host: localhost:4510")]
-    fn this_machine_is_let_in(#[case] text: &str) {
+    fn loopback_names_are_accepted(#[case] text: &str) {
         for audience in [Audience::Functions, Audience::Everybody] {
             assert!(!refused(audience, text, LOCAL));
             assert!(!refused(audience, text, "[::1]:5"));
@@ -140,7 +140,7 @@ mod tests {
     #[case::with_a_dot("GET /|host: localhost.:4510")]
     #[case::absolute("GET http://evil.example/|host: localhost:4510")]
     #[case::userinfo("GET /|host: evil.example@localhost")]
-    fn no_other_name_leads_here(#[case] text: &str) {
+    fn other_names_are_refused(#[case] text: &str) {
         for audience in [Audience::Functions, Audience::Everybody] {
             assert!(refused(audience, text, LOCAL));
         }
@@ -152,9 +152,9 @@ mod tests {
     #[case::sandboxed("POST /|host: localhost|origin: null")]
     #[case::image("GET /|host: localhost|sec-fetch-site: cross-site")]
     #[case::typed("GET /|host: localhost|sec-fetch-site: none|sec-fetch-mode: navigate")]
-    fn browsers_have_no_business_with_functions(#[case] text: &str) {
+    fn browsers_are_refused_at_listeners_for_functions(#[case] text: &str) {
         assert!(refused(Audience::Functions, text, LOCAL));
-        assert!(!refused(Audience::Everybody, text, LOCAL), "it is for others to judge");
+        assert!(!refused(Audience::Everybody, text, LOCAL), "others judge it");
     }
 
     fn is_shown(path: &str) -> bool {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::elsewhere("GET /_local/events|host: 127.0.0.1:1|origin: https://evil.example")]
+    #[case::another_site("GET /_local/events|host: 127.0.0.1:1|origin: https://evil.example")]
     #[case::another_port("GET /_local/events|host: 127.0.0.1:1|origin: http://127.0.0.1:3000")]
     #[case::another_name("GET /_local/events|host: 127.0.0.1:1|origin: http://localhost:1")]
     #[case::file("POST /_local/faults|host: 127.0.0.1:1|origin: null")]
@@ -199,7 +199,7 @@ mod tests {
          |sec-fetch-dest: document"
     )]
     #[case::socket("GET /_local/activity|host: localhost:1|upgrade: websocket")]
-    fn pages_from_elsewhere_may_not(#[case] text: &str) {
+    fn foreign_pages_may_not_use_control_endpoints(#[case] text: &str) {
         assert!(foreign_page(&parts(text), is_shown).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! Where the last record that is done is noted.
+//! The position of a mapping in its stream.
 
 use crate::data::write_atomically;
 use anyhow::{Context, bail};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The last record that is done, on file.
+/// The last completed record, on file.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     path: PathBuf,
@@ -20,28 +20,28 @@ struct State {
 }
 
 impl Checkpoint {
-    /// Reads the file, if there is one. It must name a record of the stream, as `is_record` says:
-    /// nothing would ever be carried from behind another one.
+    /// Reads the file, if there is one. It must name a record of the stream, as judged by
+    /// `is_record`: after any other number the mapping would find no records.
     pub(super) fn open(
         path: &Path,
         is_record: impl FnOnce(&str) -> anyhow::Result<bool>,
     ) -> anyhow::Result<Self> {
         let last = read(path, is_record).with_context(|| {
             format!(
-                "the position in the stream in {} cannot be used; remove the file to carry all \
-                 records once more (subscribers know them by their eventId)",
+                "the position in the stream in {} cannot be used; remove the file to deliver all \
+                 records once more (subscribers recognise them by their eventId)",
                 path.display()
             )
         })?;
         Ok(Self { path: path.to_owned(), last })
     }
 
-    /// The number of the last record that is done.
+    /// The number of the last completed record.
     pub(super) fn last(&self) -> Option<&str> {
         self.last.as_deref()
     }
 
-    /// Notes that all records up to this one are done.
+    /// Writes that all records up to this one are completed.
     pub(super) fn set(&mut self, sequence_number: &str) -> anyhow::Result<()> {
         if self.last() != Some(sequence_number) {
             let state = State { last_sequence_number: sequence_number.to_owned() };
@@ -63,7 +63,7 @@ fn read(
     };
     let state: State = serde_json::from_slice(&text)?;
     let number = state.last_sequence_number;
-    // An error is about a number that no record can have.
+    // An error means that no record can have this number.
     if !is_record(&number).with_context(|| format!("lastSequenceNumber is {number:?}"))? {
         bail!("lastSequenceNumber is {number:?}, and the stream has no such record");
     }

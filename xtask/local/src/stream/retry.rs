@@ -1,19 +1,19 @@
-//! What to do with a batch that failed: the rules of event source mappings, without any waiting.
+//! The retry rules of event source mappings, without any waiting.
 
 use serde_json::Value;
 
-/// What came of giving a batch to the function.
+/// The outcome of a delivery.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Outcome {
-    /// All records are done.
+    /// All records are completed.
     Done,
-    /// Those before this index are done, the others are to be tried again.
+    /// The records before this index are completed, the others must be retried.
     DoneBefore(usize),
     /// The invocation failed as a whole.
     Failed,
 }
 
-/// Records that are tried together, and how often that went wrong.
+/// Records that are delivered together, and the number of failures so far.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Attempt<R> {
     pub(super) records: Vec<R>,
@@ -22,8 +22,8 @@ pub(super) struct Attempt<R> {
 
 /// Reads the response of a function that reports failed items.
 ///
-/// The lowest sequence number that is named is where to begin again. An empty or unknown one means
-/// the whole batch.
+/// The retry starts at the lowest sequence number among them. An empty or unknown one means the
+/// whole batch.
 pub(super) fn outcome(response: &Value, sequence_numbers: &[&str]) -> Outcome {
     let failures = match response.get("batchItemFailures") {
         None | Some(Value::Null) => return Outcome::Done,
@@ -40,7 +40,7 @@ pub(super) fn outcome(response: &Value, sequence_numbers: &[&str]) -> Outcome {
         .map_or(Outcome::Done, Outcome::DoneBefore)
 }
 
-/// What to try next, in order, after a batch was not done; the done ones are left away.
+/// The next attempts, in order, after an incomplete one, without the completed records.
 pub(super) fn next_attempts<R>(
     mut attempt: Attempt<R>,
     outcome: &Outcome,
@@ -50,7 +50,7 @@ pub(super) fn next_attempts<R>(
         Outcome::Done => Vec::new(),
         Outcome::DoneBefore(index) => {
             let records = attempt.records.split_off(*index);
-            // Getting on is a new beginning; standing still is one failure more.
+            // Progress resets the count.
             let failures = if *index > 0 { 0 } else { attempt.failures + 1 };
             vec![Attempt { records, failures }]
         }
@@ -86,7 +86,7 @@ mod tests {
     #[case::empty(json!({"batchItemFailures": [{"itemIdentifier": ""}]}), Outcome::DoneBefore(0))]
     #[case::no_identifier(json!({"batchItemFailures": [{}]}), Outcome::DoneBefore(0))]
     #[case::not_a_list(json!({"batchItemFailures": "3"}), Outcome::DoneBefore(0))]
-    fn a_response_says_where_to_begin_again(#[case] response: Value, #[case] expected: Outcome) {
+    fn a_response_names_the_start_of_the_retry(#[case] response: Value, #[case] expected: Outcome) {
         assert_eq!(outcome(&response, &["1", "2", "3"]), expected);
     }
 
@@ -100,7 +100,7 @@ mod tests {
     #[case::not_at_all(Outcome::DoneBefore(0), true, vec![attempt(&[1, 2, 3, 4], 6)])]
     #[case::halved(Outcome::Failed, true, vec![attempt(&[1, 2], 6), attempt(&[3, 4], 6)])]
     #[case::not_halved(Outcome::Failed, false, vec![attempt(&[1, 2, 3, 4], 6)])]
-    fn what_is_not_done_is_tried_again_in_order(
+    fn incomplete_records_are_retried_in_order(
         #[case] outcome: Outcome,
         #[case] bisect: bool,
         #[case] expected: Vec<Attempt<u8>>,

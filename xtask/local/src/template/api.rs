@@ -1,11 +1,9 @@
 //! The plan of the REST API: resources, methods, integrations, models and gateway responses.
 
-use super::Template;
-use super::intrinsics::text_of;
-use super::plan::{is_true, whole_number};
+use super::document::{Template, is_true, text_of, whole_number};
 use anyhow::{Context, bail};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A REST API and its stage.
 #[derive(Debug)]
@@ -18,14 +16,14 @@ pub(crate) struct ApiPlan {
     pub(crate) resources: BTreeMap<String, ResourcePlan>,
     pub(crate) methods: Vec<MethodPlan>,
     /// By response type, `MISSING_AUTHENTICATION_TOKEN` and so on.
-    pub(crate) gateway_responses: BTreeMap<String, GatewayResponsePlan>,
+    pub(crate) gateway_responses: BTreeMap<String, ResponsePlan>,
     pub(crate) settings: Vec<MethodSetting>,
 }
 
 /// A node of the tree of paths.
 #[derive(Debug)]
 pub(crate) struct ResourcePlan {
-    /// The node above; `None` for the root.
+    /// The parent; `None` for the root.
     pub(crate) parent: Option<String>,
     /// The segment: text, `{name}` or `{name+}`; empty for the root.
     pub(crate) path_part: String,
@@ -39,11 +37,9 @@ pub(crate) struct MethodPlan {
     /// `GET` and so on, or `ANY`.
     pub(crate) http_method: String,
     pub(crate) authorization: AuthorizationType,
-    pub(crate) validates_body: bool,
-    pub(crate) validates_parameters: bool,
-    /// JSON Schemas by media type.
+    /// JSON Schemas that bodies are validated against, by media type.
     pub(crate) models: BTreeMap<String, Value>,
-    /// Locations like `method.request.path.userId` that must be there.
+    /// Locations of validated parameters, such as `method.request.path.userId`.
     pub(crate) required_parameters: Vec<String>,
     pub(crate) integration: Integration,
 }
@@ -51,67 +47,43 @@ pub(crate) struct MethodPlan {
 /// Who may call a method.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AuthorizationType {
-    /// Everybody.
+    /// Any caller.
     None,
-    /// Whoever signs the call.
+    /// Callers that sign the request.
     Iam,
 }
 
-/// What answers a method.
+/// The integration of a method.
 #[derive(Debug)]
 pub(crate) enum Integration {
     /// A function, by its ARN.
     Proxy {
         /// The function's ARN, perhaps with an alias.
         function_arn: String,
-        /// How long it is waited for.
+        /// The integration timeout.
         timeout_ms: u64,
     },
     /// The gateway itself.
-    Mock(MockIntegration),
+    Mock(MockPlan),
 }
 
-/// A mock integration.
+/// A mock integration: the request template chooses nothing, since there is one response.
 #[derive(Debug)]
-pub(crate) struct MockIntegration {
-    /// Templates by media type.
-    pub(crate) request_templates: BTreeMap<String, String>,
-    pub(crate) passthrough: Passthrough,
-    pub(crate) responses: Vec<MockResponse>,
+pub(crate) struct MockPlan {
+    /// The media types of request bodies that it accepts; `$default` is any.
+    pub(crate) media_types: BTreeSet<String>,
+    pub(crate) response: ResponsePlan,
 }
 
-/// What happens to a body of a media type that no request template is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Passthrough {
-    /// It is passed on.
-    WhenNoMatch,
-    /// It is passed on when there are no templates at all.
-    WhenNoTemplates,
-    /// It is refused.
-    Never,
-}
-
-/// One of the answers of a mock.
+/// A response of the gateway's own.
 #[derive(Debug)]
-pub(crate) struct MockResponse {
-    pub(crate) status: u16,
-    /// Pattern of the request template's status code; `None` is the default answer.
-    pub(crate) selection_pattern: Option<String>,
-    /// Sources by header name.
-    pub(crate) headers: Vec<(String, String)>,
-    /// Templates by media type.
-    pub(crate) templates: BTreeMap<String, String>,
-}
-
-/// What the gateway answers by itself in some case.
-#[derive(Debug)]
-pub(crate) struct GatewayResponsePlan {
-    /// Replaces the case's own status.
+pub(crate) struct ResponsePlan {
+    /// The status; `None` for the default of the case.
     pub(crate) status: Option<u16>,
     /// Sources by header name.
     pub(crate) headers: Vec<(String, String)>,
-    /// Templates by media type.
-    pub(crate) templates: BTreeMap<String, String>,
+    /// The content type and the template of the body.
+    pub(crate) body: Option<(String, String)>,
 }
 
 /// Limits of the methods that a pattern of path and method covers.
@@ -203,8 +175,11 @@ fn method(template: &Template, id: &str) -> anyhow::Result<MethodPlan> {
         Value::Null => Value::Null,
         validator => template.properties(&text_of(validator))?,
     };
+    let validated = |setting: &str, name: &str| {
+        properties[name].as_object().filter(|_| is_true(&validator[setting])).into_iter().flatten()
+    };
     let mut models = BTreeMap::new();
-    for (media_type, model) in properties["RequestModels"].as_object().into_iter().flatten() {
+    for (media_type, model) in validated("ValidateRequestBody", "RequestModels") {
         let schema = template
             .property(&text_of(model), "Schema")
             .with_context(|| format!("in the models of {id}"))?;
@@ -216,10 +191,7 @@ fn method(template: &Template, id: &str) -> anyhow::Result<MethodPlan> {
         };
         models.insert(media_type.to_ascii_lowercase(), schema);
     }
-    let required_parameters = properties["RequestParameters"]
-        .as_object()
-        .into_iter()
-        .flatten()
+    let required_parameters = validated("ValidateRequestParameters", "RequestParameters")
         .filter(|(_, required)| is_true(required))
         .map(|(location, _)| location.clone())
         .collect();
@@ -227,8 +199,6 @@ fn method(template: &Template, id: &str) -> anyhow::Result<MethodPlan> {
         resource: text_of(&properties["ResourceId"]),
         http_method: text_of(&properties["HttpMethod"]),
         authorization,
-        validates_body: is_true(&validator["ValidateRequestBody"]),
-        validates_parameters: is_true(&validator["ValidateRequestParameters"]),
         models,
         required_parameters,
         integration: integration(&properties["Integration"])
@@ -250,63 +220,62 @@ fn integration(properties: &Value) -> anyhow::Result<Integration> {
                 timeout_ms: whole_number(&properties["TimeoutInMillis"]).unwrap_or(29_000),
             })
         }
-        Some("MOCK") => Ok(Integration::Mock(MockIntegration {
-            request_templates: templates(&properties["RequestTemplates"]),
-            passthrough: match properties["PassthroughBehavior"].as_str() {
-                None | Some("WHEN_NO_MATCH") => Passthrough::WhenNoMatch,
-                Some("WHEN_NO_TEMPLATES") => Passthrough::WhenNoTemplates,
-                Some("NEVER") => Passthrough::Never,
-                Some(other) => bail!("PassthroughBehavior {other} is not known"),
-            },
-            responses: properties["IntegrationResponses"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(mock_response)
-                .collect::<anyhow::Result<_>>()?,
-        })),
+        Some("MOCK") => Ok(Integration::Mock(mock(properties)?)),
         other => bail!("the type {} has no local counterpart", other.unwrap_or("(none)")),
     }
 }
 
-fn mock_response(properties: &Value) -> anyhow::Result<MockResponse> {
-    Ok(MockResponse {
-        status: status(&properties["StatusCode"])?.context("StatusCode is missing")?,
-        selection_pattern: properties["SelectionPattern"]
-            .as_str()
-            .filter(|pattern| !pattern.is_empty())
-            .map(str::to_owned),
-        headers: headers(&properties["ResponseParameters"], "method.response.header.")?,
-        templates: templates(&properties["ResponseTemplates"]),
-    })
+/// Accepts the mocks of the generated template: one response, and no body that is passed through.
+fn mock(properties: &Value) -> anyhow::Result<MockPlan> {
+    if properties["PassthroughBehavior"] != "NEVER" {
+        bail!("a mock must have the PassthroughBehavior NEVER here");
+    }
+    let responses = properties["IntegrationResponses"].as_array().map(Vec::as_slice);
+    let Some([response]) = responses else { bail!("a mock must have one response here") };
+    let plan = response_plan(response, "method.response.header.")?;
+    let status = plan.status.context("StatusCode is missing")?;
+    let mut media_types = BTreeSet::new();
+    for (media_type, text) in properties["RequestTemplates"].as_object().into_iter().flatten() {
+        let chosen = serde_json::from_str::<Value>(&text_of(text)).unwrap_or_default();
+        if chosen["statusCode"] != status || !response["SelectionPattern"].is_null() {
+            bail!(
+                "the request template for {media_type} must be {{\"statusCode\": {status}}} here"
+            );
+        }
+        media_types.insert(media_type.to_ascii_lowercase());
+    }
+    Ok(MockPlan { media_types, response: plan })
 }
 
-/// Those of the template, and those that the API has for its local counterpart alone.
+/// Gateway responses of the template, and those of its metadata for the local stack alone.
 fn gateway_responses(
     template: &Template,
     api: &str,
-) -> anyhow::Result<BTreeMap<String, GatewayResponsePlan>> {
-    let mut responses = BTreeMap::new();
+) -> anyhow::Result<BTreeMap<String, ResponsePlan>> {
+    let mut all = Vec::new();
     for id in template.of_kind("AWS::ApiGateway::GatewayResponse") {
-        let properties = template.properties(id)?;
-        let (kind, plan) = gateway_response(&properties).with_context(|| format!("in {id}"))?;
-        responses.insert(kind, plan);
+        all.push(template.properties(id)?);
     }
-    for properties in template.local(api, "GatewayResponses")?.as_array().into_iter().flatten() {
-        let (kind, plan) =
-            gateway_response(properties).with_context(|| format!("in the metadata of {api}"))?;
-        responses.insert(kind, plan);
-    }
-    Ok(responses)
+    all.extend(template.local(api, "GatewayResponses")?.as_array().into_iter().flatten().cloned());
+    let response = |properties: &Value| {
+        let kind = text_of(&properties["ResponseType"]);
+        let plan = response_plan(properties, "gatewayresponse.header.")
+            .with_context(|| format!("in the gateway response {kind}"))?;
+        Ok((kind, plan))
+    };
+    all.iter().map(response).collect()
 }
 
-fn gateway_response(properties: &Value) -> anyhow::Result<(String, GatewayResponsePlan)> {
-    let plan = GatewayResponsePlan {
+fn response_plan(properties: &Value, prefix: &str) -> anyhow::Result<ResponsePlan> {
+    let templates = properties["ResponseTemplates"].as_object();
+    // Of several, AWS chooses by the caller's Accept header; JSON is the first choice here.
+    let body = templates
+        .and_then(|all| all.get_key_value("application/json").or_else(|| all.iter().next()));
+    Ok(ResponsePlan {
         status: status(&properties["StatusCode"])?,
-        headers: headers(&properties["ResponseParameters"], "gatewayresponse.header.")?,
-        templates: templates(&properties["ResponseTemplates"]),
-    };
-    Ok((text_of(&properties["ResponseType"]), plan))
+        headers: headers(&properties["ResponseParameters"], prefix)?,
+        body: body.map(|(content_type, text)| (content_type.clone(), text_of(text))),
+    })
 }
 
 fn status(value: &Value) -> anyhow::Result<Option<u16>> {
@@ -331,15 +300,6 @@ fn headers(parameters: &Value, prefix: &str) -> anyhow::Result<Vec<(String, Stri
                 .with_context(|| format!("{target} is not a header ({prefix}...)"))?;
             Ok((name.to_owned(), text_of(source)))
         })
-        .collect()
-}
-
-fn templates(value: &Value) -> BTreeMap<String, String> {
-    value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(media_type, text)| (media_type.to_ascii_lowercase(), text_of(text)))
         .collect()
 }
 

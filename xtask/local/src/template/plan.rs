@@ -1,8 +1,7 @@
-//! The plan: what the template asks to run, typed.
+//! The plan: the resources to run, typed.
 
-use super::Template;
 use super::api::ApiPlan;
-use super::intrinsics::text_of;
+use super::document::{Template, is_true, text_of, whole_number};
 use super::resources::{PROPERTIES_LEFT_OUT, Treatment, treatment};
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -17,8 +16,7 @@ pub(crate) struct Plan {
     pub(crate) tables: Vec<TablePlan>,
     pub(crate) functions: Vec<FunctionPlan>,
     pub(crate) buses: Vec<BusPlan>,
-    /// ARNs of the SQS queues by their URLs. They are for what a stream mapping or a function gave
-    /// up on.
+    /// ARNs of the SQS queues by their URLs. They take dead letters.
     pub(crate) queues: BTreeMap<String, String>,
     pub(crate) mappings: Vec<MappingPlan>,
     pub(crate) api: ApiPlan,
@@ -32,9 +30,9 @@ pub(crate) struct Plan {
 pub struct LeftOut {
     /// The resource type, or `<property> of <resource type>`.
     pub kind: String,
-    /// How many of it the template has.
+    /// The number in the template.
     pub count: usize,
-    /// Why it is left out.
+    /// The reason.
     pub reason: String,
 }
 
@@ -62,7 +60,7 @@ pub(crate) struct FunctionPlan {
     /// Its name as AWS would know it.
     pub(crate) name: String,
     pub(crate) arn: String,
-    /// The name of its binary, by which it goes in messages too.
+    /// The name of its binary, also used in messages.
     pub(crate) binary: String,
     pub(crate) handler: String,
     pub(crate) memory_mb: u64,
@@ -98,30 +96,34 @@ pub(crate) struct MappingPlan {
     /// Seconds; `None` is without limit.
     pub(crate) record_age_seconds: Option<i64>,
     pub(crate) reports_item_failures: bool,
-    /// ARN of where records go that were given up on.
+    /// ARN of the destination of records that are given up.
     pub(crate) on_failure: Option<String>,
 }
 
 impl Plan {
     /// Plans a template.
-    pub(crate) fn of(template: &Template) -> anyhow::Result<Self> {
+    pub(super) fn of(template: &Template) -> anyhow::Result<Self> {
         let left_out = left_out(template)?;
-        let plan_all = |kind: &'static str| template.of_kind(kind);
-        let tables = plan_all("AWS::DynamoDB::Table")
+        let tables = template
+            .of_kind("AWS::DynamoDB::Table")
             .map(|id| table(template, id))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let functions = plan_all("AWS::Lambda::Function")
+        let functions = template
+            .of_kind("AWS::Lambda::Function")
             .map(|id| function(template, id))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let buses = plan_all("AWS::Events::EventBus")
+        let buses = template
+            .of_kind("AWS::Events::EventBus")
             .map(|id| {
                 Ok(BusPlan { name: template.physical_id(id)?, arn: template.attribute(id, "Arn")? })
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let queues = plan_all("AWS::SQS::Queue")
+        let queues = template
+            .of_kind("AWS::SQS::Queue")
             .map(|id| Ok((template.physical_id(id)?, template.attribute(id, "Arn")?)))
             .collect::<anyhow::Result<_>>()?;
-        let mappings = plan_all("AWS::Lambda::EventSourceMapping")
+        let mappings = template
+            .of_kind("AWS::Lambda::EventSourceMapping")
             .map(|id| mapping(template, id, &tables, &functions))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let api = ApiPlan::of(template)?;
@@ -132,8 +134,8 @@ impl Plan {
             Ok((name.clone(), text_of(&value)))
         };
         Ok(Self {
-            region: template.surroundings.region.clone(),
-            account: template.surroundings.account.clone(),
+            region: template.inputs.region.clone(),
+            account: template.inputs.account.clone(),
             tables,
             functions,
             buses,
@@ -216,7 +218,7 @@ fn function(template: &Template, id: &str) -> anyhow::Result<FunctionPlan> {
         Value::Null => "bootstrap".to_owned(),
         handler => text_of(&handler),
     };
-    let prefix = format!("{}-", template.surroundings.stack_name);
+    let prefix = format!("{}-", template.inputs.stack_name);
     Ok(FunctionPlan {
         arn: template.attribute(id, "Arn")?,
         binary: match name.strip_prefix(&prefix) {
@@ -301,16 +303,6 @@ impl FunctionPlan {
     }
 }
 
-/// A whole number, also when it is written as text, as CloudFormation allows.
-pub(super) fn whole_number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
-}
-
-/// A boolean, also when it is written as text, as CloudFormation allows.
-pub(super) fn is_true(value: &Value) -> bool {
-    value.as_bool() == Some(true) || value.as_str() == Some("true")
-}
-
 fn kebab_case(pascal_case: &str) -> String {
     let mut name = String::new();
     for character in pascal_case.chars() {
@@ -325,17 +317,18 @@ fn kebab_case(pascal_case: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{LeftOut, Plan, kebab_case};
-    use crate::template::{Integration, Surroundings, Template};
+    use crate::template::Integration;
+    use crate::template::document::{StackInputs, Template};
     use serde_json::{Value, json};
 
     fn template(document: Value) -> Template {
-        let surroundings = Surroundings {
+        let inputs = StackInputs {
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
             stack_name: "local".to_owned(),
             parameters: [].into(),
         };
-        Template::parse(document, surroundings).unwrap()
+        Template::parse(document, inputs).unwrap()
     }
 
     fn committed() -> Value {
@@ -364,14 +357,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_said_with_a_reason() {
+    fn left_out_resources_are_listed_with_a_reason() {
         let mut document = committed();
         document["Resources"]["Api"]["Properties"]["Policy"] = json!({"Statement": []});
         document["Resources"]["Rollout"] = json!({"Type": "AWS::CodeDeploy::Application"});
         let plan = Plan::of(&template(document)).unwrap();
         for (kind, count, reason) in [
             ("Policy of AWS::ApiGateway::RestApi", 1, "resource policies are not evaluated"),
-            ("AWS::CodeDeploy::Application", 1, "an alias always points at the binaries"),
+            ("AWS::CodeDeploy::Application", 1, "an alias always points at the current binaries"),
             ("AWS::CloudWatch::Dashboard", 2, "metrics are not collected"),
             ("AWS::CloudWatch::CompositeAlarm", 1, "metrics are not collected"),
         ] {

@@ -1,10 +1,10 @@
-//! Who may call what, and what paths lead to.
+//! Permissions of callers, and routes of paths.
 
 use crate::harness::Harness;
 use http::StatusCode;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restricted_principal_gets_no_further_by_spelling_the_path_otherwise() {
+async fn another_spelling_of_a_path_does_not_lift_a_restriction() {
     let stack = Harness::new()
         .principal("one:secret=GET/items/*")
         .principal("poster:secret=POST/items")
@@ -35,14 +35,14 @@ async fn a_restricted_principal_gets_no_further_by_spelling_the_path_otherwise()
             assert_eq!(denied.problem().1, "access-denied", "{who} {method} {path}");
         }
     }
-    // What nobody is allowed is not looked for; who is allowed everything gets to know.
+    // Only a caller that may call everything learns that a route does not exist.
     let unknown = stack.call("GET", "/items//1", &[], "").await;
     assert_eq!(unknown.problem(), (404, "route-not-found".to_owned()));
     stack.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn path_variables_reach_the_function_as_they_came() {
+async fn path_variables_reach_the_function_as_sent() {
     let stack = Harness::new().start().await;
     for spelling in ["a%2Fb", "a%252Fb", "%61", "%FF", "a%20b", "100%25"] {
         let answer = stack.call("GET", &format!("/items/{spelling}"), &[], "").await;
@@ -59,7 +59,7 @@ async fn an_id_is_given_to_one_principal_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_principal_calls_only_what_it_may() {
+async fn a_principal_makes_only_allowed_calls() {
     let stack = Harness::new().principal("reader:secret=GET/items*").start().await;
     let read = stack.call_as("reader", "secret", "GET", "/items/1", &[], "").await;
     assert_eq!(read.status, StatusCode::OK);

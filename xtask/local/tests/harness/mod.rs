@@ -19,7 +19,7 @@ use tempfile::TempDir;
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 const FUNCTIONS: &[&str] = &["fake-echo", "fake-single", "fake-relay"];
 
-/// How a stack is to be started.
+/// The settings of a test stack.
 pub(crate) struct Harness {
     options: Options,
     directory: Arc<TempDir>,
@@ -79,7 +79,7 @@ impl Harness {
         TestStack { stack, client, _directory: Arc::clone(&self.directory) }
     }
 
-    /// The text of the error that it does not start with.
+    /// The error of a stack that does not start.
     pub(crate) async fn failure(&self) -> String {
         format!("{:#}", local_stack::start(self.options.clone()).await.unwrap_err())
     }
@@ -98,7 +98,7 @@ fn fake_function() -> PathBuf {
 pub(crate) struct TestStack {
     stack: Stack,
     client: Client<HttpConnector, Full<Bytes>>,
-    // The functions lie in it, also those that are started later.
+    // Later starts of functions need their binaries in it.
     _directory: Arc<TempDir>,
 }
 
@@ -200,25 +200,25 @@ impl TestStack {
         self.send(request(method, &format!("{}{path}", self.stack.url()), headers, body)).await
     }
 
-    /// What a path outside of the stage answers.
+    /// The answer to a path outside of the stage.
     pub(crate) async fn get_json_at(&self, path: &str) -> Value {
         let url = self.stack.url().replace("/prod", path);
         self.send(request("GET", &url, &[], "")).await.json()
     }
 
-    /// What a control endpoint answers.
+    /// The answer of a control endpoint.
     pub(crate) async fn control(&self, path: &str) -> Value {
         let url = format!("{}/{path}", self.stack.control_url());
         self.send(request("GET", &url, &[], "")).await.json()
     }
 
-    /// Sets faults, and gives back the answer.
+    /// Sets faults and returns the answer.
     pub(crate) async fn post_faults(&self, faults: &Value) -> Answer {
         let url = format!("{}/faults", self.stack.control_url());
         self.send(request("POST", &url, JSON, &faults.to_string())).await
     }
 
-    /// Lets streams deliver nothing, or go on.
+    /// Holds or releases streams.
     pub(crate) async fn hold_streams(&self, hold: bool) {
         let url = format!("{}/streams", self.stack.control_url());
         let body = json!({"hold": hold}).to_string();

@@ -1,4 +1,4 @@
-//! The memory limit of a function: on what is resident, and on nothing else.
+//! The memory limit of a function: it applies to resident memory only.
 
 use crate::harness::{Harness, TestStack, eventually};
 use http::StatusCode;
@@ -73,7 +73,7 @@ async fn an_instance_that_exceeds_its_memory_is_killed_and_the_next_call_gets_a_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_resident_or_within_the_limit_is_no_reason_to_end_an_instance() {
+async fn memory_that_is_not_resident_or_within_the_limit_does_not_end_an_instance() {
     let stack = start().await;
     let mut pids = Vec::new();
     for wish in [

@@ -1,4 +1,4 @@
-//! Calls as `cargo xtask call` makes them of what a person types, at a stack that verifies them.
+//! Calls from typed text, as `cargo xtask call` makes them, at a stack that verifies them.
 
 use crate::harness::{Harness, TestStack};
 use http::{Method, StatusCode};
@@ -10,10 +10,8 @@ use serde_json::json;
 use std::cell::Cell;
 use users_client::{Call, Client, Credentials, Header, Target, TypedError};
 
-/// Pieces of text that some part of a request treats specially.
+/// Pieces of text with a special meaning in some part of a request. ASCII characters come besides.
 const PIECES: &[&str] = &[
-    "+",
-    "%",
     "%2",
     "%20",
     "%2B",
@@ -26,48 +24,16 @@ const PIECES: &[&str] = &[
     "用户",
     "👩",
     "e\u{301}",
-    " ",
-    "\t",
     "\r\n",
-    "\0",
-    "\u{7f}",
     "\u{85}",
     "\u{9b}",
     "\u{a0}",
     "\u{202e}",
     "\u{feff}",
-    "#",
-    "?",
-    "&",
     "&&",
-    "=",
     "==",
-    "/",
     "//",
     "..",
-    ".",
-    ";",
-    ":",
-    ",",
-    "@",
-    "'",
-    "\"",
-    "\\",
-    "{",
-    "}",
-    "[",
-    "]",
-    "|",
-    "^",
-    "`",
-    "<",
-    ">",
-    "~",
-    "*",
-    "!",
-    "$",
-    "(",
-    ")",
     "items",
     "items/1",
     "email=",
@@ -75,11 +41,6 @@ const PIECES: &[&str] = &[
     "x-amz-signature",
     "X-Amz-Security-Token=a",
     "X-Amz-Note=1",
-    "a",
-    "A",
-    "0",
-    "-",
-    "_",
 ];
 
 /// Names of headers; most of them mean something to the signer or to the transport.
@@ -127,7 +88,8 @@ struct Typed {
 
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        4 => select(PIECES).prop_map(str::to_owned),
+        2 => select(PIECES).prop_map(str::to_owned),
+        2 => (0_u8..0x80).prop_map(|byte| char::from(byte).to_string()),
         1 => any::<char>().prop_map(String::from),
     ];
     vec(piece, 0..6).prop_map(|pieces| pieces.concat())
@@ -201,13 +163,13 @@ fn a_typed_call_is_verified_or_refused_before_it_is_sent() {
         Ok(())
     });
     outcome.unwrap();
-    // Both ways out are taken, or the property says nothing.
+    // The property is meaningful only if both outcomes occur.
     assert!(sent.get() > 100 && refused.get() > 100, "{sent:?} sent, {refused:?} refused");
     runtime.block_on(stack.stop());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_meant_arrives() {
+async fn the_meant_query_arrives() {
     let stack = Harness::new().start().await;
     let client = client(&stack);
     for (query, expected) in [

@@ -1,4 +1,4 @@
-//! Signatures that are broken, or could be read in two ways.
+//! Malformed and ambiguous signatures.
 
 use super::samples::{
     SCOPE, Sample, authorization, botocore_post, botocore_presigned, botocore_presigned_with_token,
@@ -133,7 +133,10 @@ use rstest::rstest;
 #[case::both_places(
     |sample: &mut Sample| sample.query = botocore_presigned().query, "not both"
 )]
-fn a_broken_signature_is_refused_with_why(#[case] change: fn(&mut Sample), #[case] words: &str) {
+fn a_malformed_signature_is_refused_with_the_cause(
+    #[case] change: fn(&mut Sample),
+    #[case] words: &str,
+) {
     let mut sample = botocore_post();
     change(&mut sample);
     assert!(sample.refusal().contains(words), "{}", sample.refusal());

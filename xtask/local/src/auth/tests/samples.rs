@@ -10,7 +10,6 @@ use aws_sigv4::sign::v4;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::{Timestamp, ToSpan};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 pub(super) const BODY: &str = r#"{"email":"ada@example.com"}"#;
@@ -73,7 +72,7 @@ impl Sample {
     /// Who has signed it, seen so many seconds later.
     pub(super) fn verify_after(&self, seconds: i64) -> Result<String, Refusal> {
         let principals = Principals::new([Principal::new("test", "test")]).unwrap();
-        let verifier = Verifier::new("execute-api", "us-east-1", Arc::new(principals));
+        let verifier = Verifier::new("execute-api", "us-east-1", principals.keys());
         let admitted = verifier.admit(self.head(), self.signed_at + seconds.seconds())?;
         admitted.verify(self.head(), self.body.as_bytes())
     }

@@ -1,71 +1,68 @@
-//! The queues of dead letters, kept on file: what a stream mapping gave up on, and what functions
-//! put there themselves.
+//! The queues of dead letters, kept on file: records that a stream mapping gave up, and messages of
+//! functions.
 
 use crate::data::{DataDirectory, write_atomically};
+use crate::journal::Journal;
 use crate::names::uuid;
 use crate::observe::Observed;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The members of a letter on file that are not of the message.
+/// The members of a letter on file that do not belong to the message.
 const ENVELOPE: [&str; 2] = ["destination", "messageId"];
 
-/// All letters.
+/// All dead letters.
 #[derive(Debug)]
 pub(crate) struct DeadLetters {
     path: PathBuf,
     observed: Arc<Observed>,
     /// ARNs of the queues by their URLs.
     queues: BTreeMap<String, String>,
-    /// Locked also while the file is written.
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    /// Oldest first: the members of the message, the queue's ARN and the message's id.
-    letters: Vec<Map<String, Value>>,
-    /// Until when a letter is not received again, by its id.
+    journal: Journal,
+    /// Oldest first: objects with the members of the message, the queue's ARN and the message's id.
+    letters: Vec<Value>,
+    /// The end of the invisibility of received letters, by id.
     hidden: HashMap<String, Instant>,
 }
 
 impl DeadLetters {
-    /// Those of a data directory, in queues whose ARNs are given by their URLs.
+    /// Opens the letters of a data directory, in queues whose ARNs are given by their URLs.
     pub(crate) fn open(
         data: &DataDirectory,
         queues: &BTreeMap<String, String>,
         observed: &Arc<Observed>,
     ) -> anyhow::Result<Self> {
         let path = data.file("dead-letters.jsonl");
-        let text = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            other => other.with_context(|| format!("cannot read {}", path.display()))?,
-        };
-        let complete = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let lines = text[..complete].split_inclusive(|byte| *byte == b'\n').enumerate();
-        let letters = lines.map(|(at, line)| read(&path, at + 1, line));
-        let letters = letters.collect::<anyhow::Result<Vec<_>>>()?;
-        // Half a line at the end is from a kill.
-        if complete < text.len() {
-            write_all(&path, &letters)?;
-        }
+        let mut letters = Vec::new();
+        let journal = Journal::open(&path, |_, line| {
+            let letter = serde_json::from_slice::<Map<String, Value>>(line);
+            // The text of the error could quote the letter.
+            let mut letter = letter.ok().context("it is not a letter")?;
+            letter.entry("destination").or_insert(Value::Null);
+            letter.entry("messageId").or_insert_with(|| json!(uuid()));
+            letters.push(Value::Object(letter));
+            Ok(())
+        })?;
         Ok(Self {
             path,
             observed: Arc::clone(observed),
             queues: queues.clone(),
-            state: Mutex::new(State { letters, hidden: HashMap::new() }),
+            state: Mutex::new(State { journal, letters, hidden: HashMap::new() }),
         })
     }
 
-    /// All of them, oldest first.
+    /// All letters, oldest first.
     pub(crate) fn all(&self) -> Vec<Value> {
-        self.lock().letters.iter().cloned().map(Value::Object).collect()
+        self.lock().letters.clone()
     }
 
     /// The ARN of the queue with this URL.
@@ -73,31 +70,25 @@ impl DeadLetters {
         self.queues.get(url).cloned()
     }
 
-    /// Adds a message to the queue with this ARN; it is on file when this returns. Gives its id.
+    /// Adds a message to the queue with this ARN and returns its id. It is on file when this returns.
     pub(crate) fn send(&self, queue: &str, body: &str) -> anyhow::Result<String> {
         let mut letter = match serde_json::from_str(body) {
-            Ok(Value::Object(members)) => members,
-            _ => Map::from_iter([("body".to_owned(), json!(body))]),
+            Ok(letter @ Value::Object(_)) => letter,
+            _ => json!({"body": body}),
         };
         let id = uuid();
-        letter.insert("destination".to_owned(), json!(queue));
-        letter.insert("messageId".to_owned(), json!(id));
+        letter["destination"] = json!(queue);
+        letter["messageId"] = json!(id);
         {
             let mut state = self.lock();
-            let mut file = File::options()
-                .create(true)
-                .append(true)
-                .open(&self.path)
-                .context("cannot write the dead letters")?;
-            file.write_all(line(&letter)?.as_bytes())?;
-            file.sync_data()?;
+            state.journal.append([&letter]).context("cannot write the dead letters")?;
             state.letters.push(letter);
         }
         self.observed.activity.note();
         Ok(id)
     }
 
-    /// Up to `most` messages of a queue that are not hidden, with their ids; they are for a while.
+    /// Receives up to `most` visible messages of a queue, with their ids, and hides them.
     pub(crate) fn receive(
         &self,
         queue: &str,
@@ -107,7 +98,7 @@ impl DeadLetters {
         let mut state = self.lock();
         let now = Instant::now();
         state.hidden.retain(|_, until| *until > now);
-        let State { letters, hidden } = &mut *state;
+        let State { letters, hidden, .. } = &mut *state;
         let visible = letters.iter().filter(|letter| letter["destination"] == queue);
         let visible = visible.filter_map(|letter| Some((letter["messageId"].as_str()?, letter)));
         let received: Vec<_> = visible
@@ -119,18 +110,20 @@ impl DeadLetters {
         received
     }
 
-    /// Hides a message from now on for a while, or no more.
+    /// Changes the visibility timeout of a message.
     pub(crate) fn hide(&self, id: &str, hidden_for: Duration) {
         self.lock().hidden.insert(id.to_owned(), Instant::now() + hidden_for);
     }
 
-    /// Deletes a message; it is off the file when this returns.
+    /// Deletes a message, also from the file.
     pub(crate) fn delete(&self, id: &str) -> anyhow::Result<()> {
         {
             let mut state = self.lock();
-            let kept: Vec<_> =
-                state.letters.iter().filter(|letter| letter["messageId"] != id).cloned().collect();
-            write_all(&self.path, &kept)?;
+            let mut kept = state.letters.clone();
+            kept.retain(|letter| letter["messageId"] != id);
+            let text: String = kept.iter().map(|letter| format!("{letter}\n")).collect();
+            write_atomically(&self.path, text.as_bytes())?;
+            state.journal = Journal::open(&self.path, |_, _| Ok(()))?;
             state.letters = kept;
             state.hidden.remove(id);
         }
@@ -143,33 +136,9 @@ impl DeadLetters {
     }
 }
 
-/// The letter of a line. Damage is refused at the start, and not when somebody asks.
-fn read(path: &Path, number: usize, line: &[u8]) -> anyhow::Result<Map<String, Value>> {
-    let letter = serde_json::from_slice::<Map<String, Value>>(line);
-    let mut letter = letter.ok().with_context(|| {
-        format!(
-            "the dead letters in {} cannot be read: line {number} is not a letter; put a copy of \
-             the file in its place, or move it away to begin without past letters",
-            path.display(),
-        )
-    })?;
-    letter.entry("destination").or_insert(Value::Null);
-    letter.entry("messageId").or_insert_with(|| json!(uuid()));
-    Ok(letter)
-}
-
-fn write_all(path: &Path, letters: &[Map<String, Value>]) -> anyhow::Result<()> {
-    let text = letters.iter().map(line).collect::<anyhow::Result<String>>()?;
-    write_atomically(path, text.as_bytes())
-}
-
-fn line(letter: &Map<String, Value>) -> anyhow::Result<String> {
-    Ok(serde_json::to_string(letter)? + "\n")
-}
-
-/// The message as it was sent, or, of JSON, the same in another form.
-fn body(letter: &Map<String, Value>) -> String {
-    let mut members = letter.clone();
+/// The message as it was sent, or equivalent JSON.
+fn body(letter: &Value) -> String {
+    let mut members = letter.as_object().cloned().unwrap_or_default();
     members.retain(|name, _| !ENVELOPE.contains(&name.as_str()));
     match members.get("body") {
         Some(Value::String(text)) if members.len() == 1 => text.clone(),
@@ -207,19 +176,9 @@ mod tests {
         let path = data.file("dead-letters.jsonl");
         std::fs::write(&path, format!("{{}}\n{line}\n{{}}\n")).unwrap();
         let error = open(&data, &Arc::new(Observed::new())).unwrap_err();
-        let error = error.to_string();
+        let error = format!("{error:#}");
         assert!(error.contains(place) && error.contains(path.to_str().unwrap()), "{error}");
         assert!(error.contains("move it away"), "{error}");
-    }
-
-    #[test]
-    fn half_a_letter_at_the_end_is_cut_off() {
-        let data = DataDirectory::open(&DataLocation::Ephemeral).unwrap();
-        let path = data.file("dead-letters.jsonl");
-        std::fs::write(&path, "{\"destination\":\"first\"}\n{\"dest").unwrap();
-        open(&data, &Arc::new(Observed::new())).unwrap().send("second", "{}").unwrap();
-        let letters = open(&data, &Arc::new(Observed::new())).unwrap();
-        assert_eq!(destinations(&letters), ["first", "second"]);
     }
 
     #[test]

@@ -1,27 +1,44 @@
-//! Looking into tables, for people and tests: pages of items, their number, and what has some
+//! Reads of tables for the control endpoints: pages of items, their number, and a search by
 //! attribute.
 
-use super::Dynamo;
+use super::service::Changes;
 use anyhow::anyhow;
 use dynoxide::Database;
 use serde_json::{Map, Value, json};
+use std::fmt;
+use std::net::SocketAddr;
 
-/// Items of a page when the caller names no number, and most.
+/// The default and maximum number of items of a page.
 const ITEMS: u64 = 500;
-/// Most pages, of 1 MiB each, that are searched for items with an attribute.
+/// The maximum number of pages, of 1 MiB each, of a search by attribute.
 const SEARCHED_PAGES: usize = 64;
 
-/// Which items of a table.
+/// The database and the address of its endpoint.
+#[derive(Clone)]
+pub(crate) struct Dynamo {
+    pub(crate) database: Database,
+    pub(crate) address: SocketAddr,
+    /// Signals writes.
+    pub(crate) changes: Changes,
+}
+
+impl fmt::Debug for Dynamo {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Dynamo").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// A selection of a table's items.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ItemQuery {
-    /// Only those of this partition.
+    /// Only items of this partition.
     pub(crate) partition: Option<String>,
-    /// Only those whose sort key begins with this; needs a partition.
+    /// Only items whose sort key begins with this; needs a partition.
     pub(crate) sort_prefix: Option<String>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     pub(crate) start: Option<String>,
     pub(crate) limit: Option<u64>,
-    /// The last first; needs a partition.
+    /// In descending order; needs a partition.
     pub(crate) descending: bool,
 }
 
@@ -30,11 +47,11 @@ pub(crate) struct ItemQuery {
 pub(crate) struct ItemPage {
     /// In DynamoDB's JSON.
     pub(crate) items: Vec<Value>,
-    /// Where the next page starts, if there is one.
+    /// The start of the next page, if there is one.
     pub(crate) next: Option<String>,
 }
 
-/// Items that were searched for.
+/// The result of a search by attribute.
 #[derive(Debug)]
 pub(crate) struct Found {
     /// As plain JSON.
@@ -51,8 +68,8 @@ impl Dynamo {
             let limit = query.limit.unwrap_or(ITEMS).clamp(1, ITEMS);
             let mut request = json!({"TableName": table, "Limit": limit});
             if let Some(start) = &query.start {
-                request["ExclusiveStartKey"] =
-                    serde_json::from_str(start).map_err(|_| anyhow!("start is not a next"))?;
+                request["ExclusiveStartKey"] = serde_json::from_str(start)
+                    .map_err(|_| anyhow!("start is not the next of a page"))?;
             }
             let page = match &query.partition {
                 None => scan(database, request)?,
@@ -69,7 +86,7 @@ impl Dynamo {
         .await
     }
 
-    /// How many items a table has, and the names of its keys.
+    /// The number of a table's items, their size, and the names of its keys.
     pub(crate) async fn describe(&self, table: &str) -> anyhow::Result<Value> {
         let table = table.to_owned();
         self.blocking(move |database| {
@@ -100,7 +117,7 @@ impl Dynamo {
         });
         let mut found = Found { items: Vec::new(), complete: false };
         for _ in 0..SEARCHED_PAGES {
-            // One page at a time, so that calls of functions come in between.
+            // Calls of functions can run between two pages.
             let asked = request.clone();
             let page = self.blocking(move |database| scan(database, asked)).await?;
             found.items.extend(page["Items"].as_array().into_iter().flatten().map(plain));
@@ -135,7 +152,7 @@ fn describe(database: &Database, table: &str) -> anyhow::Result<Value> {
     Ok(serde_json::to_value(&description)?["Table"].take())
 }
 
-/// Makes a request one for a partition, or a part of it.
+/// Restricts a request to a partition, or a part of it.
 fn key_condition(
     database: &Database,
     request: &mut Value,
@@ -173,7 +190,7 @@ fn plain_value(value: &Value) -> Value {
     match kind.as_str() {
         "M" => plain(inner),
         "L" => inner.as_array().into_iter().flatten().map(plain_value).collect(),
-        // As text when it has more digits than a number can hold where the page shows it.
+        // Text when the number has more digits than JavaScript can hold.
         "N" => inner
             .as_str()
             .and_then(|text| text.parse::<f64>().ok().filter(|number| number.to_string() == text))
@@ -183,7 +200,7 @@ fn plain_value(value: &Value) -> Value {
     }
 }
 
-/// Whole when it is whole.
+/// A JSON number without a fraction where it has none.
 fn number(number: f64) -> Value {
     let whole = number as i64;
     if whole as f64 == number { whole.into() } else { number.into() }
