@@ -19,7 +19,7 @@ pub use aws_credential_types::Credentials;
 pub use call::Call;
 pub use error::ClientError;
 pub use response::Response;
-pub use retry::{Attempt, Outcome, RetryPolicy};
+pub use retry::{Outcome, RetryPolicy};
 pub use sign::Signing;
 pub use typed::{Header, Target, TypedError};
 

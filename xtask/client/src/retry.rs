@@ -2,7 +2,7 @@
 
 use crate::{Call, ClientError, Response};
 use http::Method;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use users_contract::{ErrorCode, header};
 
 /// When and how often a call is retried.
@@ -39,15 +39,6 @@ pub struct Outcome {
     pub sent: u32,
 }
 
-/// One attempt of a call that may be retried.
-#[derive(Clone, Copy, Debug)]
-pub struct Attempt<'a> {
-    /// Its result.
-    pub result: &'a Result<Response, ClientError>,
-    /// Its duration.
-    pub elapsed: Duration,
-}
-
 impl Call {
     /// Sends the call until a response settles it, with growing random pauses.
     ///
@@ -58,23 +49,9 @@ impl Call {
     /// # Errors
     /// As [`Call::send`], for the last attempt.
     pub async fn send_retrying(&self, policy: RetryPolicy) -> Result<Outcome, ClientError> {
-        self.send_observed(policy, |_| ()).await
-    }
-
-    /// As [`Call::send_retrying`], and reports each attempt.
-    ///
-    /// # Errors
-    /// As [`Call::send`], for the last attempt.
-    pub async fn send_observed(
-        &self,
-        policy: RetryPolicy,
-        mut observe: impl FnMut(Attempt<'_>),
-    ) -> Result<Outcome, ClientError> {
         let mut sent = 0;
         loop {
-            let begun = Instant::now();
             let result = self.send().await;
-            observe(Attempt { result: &result, elapsed: begun.elapsed() });
             sent += 1;
             let again = match &result {
                 Ok(response) => self.should_repeat(response, policy),
