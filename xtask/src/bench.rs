@@ -19,10 +19,10 @@ pub(crate) fn run(arguments: &delegate::Arguments) -> Result<ExitCode> {
     // Optimised only for times, which include those of its DynamoDB endpoint. CI counts instead, and
     // has everything compiled without optimisations already.
     let options: &[&str] = if is_timed { &["--release"] } else { &[] };
-    let mut command = delegate::command("users-bench", options)?;
+    let mut command = delegate::program("users-bench", options)?;
     command.args(arguments.words());
     if arguments.ask_for_help() {
-        return delegate::finish(command);
+        return delegate::exec(command);
     }
     let architecture = build::this_machine()?;
     let target = project::target()?;
@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &delegate::Arguments) -> Result<ExitCode> {
         let floors = packed(architecture, floors, target.join("bench").join("floors"))?;
         command.arg("--floors").arg(floors);
     }
-    delegate::finish(command)
+    delegate::exec(command)
 }
 
 /// Builds a package alone, so that it has only its own features, and finds its programs.

@@ -34,7 +34,7 @@ impl Arguments {
 }
 
 /// Builds the program of a package with these options of cargo.
-pub(crate) fn command(package: &str, options: &[&str]) -> Result<Command> {
+pub(crate) fn program(package: &str, options: &[&str]) -> Result<Command> {
     let mut build = cargo::cargo();
     build.args(["build", "--quiet", "--package", package]).args(options);
     cargo::run_silently(&mut build)?;
@@ -44,14 +44,14 @@ pub(crate) fn command(package: &str, options: &[&str]) -> Result<Command> {
 
 /// Replaces this process, so that Ctrl-C and the exit status are the program's own.
 #[cfg(unix)]
-pub(crate) fn finish(mut command: Command) -> Result<ExitCode> {
+pub(crate) fn exec(mut command: Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
 
     Err(command.stdin(Stdio::inherit()).exec()).context("cannot run the program")
 }
 
 #[cfg(not(unix))]
-pub(crate) fn finish(mut command: Command) -> Result<ExitCode> {
+pub(crate) fn exec(mut command: Command) -> Result<ExitCode> {
     let status = command.stdin(Stdio::inherit()).status().context("cannot run the program")?;
     Ok(cargo::exit_code(status))
 }

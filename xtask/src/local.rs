@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.end_with_stdin {
         command.arg("--end-with-stdin");
     }
-    delegate::finish(command)
+    delegate::exec(command)
 }
 
 /// The files of a local stack.

@@ -22,7 +22,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         }
         _ => (None, None),
     };
-    let mut program = delegate::command(PACKAGE, &[])?;
+    let mut program = delegate::program(PACKAGE, &[])?;
     // The same words, which both programs parse with the same definitions.
     let mut words = std::env::args_os().skip(1);
     program.args(words.next());
@@ -34,7 +34,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         // It holds a secret, and everybody can see the arguments of a process.
         program.env("USERS_LOCAL_AWS", services.to_string());
     }
-    delegate::finish(program)
+    delegate::exec(program)
 }
 
 /// Builds the archives of a stage.

@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let built = local::build("dev", false, &[PACKAGE])?;
     let mut command = command("test-faults", &built);
     command.arg("--patched-functions").arg(patched).args(arguments.words());
-    delegate::finish(command)
+    delegate::exec(command)
 }
 
 /// Holds a load, in the profile of the arguments.
@@ -32,13 +32,13 @@ pub(crate) fn load(arguments: &Arguments) -> Result<ExitCode> {
     let built = local::build("dev", arguments.has("--release"), &[PACKAGE])?;
     let mut command = command("test-load", &built);
     command.args(arguments.words());
-    delegate::finish(command)
+    delegate::exec(command)
 }
 
 fn help(name: &str) -> Result<ExitCode> {
-    let mut command = delegate::command(PACKAGE, &[])?;
+    let mut command = delegate::program(PACKAGE, &[])?;
     command.args([name, "--help"]);
-    delegate::finish(command)
+    delegate::exec(command)
 }
 
 /// The program, as it was built together with the stack.
