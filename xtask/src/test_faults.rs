@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         return help("test-faults");
     }
     // First, since the next build replaces the programs in the target folder.
-    let patched = patched::build()?;
+    let patched = patched::build(PACKAGE)?;
     let built = local::build("dev", false, &[PACKAGE])?;
     let mut command = command("test-faults", &built);
     command.arg("--patched-functions").arg(patched).args(arguments.words());

@@ -34,8 +34,8 @@ struct Edit {
     replace: String,
 }
 
-/// Builds the functions and returns their folder.
-pub(super) fn build() -> Result<PathBuf> {
+/// Builds the functions and returns their folder; `runner` is the package of the program that runs them.
+pub(super) fn build(runner: &str) -> Result<PathBuf> {
     eprintln!("Building the functions with deliberate bugs ...");
     let target = project::target()?;
     let aside = target.join("faults");
@@ -48,7 +48,7 @@ pub(super) fn build() -> Result<PathBuf> {
     command.arg("--target-dir").arg(&target);
     // The packages of the build that follows: with others, shared crates would have other features
     // and be compiled again.
-    for package in ["users-functions", "local-stack", super::PACKAGE] {
+    for package in ["users-functions", "local-stack", runner] {
         command.args(["--package", package]);
     }
     for function in &functions {
