@@ -69,7 +69,7 @@ fn failures(statuses: &BTreeMap<u16, usize>) -> Vec<u16> {
 
 #[tokio::test]
 async fn a_low_soft_limit_is_raised_and_breaks_no_call() {
-    let stack = Launch::new().descriptors("-S -n 256").start().await;
+    let stack = Launch::new().ulimit("-S -n 256").start().await;
     if let Ok(limits) = std::fs::read_to_string(format!("/proc/{}/limits", stack.pid())) {
         let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
         let words: Vec<_> = line.split_whitespace().collect();
@@ -81,7 +81,7 @@ async fn a_low_soft_limit_is_raised_and_breaks_no_call() {
 
 #[tokio::test]
 async fn a_low_hard_limit_makes_calls_wait_or_retry_and_never_fail() {
-    let stack = Launch::new().descriptors("-n 256").start().await;
+    let stack = Launch::new().ulimit("-n 256").start().await;
     let (statuses, said) = load(stack).await;
     // A role that was not assigned, because that was answered 503, cannot be removed.
     let unexpected: Vec<_> =
@@ -94,7 +94,7 @@ async fn a_low_hard_limit_makes_calls_wait_or_retry_and_never_fail() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_refused_with_503_until_others_end() {
-    let stack = Launch::new().descriptors("-n 256").start().await;
+    let stack = Launch::new().ulimit("-n 256").start().await;
     let address = stack.url().trim_start_matches("http://").split('/').next().unwrap().to_owned();
     let mut idle = Vec::new();
     let refused = loop {

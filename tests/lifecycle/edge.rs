@@ -267,3 +267,24 @@ async fn memory_is_bounded_whatever_peers_send_and_do_not_read() {
         assert!(after < before + MOST_MIB, "{load:?}: {after} MiB, {before} MiB before");
     }
 }
+
+#[tokio::test]
+async fn a_transfer_coding_other_than_chunked_is_refused_and_registers_nobody() {
+    let stack = Launch::new().start().await;
+    let address = front(&stack);
+    for coding in [
+        "gzip, chunked",
+        "chunked, chunked",
+        "deflate,chunked",
+        "identity, chunked",
+        "x-own;q=1, chunked",
+        "gzip\r\nTransfer-Encoding: chunked",
+    ] {
+        let head = head(&format!("Transfer-Encoding: {coding}\r\nConnection: close\r\n\r\n"));
+        let answer = exchange(address, format!("{head}2\r\n{{}}\r\n0\r\n\r\n").as_bytes()).await;
+        assert_eq!(problem(&answer, "invalid-request")["status"], 400, "{coding}");
+    }
+    let plain = head("Transfer-Encoding: Chunked\r\nConnection: close\r\n\r\n");
+    let answer = exchange(address, format!("{plain}2\r\n{{}}\r\n0\r\n\r\n").as_bytes()).await;
+    problem(&answer, "not-authenticated");
+}

@@ -19,6 +19,7 @@ mod damage;
 mod descriptors;
 mod edge;
 mod end;
+mod files;
 mod function_faults;
 mod functions;
 mod kill;

@@ -87,8 +87,8 @@ impl Launch {
         self
     }
 
-    /// Limits the stack's file descriptors as a shell's `ulimit` does, with these options.
-    pub fn descriptors(self, options: &str) -> Self {
+    /// Limits the stack's resources as a shell's `ulimit` does, with these options.
+    pub fn ulimit(self, options: &str) -> Self {
         Self { shell: format!("ulimit {options}; "), ..self }
     }
 

@@ -117,7 +117,9 @@ fn is_atom_character(character: char) -> bool {
     if character.is_ascii() {
         character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(character)
     } else {
-        !character.is_whitespace()
+        // U+FFFD stands for lost bytes, and the gateway replaces the lost bytes of a query by it: an
+        // address with it could be registered, and not be looked up.
+        !character.is_whitespace() && character != char::REPLACEMENT_CHARACTER
     }
 }
 

@@ -53,6 +53,7 @@ impl EventBus {
         observed: &Arc<Observed>,
         faults: &Arc<Faults>,
     ) -> anyhow::Result<Self> {
+        data.check_length(FILE)?;
         let is_trusted = data.is_as_it_was(FILE);
         let journal = Journal::open(&data.file(FILE), |number, line| match is_trusted {
             true => Ok(()),

@@ -14,9 +14,10 @@ use crate::lambda::{Fleet, PAYLOAD_BYTES};
 use crate::observe::{LogSelection, Observed, Page};
 use crate::page;
 use crate::queue::DeadLetters;
-use crate::server::{Answer, Bodies, Stop, forbidden, foreign_page, json as json_answer};
+use crate::server::{
+    Answer, Bodies, BodyError, Stop, forbidden, foreign_page, json as json_answer,
+};
 use crate::stream::Progress;
-use anyhow::anyhow;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The first segment of control paths.
 pub(crate) const PREFIX: &str = "/_local/";
@@ -59,6 +61,9 @@ pub(crate) struct Control {
     pub(crate) observed: Arc<Observed>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) bodies: Bodies,
+    /// Held while a page is made: one at a time, so that reads of large pages leave a processor to
+    /// the gateway.
+    pub(crate) pages: Semaphore,
     /// Ends waits for activity.
     pub(crate) stop: Stop,
 }
@@ -104,7 +109,10 @@ impl Control {
             });
         }
         protected(match self.answer(Request::from_parts(parts, body)).await {
-            Ok(body) => json_answer(StatusCode::OK, &body),
+            Ok(body) => {
+                let _permit = self.pages.acquire().await;
+                json_answer(StatusCode::OK, &body)
+            }
             Err(Failure::Bad(text)) => refusal(StatusCode::BAD_REQUEST, &text),
             Err(Failure::Unknown(text)) => refusal(StatusCode::NOT_FOUND, &text),
             Err(Failure::Broken(error)) => {
@@ -117,6 +125,10 @@ impl Control {
         let path = request.uri().path().to_owned();
         let query = Query::new(request.uri().query().unwrap_or_default());
         let segments: Vec<_> = path.strip_prefix(PREFIX).unwrap_or_default().split('/').collect();
+        // These wait: for a body, or for activity.
+        let waits =
+            request.method() != Method::GET || matches!(segments.as_slice(), ["activity" | "logs"]);
+        let _permit = if waits { None } else { Some(self.pages.acquire().await?) };
         Ok(match (request.method(), segments.as_slice()) {
             (&Method::GET, ["health"]) => json!({"status": "ok"}),
             (&Method::GET, ["activity"]) => self.activity(&query).await?,
@@ -210,7 +222,9 @@ impl Control {
                 Some(id) => self.observed.traces_of(id),
                 None => BTreeSet::new(),
             };
+            let permit = self.pages.acquire().await?;
             let items = self.observed.logs.page(page, &selection, &traces);
+            drop(permit);
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             if !items.is_empty() || left.is_zero() || self.stop.is_set() {
                 let next = items.last().map_or(newest, |last| last.seq);
@@ -239,11 +253,13 @@ impl Control {
                 "send JSON, with the header Content-Type: application/json".to_owned(),
             ));
         }
-        let body = self
-            .bodies
-            .read(request.into_body(), BODY_BYTES)
-            .await
-            .map_err(|_| anyhow!("the body cannot be read"))?;
+        let body = self.bodies.read(request.into_body(), BODY_BYTES).await.map_err(|error| {
+            Failure::Bad(match error {
+                BodyError::TooLarge => format!("the body has more than {BODY_BYTES} bytes"),
+                BodyError::TooSlow => "the body did not arrive in time".to_owned(),
+                BodyError::Broken => "the body is incomplete".to_owned(),
+            })
+        })?;
         serde_json::from_slice(&body).map_err(|error| Failure::Bad(error.to_string()))
     }
 

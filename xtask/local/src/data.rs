@@ -17,6 +17,17 @@ const STOPPED: &str = "stopped.json";
 /// The name of temporary directories.
 const EPHEMERAL: &str = "local-stack";
 
+/// Makes files and folders readable for this user only, whatever the shell's umask: they hold
+/// personal data.
+#[cfg(unix)]
+pub fn keep_files_private() {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}
+
+#[cfg(not(unix))]
+pub fn keep_files_private() {}
+
 /// The location of the data.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DataLocation {
@@ -106,6 +117,26 @@ impl DataDirectory {
     pub(crate) fn is_as_it_was(&self, name: &str) -> bool {
         let left = self.left.get(name);
         left.is_some_and(|left| Left::of(&self.file(name)).is_ok_and(|now| now == *left))
+    }
+
+    /// Refuses a file that has lost its end since an orderly stop.
+    ///
+    /// # Errors
+    /// When bytes are missing; the text names the file and the remedy.
+    pub(crate) fn check_length(&self, name: &str) -> anyhow::Result<()> {
+        let path = self.file(name);
+        let (Some(left), Ok(now)) = (self.left.get(name), fs::metadata(&path)) else {
+            return Ok(());
+        };
+        if now.len() < left.bytes {
+            bail!(
+                "{} has lost {} bytes at its end since the stack stopped; put a copy of the file \
+                 in its place, or move it away to begin without it",
+                path.display(),
+                left.bytes - now.len()
+            );
+        }
+        Ok(())
     }
 
     /// Records the state of all files at an orderly stop.
@@ -204,5 +235,36 @@ mod tests {
         write_atomically(&path, b"a longer first content").unwrap();
         write_atomically(&path, b"second").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
+    }
+
+    #[test]
+    fn a_file_that_has_lost_its_end_since_an_orderly_stop_is_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let location = DataLocation::Directory(temporary.path().to_owned());
+        let path = temporary.path().join("events");
+        std::fs::write(&path, "0123456789").unwrap();
+        DataDirectory::open(&location).unwrap().note_stop().unwrap();
+        for length in [9, 5, 0] {
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_len(length).unwrap();
+            let data = DataDirectory::open(&location).unwrap();
+            let error = data.check_length("events").unwrap_err().to_string();
+            assert!(error.contains(path.to_str().unwrap()), "{error}");
+            assert!(error.contains(&format!("lost {} bytes", 10 - length)), "{error}");
+            assert!(error.contains("move it away"), "{error}");
+            // Put back, it is taken again.
+            std::fs::write(&path, "0123456789").unwrap();
+            data.check_length("events").unwrap();
+            data.note_stop().unwrap();
+        }
+        // More was written, or the file was moved away on purpose, or a kill left it behind.
+        std::fs::write(&path, "0123456789ab").unwrap();
+        let data = DataDirectory::open(&location).unwrap();
+        data.check_length("events").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        data.check_length("events").unwrap();
+        drop(data);
+        std::fs::write(&path, "01").unwrap();
+        DataDirectory::open(&location).unwrap().check_length("events").unwrap();
     }
 }

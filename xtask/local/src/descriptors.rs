@@ -44,6 +44,15 @@ pub(crate) fn instances_of_each(limit: u64, functions: usize, wanted: usize) -> 
     usize::try_from(possible).unwrap_or(usize::MAX).clamp(1, wanted.max(1))
 }
 
+/// The end of an error's text where a lack of descriptors is a likely cause.
+pub(crate) fn hint() -> String {
+    let limit = limit();
+    match limit < OWN + PER_INSTANCE {
+        true => format!("; {limit} file descriptors are few, and `ulimit -n` raises the limit"),
+        false => String::new(),
+    }
+}
+
 /// The maximum number of connections of a listener.
 pub(crate) fn connections() -> usize {
     connections_within(limit())

@@ -28,8 +28,9 @@ use crate::server::{Answer, Bodies, BodyError, HangUp, Reply, forbidden};
 use crate::template::{ApiPlan, AuthorizationType, Integration, MethodPlan};
 use anyhow::Context;
 use bytes::Bytes;
+use http::header::TRANSFER_ENCODING;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -128,6 +129,12 @@ impl Gateway {
         let begun = Instant::now();
         let (parts, body) = request.into_parts();
         let mut context = RequestContext::new(&self.api, &parts, peer, Timestamp::now());
+        if !has_known_transfer_coding(&parts.headers) {
+            let text = "The only transfer coding is chunked";
+            let error = GatewayError::new("BAD_REQUEST_PARAMETERS", text);
+            let answer = self.refuse(&error, &context);
+            return self.finish(answer, &context, &parts, begun).into();
+        }
         let answer = match self.answer(&mut context, &parts, body).await {
             Ok(answer) => answer,
             Err(error) if error.kind == ANSWER_LOST => return HangUp::Close.into(),
@@ -352,6 +359,13 @@ impl Method {
             GatewayError::new("BAD_REQUEST_BODY", "Invalid request body").with_validation(problem)
         })
     }
+}
+
+/// Whether the body comes as it is or in chunks. The HTTP library ignores codings before `chunked`.
+fn has_known_transfer_coding(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none()
 }
 
 fn timed_out() -> GatewayError {

@@ -31,7 +31,7 @@ mod xray;
 
 pub use auth::Principal;
 pub use console::write as write_to_stderr;
-pub use data::{DataLocation, write_atomically};
+pub use data::{DataLocation, keep_files_private, write_atomically};
 pub use descriptors::raise_descriptor_limit;
 pub use stack::{Options, Stack, start};
 pub use template::LeftOut;

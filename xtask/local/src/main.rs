@@ -1,6 +1,7 @@
 //! Runs a template locally: `local-stack --template FILE --functions DIR`.
 
 use anyhow::Context;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, ValueEnum};
 use local_stack::{DataLocation, Options, Principal, Stack};
 use serde_json::json;
@@ -56,10 +57,10 @@ struct Arguments {
     #[arg(long, value_name = "N")]
     history: Option<usize>,
     /// The AWS Region.
-    #[arg(long, default_value = "us-east-1")]
+    #[arg(long, default_value = "us-east-1", value_parser = NonEmptyStringValueParser::new())]
     region: String,
     /// The AWS account.
-    #[arg(long, default_value = "000000000000")]
+    #[arg(long, default_value = "000000000000", value_parser = NonEmptyStringValueParser::new())]
     account: String,
 }
 
@@ -82,6 +83,7 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     local_stack::raise_descriptor_limit();
+    local_stack::keep_files_private();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result =
         runtime.context("cannot start").and_then(|runtime| runtime.block_on(run(arguments)));
@@ -222,6 +224,10 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     hang_up: tokio::signal::unix::Signal,
+    /// Never waited for. With a listener, a file at its size limit is an error of its write, like a
+    /// full disk, and does not end the process.
+    #[cfg(unix)]
+    _file_size: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -244,6 +250,9 @@ impl Signals {
             terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
             #[cfg(unix)]
             hang_up: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
+            #[cfg(unix)]
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))
+                .context("cannot listen for SIGXFSZ")?,
         })
     }
 

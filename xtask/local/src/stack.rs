@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// The name of the stack, in names of functions and buses.
@@ -239,6 +239,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         observed,
         faults,
         bodies: Bodies::default(),
+        pages: Semaphore::new(1),
         stop: front_stop.clone(),
     };
     let stage = gateway.stage().to_owned();

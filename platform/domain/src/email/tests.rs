@@ -38,6 +38,8 @@ fn addresses_and_their_keys() {
         ("ada@1.2.3.4a", Ok("ada@1.2.3.4a"), "last label not a number"),
         (&format!("{local_64}@x.io"), Ok(&format!("{local_64}@x.io")), "longest local part"),
         (&longest, Ok(&longest), "longest address"),
+        ("a\u{fffd}@x.io", Err(INVALID), "lost bytes"),
+        ("a@x\u{fffd}.io", Err(INVALID), "lost bytes of a domain"),
         (&format!("{local_64}l@x.io"), Err(LOCAL_TOO_LONG), "local part too long"),
         (&format!("{}@x.io", "é".repeat(33)), Err(LOCAL_TOO_LONG), "bytes count"),
         (&format!("l{longest}"), Err(TOO_LONG), "address too long"),

@@ -1,6 +1,7 @@
 //! One instance of a function: a process and its current invocation.
 
 use super::error::{InvokeError, OUT_OF_MEMORY};
+use crate::descriptors;
 use crate::faults::Invocation;
 use crate::names::uuid;
 use crate::observe::TraceHeader;
@@ -126,7 +127,9 @@ impl Instance {
             Ok(Ok(Phase::Ready)) => return Ok(()),
             Ok(Ok(Phase::Ended(how))) => format!("it ended while starting ({how})"),
             Ok(Ok(Phase::Starting) | Err(_)) => "it ended while starting".to_owned(),
-            Err(_) => format!("it was not ready after {} seconds", limit.as_secs()),
+            Err(_) => {
+                format!("it was not ready after {} seconds{}", limit.as_secs(), descriptors::hint())
+            }
         };
         drop(reached);
         self.kill();

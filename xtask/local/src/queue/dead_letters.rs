@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+const FILE: &str = "dead-letters.jsonl";
 /// The members of a letter on file that do not belong to the message.
 const ENVELOPE: [&str; 2] = ["destination", "messageId"];
 
@@ -41,7 +42,8 @@ impl DeadLetters {
         queues: &BTreeMap<String, String>,
         observed: &Arc<Observed>,
     ) -> anyhow::Result<Self> {
-        let path = data.file("dead-letters.jsonl");
+        data.check_length(FILE)?;
+        let path = data.file(FILE);
         let mut letters = Vec::new();
         let journal = Journal::open(&path, |_, line| {
             let letter = serde_json::from_slice::<Map<String, Value>>(line);
