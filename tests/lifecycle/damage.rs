@@ -104,6 +104,23 @@ async fn a_damaged_event_is_named_by_its_line_also_after_an_orderly_stop() {
 }
 
 #[tokio::test]
+async fn events_that_were_lost_after_an_orderly_stop_are_noticed() {
+    let data = data_of_a_stack(Signal::TERM).await;
+    let file = data.path().join(EVENTS);
+    let text = fs::read(&file).unwrap();
+    let last_line = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    // A piece of the last line, exactly the last line, more, and everything.
+    for left in [text.len() - 20, last_line, text.len() / 2, 0] {
+        let error = refusal(data.path(), &file, &text[..left]).await;
+        assert!(error.contains("bytes are missing"), "{left}: {error}");
+        assert!(error.contains("move it away"), "{left}: {error}");
+        let again = refusal(data.path(), &file, &text[..left]).await;
+        assert_eq!(error, again, "it is refused again");
+        rewrite(data.path()).await;
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_database_is_refused_after_any_end() {
     for signal in [Signal::KILL, Signal::TERM] {
         let data = data_of_a_stack(signal).await;

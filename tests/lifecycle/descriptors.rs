@@ -1,12 +1,14 @@
 //! A stack with few file descriptors: it takes more where it may, and is slower where it may not.
 
+use crate::listeners::{exchange, port, status};
 use http::Method;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use tokio::net::TcpStream;
 use users_tests::stack::{Launch, Stack};
-use users_tests::{id_of, sample};
+use users_tests::{id_of, sample, wait};
 
 const CALLERS: usize = 24;
 /// Rounds of calls of each caller, one of every operation.
@@ -95,30 +97,26 @@ async fn a_low_hard_limit_makes_calls_wait_or_retry_and_never_fail() {
 #[tokio::test]
 async fn connections_beyond_the_limit_are_refused_with_503_until_others_end() {
     let stack = Launch::new().ulimit("-n 256").start().await;
-    let address = stack.url().trim_start_matches("http://").split('/').next().unwrap().to_owned();
+    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port(stack.url()));
+    let head = "GET /prod/users HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let call = async || exchange(address, head.as_bytes()).await;
+    // A quarter of the descriptors is for the connections of callers.
     let mut idle = Vec::new();
-    let refused = loop {
-        idle.push(TcpStream::connect(&address).unwrap());
-        let answer = stack.call(Method::GET, "/users").send().await.unwrap();
-        if answer.status != 200 {
-            break answer;
-        }
-        assert!(idle.len() < 256, "no connection was refused");
-    };
-    assert_eq!(refused.status, 503);
-    assert_eq!(refused.json().unwrap()["code"], "service-unavailable");
-    assert!(refused.header("retry-after").is_some());
+    while idle.len() < 256 / 4 {
+        idle.push(TcpStream::connect(address).await.unwrap());
+    }
+    let refused = call().await;
+    assert_eq!(status(&refused), 503, "{refused}");
+    assert!(refused.contains("service-unavailable"), "{refused}");
+    assert!(refused.to_lowercase().contains("retry-after: "), "{refused}");
     for _ in 0..20 {
-        let answer = stack.call(Method::GET, "/users").send().await.unwrap();
-        assert_eq!(answer.status, 503);
+        assert_eq!(status(&call().await), 503);
     }
     let said = stack.said();
     assert_eq!(said.matches("further calls are answered 503").count(), 1, "{said}");
     drop(idle);
-    loop {
-        // The end of the connections may take a moment to be noticed.
-        if stack.call(Method::GET, "/users").send().await.unwrap().status == 200 {
-            return;
-        }
-    }
+    wait::until("connections are refused for ever", async || {
+        (status(&call().await) == 403).then_some(())
+    })
+    .await;
 }

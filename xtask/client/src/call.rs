@@ -43,8 +43,17 @@ impl fmt::Debug for Call {
     }
 }
 
+impl Client {
+    /// Begins a call of `path`, which is relative to the base URL, begins with `/` and is already
+    /// percent-encoded.
+    #[must_use]
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call::new(self.clone(), method, path)
+    }
+}
+
 impl Call {
-    pub(crate) fn new(client: Client, method: Method, path: &str) -> Self {
+    fn new(client: Client, method: Method, path: &str) -> Self {
         Self {
             client,
             method,

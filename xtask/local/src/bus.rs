@@ -53,11 +53,12 @@ impl EventBus {
         observed: &Arc<Observed>,
         faults: &Arc<Faults>,
     ) -> anyhow::Result<Self> {
-        data.check_length(FILE)?;
         let is_trusted = data.is_as_it_was(FILE);
-        let journal = Journal::open(&data.file(FILE), |number, line| match is_trusted {
-            true => Ok(()),
-            false => check_numbered(number, line),
+        let journal = Journal::open(&data.file(FILE), data.bytes_at_stop(FILE), |number, line| {
+            match is_trusted {
+                true => Ok(()),
+                false => check_numbered(number, line),
+            }
         })?;
         Ok(Self {
             buses,

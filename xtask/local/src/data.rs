@@ -89,12 +89,6 @@ impl DataDirectory {
             Ok(()) => {
                 let stopped = path.join(STOPPED);
                 let left = fs::read(&stopped).ok().and_then(|it| serde_json::from_slice(&it).ok());
-                // Only the next orderly stop writes it again.
-                if let Err(error) = fs::remove_file(&stopped)
-                    && error.kind() != std::io::ErrorKind::NotFound
-                {
-                    bail!("cannot remove {}: {error}", stopped.display());
-                }
                 Ok(Self { path, left: left.unwrap_or_default(), _lock: lock, _scratch: scratch })
             }
             Err(TryLockError::WouldBlock) => bail!(
@@ -119,24 +113,21 @@ impl DataDirectory {
         left.is_some_and(|left| Left::of(&self.file(name)).is_ok_and(|now| now == *left))
     }
 
-    /// Refuses a file that has lost its end since an orderly stop.
-    ///
-    /// # Errors
-    /// When bytes are missing; the text names the file and the remedy.
-    pub(crate) fn check_length(&self, name: &str) -> anyhow::Result<()> {
-        let path = self.file(name);
-        let (Some(left), Ok(now)) = (self.left.get(name), fs::metadata(&path)) else {
-            return Ok(());
-        };
-        if now.len() < left.bytes {
-            bail!(
-                "{} has lost {} bytes at its end since the stack stopped; put a copy of the file \
-                 in its place, or move it away to begin without it",
-                path.display(),
-                left.bytes - now.len()
-            );
+    /// The size of a file at the last stop, if it was an orderly one, else 0.
+    pub(crate) fn bytes_at_stop(&self, name: &str) -> u64 {
+        self.left.get(name).map_or(0, |left| left.bytes)
+    }
+
+    /// Forgets the last stop, before the first write. A start that is refused keeps it, so that the
+    /// next start judges the files by it again.
+    pub(crate) fn forget_stop(&self) -> anyhow::Result<()> {
+        let stopped = self.file(STOPPED);
+        match fs::remove_file(&stopped) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                bail!("cannot remove {}: {error}", stopped.display())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Records the state of all files at an orderly stop.
@@ -214,9 +205,15 @@ mod tests {
         for name in ["longer", "changed", "gone", "new"] {
             assert!(!data.is_as_it_was(name), "{name}");
         }
+        assert_eq!(data.bytes_at_stop("longer"), 4);
+        drop(data);
+        let data = DataDirectory::open(&location).unwrap();
+        assert!(data.is_as_it_was("same"), "a start that writes nothing forgets nothing");
+        data.forget_stop().unwrap();
         drop(data);
         let data = DataDirectory::open(&location).unwrap();
         assert!(!data.is_as_it_was("same"), "there was no orderly stop");
+        assert_eq!(data.bytes_at_stop("same"), 0);
     }
 
     #[test]
@@ -235,36 +232,5 @@ mod tests {
         write_atomically(&path, b"a longer first content").unwrap();
         write_atomically(&path, b"second").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
-    }
-
-    #[test]
-    fn a_file_that_has_lost_its_end_since_an_orderly_stop_is_refused() {
-        let temporary = tempfile::tempdir().unwrap();
-        let location = DataLocation::Directory(temporary.path().to_owned());
-        let path = temporary.path().join("events");
-        std::fs::write(&path, "0123456789").unwrap();
-        DataDirectory::open(&location).unwrap().note_stop().unwrap();
-        for length in [9, 5, 0] {
-            let file = std::fs::File::options().write(true).open(&path).unwrap();
-            file.set_len(length).unwrap();
-            let data = DataDirectory::open(&location).unwrap();
-            let error = data.check_length("events").unwrap_err().to_string();
-            assert!(error.contains(path.to_str().unwrap()), "{error}");
-            assert!(error.contains(&format!("lost {} bytes", 10 - length)), "{error}");
-            assert!(error.contains("move it away"), "{error}");
-            // Put back, it is taken again.
-            std::fs::write(&path, "0123456789").unwrap();
-            data.check_length("events").unwrap();
-            data.note_stop().unwrap();
-        }
-        // More was written, or the file was moved away on purpose, or a kill left it behind.
-        std::fs::write(&path, "0123456789ab").unwrap();
-        let data = DataDirectory::open(&location).unwrap();
-        data.check_length("events").unwrap();
-        std::fs::remove_file(&path).unwrap();
-        data.check_length("events").unwrap();
-        drop(data);
-        std::fs::write(&path, "01").unwrap();
-        DataDirectory::open(&location).unwrap().check_length("events").unwrap();
     }
 }

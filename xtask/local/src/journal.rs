@@ -18,15 +18,18 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Opens the file, and creates it when it is missing. An incomplete line at its end, left by a
-    /// kill, is cut off. `check` judges each line, with its number from 1.
+    /// kill, is cut off. `least` is the number of bytes that an existing file must have. `check`
+    /// judges each line, with its number from 1.
     ///
     /// # Errors
-    /// When a line is damaged; the text names the file, the line and the remedy.
+    /// When a line is damaged or the end is missing; the text names the file, the line and the
+    /// remedy.
     pub(crate) fn open(
         path: &Path,
+        least: u64,
         check: impl FnMut(u64, &[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
-        Self::read(path, check).with_context(|| {
+        Self::read(path, least, check).with_context(|| {
             format!(
                 "{} cannot be read; put a copy of the file in its place, or move it away to begin \
                  without it",
@@ -37,8 +40,10 @@ impl Journal {
 
     fn read(
         path: &Path,
+        least: u64,
         mut check: impl FnMut(u64, &[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
+        let least = if path.exists() { least } else { 0 };
         let mut file =
             File::options().create(true).truncate(false).read(true).write(true).open(path)?;
         let mut reader = BufReader::with_capacity(64 * 1024, &file);
@@ -52,6 +57,9 @@ impl Journal {
             }
             check(number, &line).with_context(|| format!("line {number} is damaged"))?;
             ends.push(end);
+        }
+        if end < least {
+            bail!("the last {} bytes are missing", least - end);
         }
         let length = ends.last().copied().unwrap_or(0);
         file.set_len(length)?;
@@ -139,7 +147,7 @@ mod tests {
     }
 
     fn open(path: &Path) -> anyhow::Result<Journal> {
-        Journal::open(path, check_numbered)
+        Journal::open(path, 0, check_numbered)
     }
 
     fn numbers(lines: &[Value]) -> Vec<u64> {
@@ -196,5 +204,25 @@ mod tests {
         let error = format!("{:#}", open(&path).unwrap_err());
         assert!(error.contains(&format!("line 50 is damaged: {expected}")), "{error}");
         assert!(error.contains("move it away"), "{error}");
+    }
+
+    #[test]
+    fn a_file_without_its_end_is_refused_and_stays_as_it_is() {
+        let home = TempDir::new().unwrap();
+        let path = home.path().join("journal");
+        let text = (1..=5).map(|seq| format!("{{\"seq\":{seq}}}\n")).collect::<String>();
+        let least = text.len() as u64;
+        for left in [text.len() - 1, text.len() - 10, 10, 3, 0] {
+            std::fs::write(&path, &text[..left]).unwrap();
+            let error = Journal::open(&path, least, check_numbered).unwrap_err();
+            let error = format!("{error:#}");
+            assert!(error.contains(&format!("last {} bytes", text.len() - left)), "{error}");
+            assert!(error.contains("move it away"), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), text.as_bytes()[..left]);
+        }
+        std::fs::write(&path, format!("{text}{{\"seq\":6}}\n{{")).unwrap();
+        assert_eq!(Journal::open(&path, least, check_numbered).unwrap().len(), 6);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(Journal::open(&path, least, check_numbered).unwrap().len(), 0);
     }
 }

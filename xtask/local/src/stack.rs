@@ -157,6 +157,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let eventbridge =
         endpoint::start(service, verifier("events"), shared, back_stop.clone()).await?;
     let dead_letters = Arc::new(DeadLetters::open(&data, &plan.queues, &observed)?);
+    data.forget_stop()?;
     let (service, shared) = (Arc::clone(&dead_letters), Arc::clone(&faults));
     let sqs = endpoint::start(service, verifier("sqs"), shared, back_stop.clone()).await?;
     let endpoints = Endpoints {

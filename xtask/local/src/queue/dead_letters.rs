@@ -42,10 +42,9 @@ impl DeadLetters {
         queues: &BTreeMap<String, String>,
         observed: &Arc<Observed>,
     ) -> anyhow::Result<Self> {
-        data.check_length(FILE)?;
         let path = data.file(FILE);
         let mut letters = Vec::new();
-        let journal = Journal::open(&path, |_, line| {
+        let journal = Journal::open(&path, data.bytes_at_stop(FILE), |_, line| {
             let letter = serde_json::from_slice::<Map<String, Value>>(line);
             // The text of the error could quote the letter.
             let mut letter = letter.ok().context("it is not a letter")?;
@@ -125,7 +124,7 @@ impl DeadLetters {
             kept.retain(|letter| letter["messageId"] != id);
             let text: String = kept.iter().map(|letter| format!("{letter}\n")).collect();
             write_atomically(&self.path, text.as_bytes())?;
-            state.journal = Journal::open(&self.path, |_, _| Ok(()))?;
+            state.journal = Journal::open(&self.path, 0, |_, _| Ok(()))?;
             state.letters = kept;
             state.hidden.remove(id);
         }
