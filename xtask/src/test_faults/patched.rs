@@ -79,6 +79,7 @@ fn write_copy(root: &Path, copy: &Path) -> Result<()> {
     let patches =
         toml::from_str(&text).with_context(|| format!("{} is not valid", patches.display()))?;
     apply(&patches, &mut files)?;
+    change_versions(&mut files)?;
 
     let mut old = BTreeMap::new();
     if copy.is_dir() {
@@ -96,6 +97,29 @@ fn write_copy(root: &Path, copy: &Path) -> Result<()> {
     for name in old.keys() {
         let path = copy.join(name);
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Gives the packages of the copy another version. Cargo tells packages in a target folder apart by
+/// name and version, not by folder: with the same version it would take the programs of either for
+/// those of the other.
+fn change_versions(files: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
+    let own = format!("version = \"{}\"", env!("CARGO_PKG_VERSION"));
+    let patched = format!("version = \"{}-patched\"", env!("CARGO_PKG_VERSION"));
+    for (name, between) in [("Cargo.toml", "\n[workspace."), ("Cargo.lock", "\n[[package]]\n")] {
+        let bytes = files.get_mut(Path::new(name)).with_context(|| format!("no {name}"))?;
+        let text = std::str::from_utf8(bytes).with_context(|| format!("{name} is not text"))?;
+        // In the lock file, packages of others have a source.
+        let parts = text.split(between).map(|part| match part.contains("\nsource = ") {
+            true => part.to_owned(),
+            false => part.replacen(&own, &patched, 1),
+        });
+        let changed = parts.collect::<Vec<_>>().join(between);
+        if changed == text {
+            bail!("{name} has no package of version {}", env!("CARGO_PKG_VERSION"));
+        }
+        *bytes = changed.into_bytes();
     }
     Ok(())
 }
@@ -183,6 +207,11 @@ mod tests {
         fs::write(&stale, "").unwrap();
         write_copy(&root, copy.path()).unwrap();
         assert!(!stale.exists());
+        let lock = fs::read_to_string(copy.path().join("Cargo.lock")).unwrap();
+        for package in ["users-functions", "users-platform", "users-domain", "users-contract"] {
+            let entry = format!("name = \"{package}\"\nversion = \"0.1.0-patched\"");
+            assert!(lock.contains(&entry), "{package}");
+        }
         let time = |name: &str| fs::metadata(copy.path().join(name)).unwrap().modified().unwrap();
         let before = (time("Cargo.toml"), time("platform/src/clock.rs"));
         write_copy(&root, copy.path()).unwrap();
