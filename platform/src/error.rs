@@ -60,7 +60,7 @@ pub enum Error {
     /// Deleted users do not change.
     #[error("the user is deleted")]
     UserDeleted,
-    /// The user has as many roles as a user can have.
+    /// The user already has the maximum number of roles.
     #[error("the user has too many roles")]
     TooManyRoles,
     /// The user is not at the version that the caller expects.

@@ -1,15 +1,14 @@
-//! Fuzz targets: every decoder of what comes from outside, with what must hold for any input.
+//! Fuzz targets: every decoder of external input, with properties that hold for any input.
 //!
-//! A target takes bytes, hands them to one decoder, and panics when a promise is broken: what was
-//! accepted is within the limits of the contract and survives being written and read again, what
-//! was refused says where and why without repeating what was sent. The limits are checked here by
-//! other code than that of the decoders.
+//! A target takes bytes, hands them to one decoder, and panics when a property is violated. Accepted
+//! input is within the limits of the contract and survives being written and read again. Refused
+//! input gets an error that says where and why without repeating the input. The limits are checked
+//! here by code that the decoders do not share.
 //!
-//! `cargo fuzz` runs them without an end (see `fuzz/` beside `src/`), and `tests.rs` a bounded
-//! number of cases that are the same each time. Each is a function of its own that calls nothing but
-//! its decoder, since libFuzzer looks through the counters of all code that is linked after every
-//! input. The module is only there for the feature `fuzzing` and for
-//! tests; nothing that is deployed has it.
+//! `cargo fuzz` runs them without end (see `platform/fuzz/`); `tests.rs` runs a fixed set of cases.
+//! Each target calls only its decoder, because libFuzzer scans the counters of all linked code after
+//! every input. The module is compiled only for tests and the feature `fuzzing`, and is never
+//! deployed.
 
 mod bodies;
 mod cursors;
@@ -30,7 +29,7 @@ pub use queries::{audit_query, list_query};
 #[cfg(test)]
 mod tests;
 
-/// A decoder's verdict on an input that broke no promise.
+/// A decoder's verdict on an input that violated no property.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Verdict {
     /// The input is decoded.

@@ -17,7 +17,7 @@ fn changes(entry: &Value) -> Value {
     Value::Object(by_field)
 }
 
-/// The last entry of a user, after what every entry has was compared with the user.
+/// The last entry of a user, after comparing its common members with the user.
 async fn last_entry(api: &Api, user: &Value, action: &str) -> Value {
     let history = api.history(id_of(user)).await;
     assert_eq!(history.len() as u64, version_of(user), "one entry for each version");

@@ -1,4 +1,4 @@
-//! Who may call: SigV4 in the header or the query, and what the caller's policies allow.
+//! Who may call: SigV4 in the header or the query, and the caller's policies.
 
 use http::{HeaderValue, Method, Uri};
 use serde_json::json;
@@ -164,7 +164,7 @@ async fn a_presigned_call_is_refused_once_it_has_expired() {
     let request = api.profile(id_of(&user)).signing(presigned(60));
     refuse(&request.clone().clock_off_by(-2 * MINUTE).send().await);
     let _ = request.clock_off_by(-MINUTE / 2).send().await.expect_status(200);
-    // Its expiry counts, not its age.
+    // The expiry of a presigned call counts, not its age.
     let request = api.profile(id_of(&user)).signing(presigned(3600));
     let _ = request.clone().clock_off_by(-30 * MINUTE).send().await.expect_status(200);
     let _ = request.clone().clock_off_by(4 * MINUTE).send().await.expect_status(200);

@@ -1,4 +1,4 @@
-//! `GET /users`: filters, and what is refused.
+//! `GET /users`: filters, and refused queries.
 
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Walks over pages: full pages, no end before the end, everybody exactly once.
+//! Walks over pages: every page is full, no walk ends early, and each user is met exactly once.
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value, json};
@@ -102,7 +102,7 @@ async fn users_who_register_during_a_walk_disturb_nobody() {
             let Some(cursor) = page.next_cursor() else { break };
             let _ = api.new_user_with(&json!({"roles": [role]})).await;
             page = request.clone().query("cursor", &cursor).send().await;
-            // Ascending, the newcomers come last for ever; the walk is long enough by now.
+            // In ascending order, new users keep extending the walk; stop after enough pages.
             if met.len() > 30 {
                 break;
             }
@@ -139,7 +139,7 @@ async fn users_who_change_or_leave_during_a_walk_disturb_nobody_else() {
     for (index, id) in ids.iter().enumerate() {
         let times = met.iter().filter(|other| *other == id).count();
         match index {
-            // May be met still, when the index lags.
+            // The user may still be met if the index lags.
             3 => assert!(times <= 1, "{id} was met {times} times"),
             _ => assert_eq!(times, 1, "user {index} was met {times} times"),
         }

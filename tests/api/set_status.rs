@@ -113,7 +113,7 @@ async fn deleting_keeps_data_and_roles_and_every_other_write_is_refused() {
     deny(api.assign_role(id, "new-role").send().await);
     deny(api.assign_role(id, "admin").send().await);
     deny(api.remove_role(id, "admin").send().await);
-    // Not even to what it is.
+    // Not even to its present status.
     deny(api.update(id, &json!({"email": user["email"]})).send().await);
     let lacking = api.remove_role(id, "other").send().await;
     lacking.expect_problem(ErrorCode::RoleNotAssigned);

@@ -1,6 +1,6 @@
-//! What a web page, or anybody without the secrets of a stack, can send to its listeners: nothing is
-//! read, nothing changed, no call lost and no function ended. `.ci/console` has a page in a real
-//! browser try the same.
+//! Requests of a web page, or of another process without the stack's secrets, to its listeners:
+//! nothing is read, nothing changed, no call lost and no function ended. `.ci/console` tries the same
+//! from a page in a real browser.
 #![cfg(target_os = "linux")]
 
 use crate::listeners::{self, exchange, status};
@@ -25,7 +25,7 @@ fn request(line: &str, host: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("{head}\r\nconnection: close\r\n\r\n{body}").into_bytes()
 }
 
-/// Everything that is tried at a listener that serves functions.
+/// All attempts at a listener for functions.
 fn at_services(host: &str) -> Vec<(String, Vec<u8>)> {
     let json = "content-type: application/x-amz-json-1.0\r\n";
     let page = "origin: http://evil.example\r\nsec-fetch-site: cross-site\r\n";
@@ -85,7 +85,7 @@ fn at_services(host: &str) -> Vec<(String, Vec<u8>)> {
     tries
 }
 
-/// Everything that is tried at the port that callers and people use.
+/// All attempts at the port of the API and the console.
 fn at_the_front(host: &str) -> Vec<(String, Vec<u8>)> {
     let faults = r#"{"dynamodb":{"delayMs":60000}}"#;
     let mut tries = Vec::new();
@@ -235,7 +235,7 @@ async fn nobody_without_the_secrets_reads_or_changes_anything() {
     }
 }
 
-/// The other half: with its secret, each function gets in, and with that of another it does not.
+/// The converse: each function gets in with its own secret, and not with another's.
 #[tokio::test]
 async fn a_function_calls_with_its_own_secrets() {
     let stack = Launch::new().start().await;
@@ -254,7 +254,7 @@ async fn a_function_calls_with_its_own_secrets() {
         let bytes = request(&line, host, "", "{}");
         async move { status(&exchange(host.parse().unwrap(), &bytes).await) }
     };
-    // An invocation that there is not: it is another answer than to who may not ask.
+    // An unknown invocation: its answer differs from that to an unauthorised request.
     assert_eq!(ask(format!("{own}/{secret}")).await, 400);
     assert_eq!(ask(format!("{own}/{other}")).await, 404);
     assert_eq!(ask(format!("{own}/{}", &secret[1..])).await, 404);

@@ -1,4 +1,4 @@
-//! Damaged data: the stack does not start on them, and says which file it is, where, and what to do.
+//! Damaged data: the stack refuses to start, and names the file, the place and the remedy.
 
 use crate::process;
 use http::Method;
@@ -31,7 +31,7 @@ async fn data_of_a_stack(signal: Signal) -> TempDir {
     data
 }
 
-/// The file that says how far the stream was carried.
+/// The file with the position in the stream.
 fn checkpoint(data: &Path) -> PathBuf {
     let entries = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
     let is_checkpoint =

@@ -1,4 +1,4 @@
-//! A stack with few file descriptors: it takes more where it may, and is slower where it may not.
+//! A stack with few file descriptors: it raises its limit where it may, and otherwise slows down.
 
 use crate::listeners::{exchange, port, status};
 use http::Method;
@@ -14,7 +14,7 @@ const CALLERS: usize = 24;
 /// Rounds of calls of each caller, one of every operation.
 const ROUNDS: usize = 5;
 
-/// Has many callers call every operation, and gives how often each status was answered.
+/// Lets many callers call every operation; returns the number of answers by status.
 async fn load(stack: Stack) -> (BTreeMap<u16, usize>, String) {
     let stack = Arc::new(stack);
     let callers: Vec<_> = (0..CALLERS)

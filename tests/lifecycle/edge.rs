@@ -1,5 +1,5 @@
-//! The edge of the stack: what a peer can make it keep is bounded and given back, and what it cannot
-//! take is refused in the contract's format.
+//! The edge of the stack: a peer can make it hold only bounded memory, which is released, and
+//! excessive requests are refused in the contract's format.
 #![cfg(target_os = "linux")]
 
 use crate::listeners::{self, exchange, port, resident_mib, status};
@@ -17,8 +17,8 @@ use users_tests::stack::{Launch, Stack};
 
 /// How long each kind of load lasts; `USERS_EDGE_SECONDS` has it last longer.
 const SECONDS: u64 = 3;
-/// How much more memory a stack may take under it than before. Where one byte costs a page, it takes
-/// a gigabyte a second.
+/// How much a stack's memory may grow under a load. If each byte cost a page, it would grow by a
+/// gigabyte a second.
 const MOST_MIB: u64 = 256;
 const CONNECTIONS: usize = 50;
 
@@ -202,7 +202,7 @@ impl Load {
     }
 }
 
-/// Headers that make a caller look plausible to who does not read the body.
+/// Headers that make a request look plausible until its body is read.
 async fn plausible(stack: &Stack) -> String {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let call = stack.call(Method::POST, "/users").signing(Signing::Header).tamper(move |request| {
@@ -222,7 +222,7 @@ async fn connection(
 ) {
     while tokio::time::Instant::now() < until {
         let Ok(stream) = TcpStream::connect(address).await else { continue };
-        // Refused, or out of time: the next one.
+        // Refused or timed out; open the next connection.
         let _ = tokio::time::timeout_at(until, send(stream, load, &authorized)).await;
     }
 }
@@ -257,7 +257,7 @@ async fn memory_is_bounded_whatever_peers_send_and_do_not_read() {
         }
         while connections.join_next().await.is_some() {}
         assert!(most < before + MOST_MIB, "{load:?}: {most} MiB, {before} MiB before");
-        // It serves on.
+        // The stack still serves requests.
         stack.json(stack.call(Method::GET, "/users").query("limit", "1")).await;
         let after = resident_mib(stack.pid());
         if users_tests::variable("USERS_EDGE_SECONDS").is_some() {

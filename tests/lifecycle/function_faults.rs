@@ -19,7 +19,7 @@ async fn stack_with_user(launch: Launch) -> (Stack, String) {
     (stack, path)
 }
 
-/// Fails unless it is a 5xx as the contract has it.
+/// Fails unless the answer is a 5xx in the contract's format.
 #[track_caller]
 fn expect_5xx(response: &Response, instance: &str) {
     let body: Value = response.json().unwrap();
@@ -104,7 +104,7 @@ async fn a_function_that_ends_between_calls_costs_no_call() {
     for pid in &pids {
         process::signal(*pid, Signal::KILL);
     }
-    // Until the stack has noticed, it may hand a call to what is no longer there.
+    // Until the stack notices the end of an instance, it may hand it a call.
     process::wait_until_gone(&pids).await;
     stack.control.wait_until_unlisted(READER, &pids).await;
     for _ in 0..3 {

@@ -1,5 +1,5 @@
-//! The stack is killed in the middle of many writes. Whatever was acknowledged is there, whatever
-//! was not can be sent again, and nothing has happened twice or by halves.
+//! The stack is killed in the middle of many writes. Every acknowledged write is there, every other
+//! write can be repeated, and no write has happened twice or in part.
 
 use crate::load::{Told, Write, write_until_gone};
 use crate::process;
@@ -25,7 +25,7 @@ async fn a_killed_stack_has_lost_nothing_and_done_nothing_twice() {
     let mut lost = 0;
     let mut done_unseen = 0;
     for round in 0..ROUNDS {
-        // In every other round answers take their time, so that more is done and not yet told.
+        // In every other round answers are delayed, so that more writes are done but unacknowledged.
         let faults = json!({"dynamodb": {"replyDelayMs": round % 2 * 20}});
         let (told, pids) = write_and_kill(data.path(), &faults).await;
         process::wait_until_gone(&pids).await;
@@ -39,7 +39,7 @@ async fn a_killed_stack_has_lost_nothing_and_done_nothing_twice() {
                 Told::Nothing(write) => unsettled.push(write),
             }
         }
-        // All of the writes that were ever acknowledged, also in the rounds before.
+        // Every write acknowledged so far, in earlier rounds too.
         expect_present(&stack, &acknowledged).await;
         lost += unsettled.len();
         for write in unsettled {
@@ -54,13 +54,13 @@ async fn a_killed_stack_has_lost_nothing_and_done_nothing_twice() {
         process::signal(stack.pid(), Signal::TERM);
         assert_eq!(stack.ended().await.code(), Some(0), "{}", stack.said());
     }
-    // Otherwise nothing was proven.
+    // Otherwise the test proved nothing.
     assert!(lost >= WRITERS, "only {lost} writes were under way at a kill");
     println!("{} writes, {lost} of them sent again, {done_unseen} done before", acknowledged.len());
 }
 
-/// Starts a stack, lets many writers write to it, kills it in the middle; gives what the writers
-/// were told, and the processes of the functions.
+/// Starts a stack, lets many writers write to it, and kills it in the middle. Returns the writers'
+/// outcomes and the functions' processes.
 async fn write_and_kill(data: &Path, faults: &Value) -> (Vec<Told>, Vec<u32>) {
     let stack = Launch::new().data(data).start().await;
     let (shared, _) = Write::register().settle(&stack).await;
@@ -92,7 +92,7 @@ async fn write_and_kill(data: &Path, faults: &Value) -> (Vec<Told>, Vec<u32>) {
     (told, pids)
 }
 
-/// Fails unless each write has made exactly the version that its answer told.
+/// Fails unless each write has made exactly the version in its answer.
 async fn expect_present(stack: &Stack, writes: &[(Write, Value)]) {
     let mut histories: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (write, user) in writes {
@@ -104,7 +104,7 @@ async fn expect_present(stack: &Stack, writes: &[(Write, Value)]) {
     }
 }
 
-/// Sends some of the writes again: each must be answered as it was.
+/// Repeats some of the writes: each must get the same answer again.
 async fn expect_replays(stack: &Stack, writes: &[(Write, Value)]) {
     let latest = writes.iter().rev().take(WRITERS);
     let any = (0..WRITERS).map(|_| &writes[fastrand::usize(..writes.len())]);
@@ -115,7 +115,7 @@ async fn expect_replays(stack: &Stack, writes: &[(Write, Value)]) {
     }
 }
 
-/// Fails unless every audit entry of the table comes to the bus, those of a user in their order.
+/// Fails unless every audit entry of the table reaches the bus, in order per user.
 async fn expect_events(stack: &Stack) {
     let table = stack.control.table("UsersTable").await;
     let is_audit = |item: &&Value| item["sk"].as_str().unwrap().starts_with("AUDIT#");
@@ -138,7 +138,7 @@ async fn expect_events(stack: &Stack) {
     }
 }
 
-/// Leaving out what came before already, a user's events come in the order of versions.
+/// Without repetitions, a user's events arrive in the order of versions.
 fn expect_order(events: &[Value]) {
     let mut latest: BTreeMap<&str, u64> = BTreeMap::new();
     for event in events {

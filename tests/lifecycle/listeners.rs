@@ -1,4 +1,4 @@
-//! The listeners of a stack, as anybody on the machine finds them, and raw requests to them.
+//! The listeners of a stack, as any process of the machine finds them, and raw requests to them.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How long an answer may take. A call that waits for something is given up after it.
+/// How long an answer may take before a call is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The addresses that a process listens on.
@@ -63,8 +63,8 @@ pub(crate) fn resident_mib(pid: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
 
-/// Sends bytes and gives what comes back until the peer closes or nothing more comes. Empty when
-/// nothing comes at all.
+/// Sends bytes and returns the answer until the peer closes or falls silent; empty when there is no
+/// answer.
 pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut answer = Vec::new();

@@ -1,4 +1,4 @@
-//! Writers that go on until their stack is gone, and remember what they were told.
+//! Writers that continue until their stack is gone, and remember its answers.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ impl Write {
     }
 
     /// Sends the write until an answer settles it: the user as it was after the write, and whether
-    /// the answer is an earlier one, played again. Fails when it is no success.
+    /// the answer is a replay. Fails when it is no success.
     pub(crate) async fn settle(&self, stack: &Stack) -> (Value, bool) {
         let policy = RetryPolicy { attempts: 40, repeat_conflicts: true, ..RetryPolicy::default() };
         let outcome = self.call(stack).send_retrying(policy).await.unwrap();

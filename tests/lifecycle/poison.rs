@@ -1,5 +1,5 @@
-//! Audit entries that can never be delivered, written into the table past the service: they hold up
-//! nobody, and can be delivered when they are mended.
+//! Audit entries that can never be delivered, written directly into the table: they block no other
+//! entry, and can be delivered once repaired.
 
 use crate::readme::root;
 use http::Method;
@@ -14,7 +14,7 @@ use users_tests::{id_of, sample, wait};
 /// Exit status of `redeliver` when letters are left.
 const LEFT: i32 = 3;
 
-/// A damage that makes an entry undeliverable, with the reported reason.
+/// Damage that makes an entry undeliverable, with the reported reason.
 type Damage = (&'static str, fn(&mut Value));
 
 const DAMAGES: [Damage; 6] = [
@@ -86,7 +86,7 @@ async fn arrived(stack: &Stack) -> BTreeMap<String, Vec<u64>> {
     versions
 }
 
-/// Waits until there are so many events.
+/// Waits for this number of events.
 async fn arrived_after(stack: &Stack, events: usize) -> BTreeMap<String, Vec<u64>> {
     wait::until(format!("there are fewer than {events} events"), async || {
         let versions = arrived(stack).await;
@@ -157,7 +157,7 @@ async fn poison_holds_up_nobody_and_is_delivered_when_it_is_mended() {
     let (status, report) = redeliver(&stack, &["--dry-run"]).await;
     assert_eq!((status, &report["letters"], &report["deleted"]), (LEFT, &json!(6), &json!(0)));
     assert!(states(&report).iter().all(|(state, _)| *state == "waiting"), "{report}");
-    // As poisonous as before: nothing is sent, and no letter comes or goes.
+    // The entries are still damaged: nothing is sent, and the letters stay as they are.
     let (status, report) = redeliver(&stack, &[]).await;
     assert_eq!((status, &report["deleted"]), (LEFT, &json!(0)));
     assert!(states(&report).iter().all(|(state, _)| *state == "undeliverable"), "{report}");
@@ -179,7 +179,7 @@ async fn poison_holds_up_nobody_and_is_delivered_when_it_is_mended() {
     assert_eq!((status, states(&report)), (0, vec![("delivered", last.user_id.as_str())]));
     assert!(stack.control.dead_letters().await.is_empty());
 
-    // Late, but each of them once.
+    // Late, but each exactly once.
     for poison in &poisons {
         expected.insert(poison.user_id.clone(), vec![1, 3, 2]);
     }

@@ -3,7 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 use std::time::{Duration, Instant};
 
-/// How long the end of a process that must end may take.
+/// How long a process that must end may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -23,8 +23,8 @@ pub(crate) fn signal_group(leader: u32, signal: Signal) {
     }
 }
 
-/// Whether a process runs or is stopped. One that has ended and that nobody has waited for yet does
-/// not count: orphans are waited for by the first process of the system, when it gets round to it.
+/// Whether a process runs or is stopped. A zombie does not count: the
+/// system's first process reaps orphans in its own time.
 pub(crate) fn is_alive(pid: u32) -> bool {
     test_kill_process(id(pid)).is_ok() && !is_zombie(pid)
 }
@@ -36,14 +36,14 @@ fn is_zombie(pid: u32) -> bool {
     matches!(state, Some('Z' | 'X'))
 }
 
-/// Fails unless none of these processes is there any more.
+/// Fails if any of these processes still exists.
 #[track_caller]
 pub(crate) fn expect_gone(pids: &[u32]) {
     let left: Vec<_> = pids.iter().filter(|pid| is_alive(**pid)).collect();
     assert!(left.is_empty(), "still there: {left:?} of {pids:?}");
 }
 
-/// Waits until none of these processes is there any more.
+/// Waits until all of these processes are gone.
 pub(crate) async fn wait_until_gone(pids: &[u32]) {
     let begun = Instant::now();
     while pids.iter().any(|pid| is_alive(*pid)) {

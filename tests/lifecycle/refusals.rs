@@ -1,4 +1,4 @@
-//! A stack that cannot start says what is in its way and what to do, and leaves nothing behind.
+//! A stack that cannot start names the obstacle and the remedy, and leaves nothing behind.
 
 use crate::functions::Functions;
 use crate::process;

@@ -1,7 +1,7 @@
 //! Telemetry of real functions: in the formats that CloudWatch and X-Ray publish, none of it
 //! with personal data, and with the trace passed on to AWS.
 //!
-//! The lines and documents stay in `target/tmp/telemetry`, for readers that others wrote.
+//! The lines and documents stay in `target/tmp/telemetry`, for `.ci/telemetry`.
 
 use crate::functions::Functions;
 use http::Method;
@@ -64,8 +64,8 @@ async fn marked_calls(stack: &Stack) {
     }
 }
 
-/// A problem without what the contract has it repeat of the request: its path, and the names of
-/// members and parameters that are wrong.
+/// A problem without the parts of the request that the contract repeats: its path, and the names of
+/// wrong members and parameters.
 fn without_what_was_named(mut problem: Value) -> Value {
     problem["instance"] = Value::Null;
     for error in problem["errors"].as_array_mut().into_iter().flatten() {
@@ -75,7 +75,7 @@ fn without_what_was_named(mut problem: Value) -> Value {
     problem
 }
 
-/// The lines of metrics among what the functions wrote.
+/// The metric lines in the functions' output.
 fn metrics(lines: &[Value]) -> Vec<&Value> {
     lines.iter().filter(|line| line.get("_aws").is_some()).collect()
 }
@@ -133,8 +133,8 @@ async fn telemetry_has_no_personal_data_and_a_published_format() {
     }
 }
 
-/// Refuses every request in a way that is not tried again, up to the first call of DynamoDB, whose
-/// headers it gives. Others come first: a function opens its connection with one.
+/// Refuses every request without provoking a retry, up to the first call of DynamoDB, whose headers
+/// it returns. Other requests come first, because a function opens its connection with one.
 async fn refuse_first_call(listener: TcpListener) -> Vec<String> {
     loop {
         let (stream, _) = listener.accept().await.unwrap();

@@ -1,9 +1,9 @@
-//! However a command of `cargo xtask` ends, what it started ends within seconds, and what it left on
-//! disk is removed by the next run.
+//! However a command of `cargo xtask` ends, its processes end within seconds, and the next run removes
+//! the files it left.
 //!
-//! Every command runs in a session of its own, by which all that it starts can be found. Its cargo
-//! is a script: one that hangs, with compilers, where a build is to be interrupted, and one that has
-//! nothing to do where the programs are there already.
+//! Every command runs in a session of its own, by which all its processes can be found. Its cargo is
+//! a script: it hangs with compilers if the build is to be interrupted, and otherwise does nothing,
+//! because the programs exist already.
 
 use crate::process;
 use rustix::process::Signal;
@@ -16,12 +16,12 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use users_tests::stack::required;
 
-/// How long a command may take to get where it is to be ended.
+/// How long a command may take to reach the moment at which it is ended.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(10);
 const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::KILL];
 
-/// Waits for its compilers when it is asked for what `$HANGS` says, else does nothing, well.
+/// Waits for its compilers if called with the subcommand in `$HANGS`; otherwise succeeds at once.
 const CARGO: &str = "#!/bin/sh
 if [ \"$1\" = \"$HANGS\" ]; then
   sleep 600 & sleep 600 &
@@ -37,7 +37,7 @@ enum Moment {
     Cargo(&'static str),
     /// As soon as its stack is a process.
     Starting,
-    /// When the stack is ready and what the command does with it has begun.
+    /// When the stack is ready and the command's work on it has begun.
     Busy,
 }
 
@@ -141,7 +141,7 @@ impl Running {
         fs::read_to_string(&self.said).unwrap_or_default()
     }
 
-    /// Waits until the command is where it is to be ended.
+    /// Waits until the command reaches the moment at which it is ended.
     fn reach(&mut self, moment: Moment, busy: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         loop {
@@ -204,7 +204,7 @@ fn expect_nothing_left(words: &[&str], moments: &[Moment], busy: impl Fn(&Runnin
             place.left.extend(folders);
         }
     }
-    // The next run removes what those before have left, and ends in order itself.
+    // The next run removes the leftovers of earlier runs, and itself ends in order.
     let last = *moments.last().unwrap();
     let mut running = place.start(words, last);
     running.reach(last, busy);

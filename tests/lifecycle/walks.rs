@@ -1,5 +1,5 @@
-//! Walks over lists while half of the users are disabled and enabled: who has what a list is of
-//! throughout is met exactly once, also where the indexes lag behind the writes.
+//! Walks over lists while half of the users are disabled and enabled: a user who belongs to a list
+//! throughout is met exactly once, even if the indexes lag behind the writes.
 
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,7 +62,7 @@ async fn walk_while_statuses_change(lag: Duration) {
 struct Found {
     pages: usize,
     users: usize,
-    /// How often somebody was missing, by list.
+    /// The number of missing users, by list.
     missing: BTreeMap<String, usize>,
     twice: BTreeMap<String, usize>,
 }
@@ -100,7 +100,7 @@ impl Scene {
         scene
     }
 
-    /// The lists, with who is in them throughout.
+    /// The lists, with the users who are in them throughout.
     fn lists(&self) -> [(String, Request, BTreeSet<String>); 6] {
         let steady = &self.active | &self.disabled;
         let all: BTreeSet<_> = self.changing.iter().cloned().chain(steady).collect();
@@ -124,7 +124,7 @@ impl Scene {
         })
     }
 
-    /// Waits until all lists have what was written.
+    /// Waits until all lists show the writes.
     async fn listed(&self) {
         let begun = Instant::now();
         for (list, request, expected) in self.lists() {
@@ -177,7 +177,7 @@ impl Scene {
     }
 }
 
-/// Disables and enables users, for ever.
+/// Disables and enables users without end.
 async fn change_statuses(api: Api, users: Vec<String>, changes: watch::Sender<usize>) {
     loop {
         for status in ["disabled", "active"] {
@@ -189,7 +189,7 @@ async fn change_statuses(api: Api, users: Vec<String>, changes: watch::Sender<us
     }
 }
 
-/// Registers users and deletes them, for ever: one at a time, so that lists stay short.
+/// Registers users and deletes them without end: one at a time, so that lists stay short.
 async fn register_and_delete(api: Api) {
     loop {
         let user = api.new_user().await;

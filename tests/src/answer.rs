@@ -1,4 +1,4 @@
-//! An answer, and what tests ask it.
+//! An answer, and its checks.
 
 use http::Method;
 use serde_json::Value;

@@ -44,7 +44,7 @@ impl Api {
         Self { client: self.client.with_credentials(Settings::get().reader.clone()) }
     }
 
-    /// The path of the API's root in what it answers, such as `/prod`: the path of its URL, unless
+    /// The path of the API's root in its answers, such as `/prod`: the path of its URL, unless
     /// the settings say that something before it serves it elsewhere.
     #[must_use]
     pub fn base_path(&self) -> &str {

@@ -1,4 +1,4 @@
-//! The local stack's control endpoints: what is on the bus and in the tables, and faults.
+//! The local stack's control endpoints: the contents of bus and tables, and faults.
 
 use crate::item::plain_item;
 use crate::settings::stop_unless_control_url;
@@ -16,9 +16,9 @@ pub struct Control {
     client: Client,
 }
 
-/// The control endpoints of the stack that all suites share, held by one test at a time: a fault is
-/// felt by every caller of the stack, and counts of invocations mean something only while nobody
-/// else calls.
+/// The control endpoints of the stack that all suites share, held by one test at a time: a fault
+/// affects every caller of the stack, and counts of invocations are meaningful only without other
+/// callers.
 #[derive(Debug)]
 pub struct Turn {
     control: Control,
@@ -268,7 +268,7 @@ impl Control {
         invocations(&self.functions().await, RELAY.function)
     }
 
-    /// Waits until the relay was invoked so many times more.
+    /// Waits for this number of further invocations of the relay.
     pub async fn relay_tries(&self, times: u64) {
         let enough = self.relay_invocations().await + times;
         wait::until("the relay does not try again", async || {
@@ -304,7 +304,7 @@ impl Control {
         .await
     }
 
-    /// Waits until none of these processes is an instance of a function any more.
+    /// Waits until no instance of a function is one of these processes.
     pub async fn wait_until_unlisted(&self, function: &str, pids: &[u32]) {
         wait::until(format!("{function} still has one of {pids:?}"), async || {
             let listed = self.pids(Some(function)).await;

@@ -12,7 +12,7 @@ static COMMITTED: LazyLock<Value> = LazyLock::new(|| crate::committed::document(
 /// When the committed document is no schema.
 #[must_use]
 pub fn problems(event: &Value) -> Vec<String> {
-    // By its kind, because what "one of five" says of an event that fits none helps nobody.
+    // By its kind, because the error of a five-way `oneOf` does not show the cause.
     let kind = event["detail-type"].as_str().unwrap_or_default();
     let Some(schema) = COMMITTED["$defs"].get(kind) else {
         return vec![format!("there is no event {kind:?}")];

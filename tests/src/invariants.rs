@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(check_invariants(&items), Vec::<String>::new());
     }
 
-    /// Damages the sound table and gives what the check says.
+    /// Damages the sound table and returns the violations that the check finds.
     #[track_caller]
     fn damaged(what: &str, damage: impl FnOnce(&mut Vec<Value>)) {
         let mut items = sound();

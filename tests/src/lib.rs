@@ -1,4 +1,4 @@
-//! Black-box tests of the REST contract: they know the API's address and nothing of its inside.
+//! Black-box tests of the REST contract: they know only the API's address.
 //!
 //! # Running
 //! `cargo xtask test-local` starts the local stack, sets the variables below and runs everything.
@@ -7,7 +7,7 @@
 //! | variable | holds | default |
 //! |---|---|---|
 //! | `USERS_API_URL` | the base URL, API stage included | none: without it the tests cannot run |
-//! | `USERS_API_BASE_PATH` | the path of the API's root in what it answers | that of the URL |
+//! | `USERS_API_BASE_PATH` | the path of the API's root in its answers | that of the URL |
 //! | `USERS_API_REGION` | the region that calls are signed for | `us-east-1` |
 //! | `USERS_API_ACCESS_KEY_ID`, `USERS_API_SECRET_ACCESS_KEY` | the usual caller | `test`, `test` |
 //! | `USERS_API_SESSION_TOKEN` | the usual caller's session token | none |
@@ -24,7 +24,7 @@
 //! - `api` needs the API only and can run against any deployment, in parallel and repeatedly:
 //!   every test makes its own users.
 //! - `stack` needs the local stack's control endpoints: it reads the bus and the tables, and
-//!   injects faults. Its tests take turns, because a fault is felt by everybody.
+//!   injects faults. Its tests take turns, because a fault affects every caller.
 //! - `volume` registers many users and walks all lists.
 //! - `lifecycle` starts, ends, kills and damages local stacks of its own.
 //!

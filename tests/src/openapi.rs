@@ -78,7 +78,7 @@ impl Description {
         Ok(())
     }
 
-    /// The pointer of what a pointer leads to, past references.
+    /// The pointer of a pointer's target, after following references.
     fn follow(&self, pointer: String) -> String {
         let mut pointer = pointer;
         while let Some(target) =

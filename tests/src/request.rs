@@ -84,7 +84,7 @@ impl Request {
         self.change(|call| call.signing(signing))
     }
 
-    /// Signs as somebody else.
+    /// Signs as another caller.
     #[must_use]
     pub fn credentials(self, id: &str, secret: &str) -> Self {
         self.change(|call| call.credentials(Credentials::from_keys(id, secret, None)))
@@ -129,7 +129,7 @@ impl Request {
         })
     }
 
-    /// Sends the request once. Checks what holds for every answer; fails at the caller's line,
+    /// Sends the request once and checks the rules for every answer. Fails at the caller's line,
     /// also when no answer comes.
     #[track_caller]
     pub fn send(&self) -> impl Future<Output = Answer> + use<> {
@@ -163,7 +163,7 @@ impl Request {
         }
     }
 
-    /// Sends the request once and takes a lost connection for an answer as well.
+    /// Sends the request once and allows the connection to be lost.
     ///
     /// # Errors
     /// When no answer came.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A word of lower-case letters and digits that no other test and no other run has.
+/// A word of lower-case letters and digits, unique among tests and runs.
 #[must_use]
 pub fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -50,7 +50,7 @@ pub fn full_registration() -> Value {
     })
 }
 
-/// A user id that has the right form and names nobody.
+/// A well-formed id of no user.
 #[must_use]
 pub fn unknown_user_id() -> String {
     const ALPHABET: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";

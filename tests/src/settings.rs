@@ -9,7 +9,7 @@ use users_client::Credentials;
 pub struct Settings {
     /// The base URL, API stage included.
     pub url: String,
-    /// The path of the API's root in what it answers, when it is not that of the URL.
+    /// The path of the API's root in its answers, when it is not that of the URL.
     pub base_path: Option<String>,
     /// The region that calls are signed for.
     pub region: String,
@@ -30,8 +30,8 @@ pub fn variable(name: &str) -> Option<String> {
 }
 
 impl Settings {
-    /// The settings of this process. Without an address no test can say anything, so the process
-    /// ends with one sentence instead of as many failures as there are tests.
+    /// The settings of this process. Without an address no test can run, so the process ends with
+    /// one sentence instead of a failure of every test.
     #[must_use]
     pub fn get() -> &'static Self {
         static SETTINGS: OnceLock<Settings> = OnceLock::new();
@@ -87,8 +87,8 @@ pub fn stop_unless_control_url() -> String {
 }
 
 fn stop(sentence: &str) -> ! {
-    // Straight to the stream: what the print macros write is captured by the test runner, and
-    // lost when the process ends. A closed stream leaves nobody to tell.
+    // Straight to the stream: the test runner captures the output of the print macros, and loses
+    // it when the process ends. A failure to write is ignored: there is no other way to report.
     let _ = writeln!(std::io::stderr(), "\n{sentence}");
     std::process::exit(1)
 }

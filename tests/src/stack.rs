@@ -122,7 +122,7 @@ impl Launch {
         self.spawn().ready(PATIENCE).await
     }
 
-    /// Starts a stack that must not come up, and gives what it said.
+    /// Starts a stack that must fail to start, and returns its output.
     pub async fn expect_refusal(self) -> String {
         let mut starting = self.spawn();
         let status = starting.ended().await;

@@ -1,4 +1,4 @@
-//! Compares what the functions write and send with the formats that CloudWatch and X-Ray publish.
+//! Compares the functions' output with the formats that CloudWatch and X-Ray publish.
 //!
 //! The schemas below `schemas/` state the published rules in our own words; `.ci/telemetry` holds
 //! the same lines and documents to AWS's own schema and to readers that others wrote.

@@ -1,7 +1,7 @@
 //! The rules for every answer, whatever the request.
 //!
 //! The harness checks all of it for each answer that any test sees: the headers, the shape of
-//! problem documents, the sentences that a 5xx may use, what a user and its tag have in common,
+//! problem documents, the sentences that a 5xx may use, the agreement of a user with its tag,
 //! and that the committed OpenAPI document describes the status and the body.
 
 use crate::answer::Answer;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Calls a probe until it finds something. Fails after [`PATIENCE`] with the text of what is missing.
+/// Calls a probe until it finds something. Fails after [`PATIENCE`] with a text that names the missing thing.
 ///
 /// # Panics
 /// When the probe finds nothing in time.

@@ -13,7 +13,7 @@ pub struct Walk {
     pub items: Vec<Value>,
     /// How many items each page had.
     pub page_sizes: Vec<usize>,
-    /// Whether each page could not have had one more item without passing 4 MiB, perhaps.
+    /// Whether each page might have exceeded 4 MiB with one more item.
     is_heavy: Vec<bool>,
 }
 
@@ -65,7 +65,7 @@ pub fn users_of_role(api: &Api, role: &str, limit: usize) -> impl Future<Output 
 pub const LAG: Duration = Duration::from_secs(15);
 
 /// Fails unless a list by status or role comes to these users, in this order, on its first page.
-/// Such a list reads an index that may lag a write by a moment, so it is read again until then.
+/// The list reads an index that may lag behind a write, so it is read again until it agrees.
 #[track_caller]
 pub fn expect_listed(request: &Request, expected: &[&str]) -> impl Future<Output = Answer> + use<> {
     let (request, place) = (request.clone(), Location::caller());

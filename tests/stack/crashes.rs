@@ -45,7 +45,7 @@ async fn a_registration_whose_function_dies_is_done_once_by_the_retry() {
     let answer = send_and_kill(&control, register, &request, 1).await;
     assert!(answer.status() >= 500, "{}", answer.describe());
 
-    // The database may still carry out what the dead function had sent, after the retry.
+    // The database may still carry out the dead function's call after the retry.
     let registered = request.send_retrying().await.expect_status(201);
     control.pending_calls_done().await;
     request.send().await.expect_replay_of(&registered);
@@ -76,8 +76,8 @@ async fn a_change_whose_function_dies_is_done_once_by_the_retry() {
     control.finish().await;
 }
 
-/// Sends a request, waits until its event shows that it was done, and kills the function before it
-/// learns of that itself.
+/// Sends a request, waits until its event shows that it took effect, and kills the function before
+/// it gets DynamoDB's response.
 async fn send_and_kill_after(
     control: &Control,
     function: &str,

@@ -193,7 +193,7 @@ impl Model {
 
     async fn set_status(&mut self) {
         let Some(user) = self.user() else { return };
-        // Deleting is rarer, or soon nobody would be left to change.
+        // Deleting is rarer, so that users remain to be changed.
         let status = match self.random.u8(..7) {
             0..3 => "active",
             3..6 => "disabled",

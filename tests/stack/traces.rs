@@ -1,4 +1,4 @@
-//! One correlation id leads to everything that its call has left behind.
+//! A correlation id leads to every trace, item, event and log line of its call.
 
 use serde_json::{Value, json};
 use users_contract::RELAY;
@@ -39,7 +39,7 @@ async fn a_correlation_id_finds_trace_audit_entry_and_event() {
     let is_its = |event: &&Value| event["detail"]["correlationId"] == correlation.as_str();
     let event = events.iter().find(is_its).unwrap();
 
-    // The relay goes on with the trace of the request, below what the request did.
+    // The relay continues the trace of the request, below the request's own segment.
     let relayed = control.trace_below(&document).await;
     assert_eq!(relayed["name"], RELAY.function);
     assert_eq!(relayed["trace_id"], document["trace_id"]);

@@ -28,7 +28,7 @@ pub enum ErrorCode {
     InvalidStatusTransition,
     /// The user is deleted, and deleted users do not change.
     UserDeleted,
-    /// The user has as many roles as a user can have.
+    /// The user already has the maximum number of roles.
     TooManyRoles,
     /// The twin of this request, with the same idempotency key, is still being decided.
     RequestInProgress,

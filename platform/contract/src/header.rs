@@ -1,6 +1,6 @@
 //! Names of the HTTP headers of the contract, in lower case as HTTP libraries compare them.
 
-/// The response headers that a browser may read, besides those that are always readable.
+/// The response headers that a browser may read, in addition to the always readable ones.
 pub const EXPOSED: &str = "ETag, Location, Idempotent-Replayed, X-Correlation-Id, Retry-After";
 
 /// The request headers that a browser may send.

@@ -130,7 +130,7 @@ pub struct QueryParameter {
     pub description: &'static str,
 }
 
-/// A request header that an operation acts on, besides those that every operation has.
+/// A request header of some operations, in addition to those of every operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RequestHeader {
     /// `Idempotency-Key`
@@ -189,7 +189,7 @@ pub struct Operation {
     pub request: Option<RequestBody>,
     /// Its success.
     pub success: ResponseBody,
-    /// Its own errors, besides those of all operations.
+    /// Its own errors, in addition to those of all operations.
     pub errors: &'static [ErrorCode],
     /// The access that its IAM role grants.
     pub access: &'static [Access],

@@ -24,8 +24,8 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// Every member that is there twice, by its pointer, or what stopped the reading, at pointer
-    /// "" with its position.
+    /// The pointer of every repeated member, or the syntax error that stopped the reading, at
+    /// pointer "" with its position.
     pub fn parse(body: &[u8]) -> Result<Self, Vec<Violation>> {
         match Self::read(body) {
             (Some(document), violations) if violations.is_empty() => Ok(document),
@@ -42,7 +42,7 @@ impl Document {
         text
     }
 
-    /// Reads a body and keeps repeated members, besides reporting them.
+    /// Reads a body; reports repeated members and also keeps them.
     pub(crate) fn read(body: &[u8]) -> (Option<Self>, Vec<Violation>) {
         let (json, violations) = reader::read(body);
         (json.map(Self), violations)
@@ -94,7 +94,7 @@ fn write_canonical(json: &Json, text: &mut String) {
 }
 
 fn write_string(string: &str, text: &mut String) {
-    // This escapes only what must be escaped, and each character in one way.
+    // This escapes only where JSON requires it, and each character in one way.
     text.push_str(&serde_json::Value::from(string).to_string());
 }
 

@@ -59,8 +59,7 @@ impl Email {
         &self.key
     }
 
-    /// Takes back what this service stored: the address as given and the text of its key. Nothing
-    /// is checked here.
+    /// Restores a stored address, as given, and the text of its key, both unchecked.
     #[must_use]
     pub fn from_stored(address: String, key: String) -> Self {
         Self { address, key: EmailKey(key) }
@@ -123,7 +122,7 @@ fn is_atom_character(character: char) -> bool {
     }
 }
 
-/// The domain in ASCII, or none when it is not the name of a mail domain.
+/// The domain in ASCII; `None` when it is not the name of a mail domain.
 fn ascii_domain(domain: &str) -> Option<String> {
     if domain.contains(char::is_whitespace) {
         return None;

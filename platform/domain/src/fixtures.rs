@@ -15,7 +15,7 @@ use crate::{
     Timestamp, User, UserAgent, UserId, Violation, register,
 };
 
-/// In every personal value of [`full_request`].
+/// Part of every personal value of [`full_request`].
 pub(crate) const MARKER: &str = "zebra";
 
 pub(crate) fn role(text: &str) -> Role {
@@ -107,7 +107,7 @@ fn any_text() -> impl Strategy<Value = (FieldName, ProfileText)> {
     })
 }
 
-/// Few keys, so that patches meet what is there.
+/// Few keys, so that patches often hit existing ones.
 fn any_key() -> impl Strategy<Value = AttributeKey> {
     "[a-d]".prop_map(|text| AttributeKey::parse(&text).unwrap())
 }

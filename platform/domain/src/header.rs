@@ -1,5 +1,5 @@
-//! The request headers that have a grammar: correlation id, idempotency key, preconditions, and what
-//! the body is declared to be.
+//! The request headers that have a grammar: correlation id, idempotency key, preconditions, and the
+//! declaration of the body.
 
 mod media_type;
 mod precondition;
@@ -22,8 +22,8 @@ pub use precondition::{EntityTag, Judgement, Precondition, Preconditions, parse_
 pub struct CorrelationId(String);
 
 impl CorrelationId {
-    /// Takes over an id from a request: 1 to 64 ASCII letters, digits, `.`, `_` or `-`. Anything
-    /// else is ignored, and the service makes an id of its own.
+    /// Takes over an id from a request: 1 to 64 ASCII letters, digits, `.`, `_` or `-`. Any
+    /// other value is ignored, and the service generates an id.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let valid = (1..=limits::CORRELATION_ID_MAX_BYTES).contains(&text.len())
@@ -110,7 +110,7 @@ impl fmt::Debug for IdempotencyKey {
     }
 }
 
-/// The content of a structured-field string, or none when it is not one.
+/// The content of a structured-field string; `None` when the text is not one.
 fn unquote(value: &[u8]) -> Option<Vec<u8>> {
     let inside = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let mut content = Vec::with_capacity(inside.len());

@@ -1,10 +1,10 @@
-//! The domain of user management: types that can only hold valid values, strict decoding of what
-//! callers send, and the pure rules that turn one state of a user into the next.
+//! The domain of user management: types that can only hold valid values, strict decoding of requests,
+//! and the pure rules that turn one state of a user into the next.
 //!
 //! Nothing here reads a clock, a random source, the environment or the network, and nothing knows
 //! of AWS or of HTTP status codes. A request comes in as bytes, pairs of query parameters and
-//! header values, and leaves as typed values or as a list of every [`Violation`] it commits. What
-//! was stored comes back through constructors named `from_stored`, which check nothing.
+//! header values, and leaves as typed values or as a list of every [`Violation`] it commits. Stored
+//! values come back through constructors named `from_stored`, which check nothing.
 //!
 //! Invariants that the rest of the service builds on:
 //! - a change makes exactly one version and exactly one [`AuditEntry`], at a time strictly after

@@ -16,7 +16,7 @@ use crate::{
     Timestamp, User, UserId, Version, Violation,
 };
 
-/// The circumstances of a change, besides the user and the request.
+/// The inputs of a change other than the user and the request.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// The time now.
@@ -56,7 +56,7 @@ pub enum Refusal {
     /// The status cannot change this way.
     #[error("the status cannot change this way")]
     InvalidStatusTransition,
-    /// The user has as many roles as a user can have.
+    /// The user already has the maximum number of roles.
     #[error("the user has too many roles")]
     TooManyRoles,
     /// The user does not have the role that is to be removed.
@@ -200,7 +200,7 @@ fn merge_entries<K: Clone + Ord, V: Clone>(
     }
 }
 
-/// The limits that a merged user can pass though every part of it is valid.
+/// The limits that a merged user can exceed although every part of it is valid.
 fn check_limits(user: &User) -> Result<(), Vec<Violation>> {
     let mut violations = Vec::new();
     let max_bytes = limits::STORED_USER_MAX_BYTES;

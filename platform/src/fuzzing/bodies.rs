@@ -56,7 +56,7 @@ fn body<T: Decode + Debug + PartialEq>(data: &[u8], check: impl Fn(&T)) -> Verdi
                 decode_body::<T>(canonical.as_bytes()).expect("the canonical form is accepted");
             assert_eq!(*request, same, "the canonical form means something else");
             assert_eq!(rewritten.canonical(), canonical, "the canonical form has another one");
-            // No address, and so nobody's name as it stands in one.
+            // The detail holds no address, and therefore no name from one.
             assert!(!format!("{request:?}").contains('@'), "Debug shows an address");
         }
         Err(violations) => {
@@ -80,8 +80,8 @@ fn check_violations(data: &[u8], violations: &[Violation]) {
         };
         assert!(pointer.is_empty() || pointer.starts_with('/'), "a JSON Pointer");
         let Some(json) = &json else { continue };
-        // What is said to be missing is, and all else is there, unless a member of the same name
-        // came later; then a parent of it is.
+        // A member reported as missing is absent and every other one is present, unless a later
+        // member of the same name replaced its parent.
         let missing = violation.detail == "is required";
         let mut found = json.pointer(pointer);
         assert!(!missing || found.is_none(), "what is missing is there");

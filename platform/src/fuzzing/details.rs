@@ -1,5 +1,5 @@
-//! Every text that a refusal may say. What is on the list cannot hold anything of the request, so
-//! a text that is not on it is a leak, or a new text that belongs here.
+//! Every text that a refusal may contain. The texts on the list contain nothing from the request,
+//! so an unlisted text is a leak, or a new text that belongs here.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -67,7 +67,7 @@ const FIXED: &[&str] = &[
     "must not repeat an earlier element",
 ];
 
-/// What `serde_json` says of text that is not JSON.
+/// The messages of `serde_json` for text that is not JSON.
 const PARSER: &[&str] = &[
     "EOF while parsing a list",
     "EOF while parsing a string",
@@ -98,7 +98,7 @@ pub(super) fn check(violations: &[Violation]) {
     for violation in violations {
         check_text(&violation.detail);
         let shown = format!("{:?}", violation.place);
-        // No name of the contract has an @ or is not ASCII; addresses and names of people may.
+        // The contract's names are ASCII without `@`; addresses and people's names need not be.
         assert!(shown.is_ascii() && !shown.contains('@'), "a place shows what the caller chose");
     }
 }

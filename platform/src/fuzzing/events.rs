@@ -1,5 +1,5 @@
-//! Whole requests, through the real handlers as far as their first call to DynamoDB, which never
-//! answers: what gets that far was accepted.
+//! Whole requests, through the real handlers up to their first call to DynamoDB, which never
+//! answers. A request that gets that far was accepted.
 
 use super::{Verdict, details};
 use crate::clock::{Clock, Entropy};
@@ -38,7 +38,7 @@ pub fn gateway_event(data: &[u8]) -> Verdict {
     answer(named.unwrap_or(&OPERATIONS[data.len() % OPERATIONS.len()]), &event)
 }
 
-/// The input is much as it stands on the wire: a byte that chooses the operation, the variables of
+/// The input resembles a request on the wire: a byte that chooses the operation, the variables of
 /// the path and the query in one line, headers in more, an empty line, the body.
 pub fn raw_request(data: &[u8]) -> Verdict {
     let (first, rest) = data.split_first().unwrap_or((&0, &[]));
@@ -74,7 +74,7 @@ pub fn raw_request(data: &[u8]) -> Verdict {
             "identity": {"userArn": "arn:aws:iam::123456789012:user/ada"},
         }
     }));
-    // Of an event of another shape there is nothing to answer.
+    // An event of another shape has no answer.
     event.map_or(Verdict::Refused, |event| answer(operation, &event))
 }
 
@@ -90,7 +90,7 @@ fn multiple<'t>(parts: impl Iterator<Item = &'t str>, separator: char) -> Value 
     Value::Object(map)
 }
 
-/// Answers an event, unless it is accepted, and holds the answer to the contract.
+/// Handles an event and checks the answer, if it is refused, against the contract.
 fn answer(operation: &Operation, event: &GatewayEvent) -> Verdict {
     let answered = match operation.name {
         OperationName::RegisterUser => poll::<RegisterUser>(event),
@@ -142,10 +142,10 @@ fn check_refusal(operation: &Operation, answer: &ApiGatewayProxyResponse) {
     }
 }
 
-/// The answer, or none when the handler waits for DynamoDB.
+/// The answer; `None` when the handler waits for DynamoDB.
 fn poll<H: Handler>(event: &GatewayEvent) -> Option<ApiGatewayProxyResponse> {
     static APP: LazyLock<App> = LazyLock::new(app);
-    // The SDK's time limits need a timer to be there; nothing waits for it.
+    // The SDK's timeouts need a timer, but nothing waits for it.
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
     });
@@ -184,7 +184,7 @@ impl HttpConnector for Silent {
     }
 }
 
-/// Always the same moment and the same bits, so that an input always does the same.
+/// A fixed time and fixed bits, so that an input always has the same result.
 #[derive(Debug)]
 struct Fixed;
 

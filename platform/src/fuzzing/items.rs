@@ -1,5 +1,5 @@
-//! What comes back from the tables and their stream. Only we write there, but an operator may have
-//! mended an item by hand, and what cannot be read must not end a function.
+//! Items of the tables and records of their stream. Only the service writes them, but an operator
+//! may have edited an item by hand, and an unreadable item must not end a function.
 
 use super::Verdict;
 use crate::config::Shards;
@@ -46,8 +46,8 @@ fn check_entry(entry: &AuditEntry, trace_header: Option<&str>) {
         entry
     };
     let once = stored(entry);
-    // A time may have been finer than we write it, and years have four digits, so the first time
-    // may change it, and no later one.
+    // Times are written with milliseconds and four-digit years, so the first round may change the
+    // time; no later round may.
     assert_eq!(once, stored(&once), "another entry each time");
     assert_eq!(AuditEntry { at: entry.at, ..once }, *entry, "another entry than was stored");
 
@@ -123,7 +123,7 @@ pub fn stored_record(data: &[u8]) -> Verdict {
     }
 }
 
-/// The log may name an attribute of ours, and nothing that was stored.
+/// The log may name an attribute, but never a stored value.
 fn check_error(error: &Error) {
     let Error::Internal(cause) = error else {
         panic!("an item that cannot be read is a fault of ours, not {error:?}");

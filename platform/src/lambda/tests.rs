@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What a handler of these tests reads.
+/// The event that these tests' handlers read.
 #[derive(Debug, Deserialize)]
 struct Event {
     email: String,
@@ -39,7 +39,7 @@ impl Posted {
     }
 }
 
-/// What came of a loop.
+/// The result of a loop.
 struct Ran {
     posted: Vec<Posted>,
     handled: Vec<(String, Context)>,
@@ -237,7 +237,7 @@ async fn a_failing_runtime_api_ends_the_loop_with_an_error() {
     }
 }
 
-/// Nothing catches it: the process ends, by its hook, and Lambda reports that it did.
+/// Nothing catches a panic: its hook ends the process, and Lambda reports that.
 #[tokio::test]
 async fn a_panicking_handler_posts_nothing() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");

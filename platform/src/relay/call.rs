@@ -1,4 +1,4 @@
-//! The entries to be sent, and the rule which of them may share a call to `PutEvents`.
+//! The entries to be sent, and the rule for which of them may share a call to `PutEvents`.
 
 use super::dead_letters::Subject;
 use crate::telemetry::TraceHeader;

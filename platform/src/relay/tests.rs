@@ -14,7 +14,7 @@ use lambda_http::lambda_runtime::Context;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
-/// Calls to `PutEvents`, each the details that were taken of it.
+/// Calls to `PutEvents`: the details that the bus accepted of each.
 type Calls = Arc<Mutex<Vec<Vec<Value>>>>;
 
 /// A relay whose bus decides for each detail whether to refuse it for now.
@@ -23,7 +23,7 @@ fn relay(refuse: impl Fn(&Value) -> bool + Send + Sync + 'static) -> (Relay, Cal
     (relay_over(bus, &CollectedTelemetry::default()), calls)
 }
 
-/// A bus that decides for each detail by which code to refuse it, if at all, and what it took.
+/// A bus that refuses each detail with the code given for it, if any, and records the rest.
 fn bus(
     refuse: impl Fn(&Value) -> Option<&'static str> + Send + Sync + 'static,
 ) -> (SharedHttpClient, Calls) {
@@ -193,7 +193,7 @@ async fn the_relay_goes_on_with_the_trace_of_each_change() {
     world.call::<RegisterUser>(&traced.header("X-Correlation-Id", "order-4711")).await;
     let [request] = &world.telemetry.documents()[..] else { panic!("one document for one call") };
     assert_eq!(request["parent_id"], "53995c3f42cd8ad8");
-    // One whose trace is not kept, and one from before there were traces.
+    // One entry without a sampled trace, and one written before entries had traces.
     for email in ["bob@example.com", "eve@example.com"] {
         let call = Call::new().json(&json!({"email": email}));
         world.call::<RegisterUser>(&call.trace("Root=1-a-b;Sampled=0")).await;

@@ -1,8 +1,8 @@
 //! Lists of users, over the sharded indexes `directory` and `status`.
 //!
-//! `directory` holds all live users with all their attributes. By role or by status an index only
-//! names users, and their profiles are then read with strong consistency. Active users are listed
-//! from the live ones, of which they are most: one round trip and a tenth of the units
+//! `directory` holds all live users with all their attributes. For a role or a status an index gives
+//! only ids, and the profiles are then read with strong consistency. Active users are listed from
+//! the live users, most of whom are active: one round trip and a tenth of the units
 //! (`docs/performance.md`).
 
 mod merge;
@@ -60,7 +60,7 @@ impl Store {
     ///
     /// [`Error::Unavailable`] or [`Error::Internal`].
     pub async fn directory_page(&self, query: &DirectoryQuery) -> Result<DirectoryPage, Error> {
-        // One more than the page, to know whether there is a next one.
+        // One more than the page, to know whether another page follows.
         let wanted = query.limit + 1;
         let mut users = match (&query.role, query.status) {
             (None, None) if !self.shards.old_form => {
@@ -92,8 +92,8 @@ impl Store {
         Merge::new(self, order, after, partitions, 1.0 / f64::from(shards))
     }
 
-    /// Active users from one read of the live ones. When too many of these are disabled, the rest is
-    /// found by name, so that a page never reads through more than a few disabled users.
+    /// Active users from one read of the live ones. If too many of these are disabled, the rest is
+    /// found through `status`, so that a page never reads through more than a few disabled users.
     async fn active(&self, query: &DirectoryQuery, wanted: usize) -> Result<Vec<User>, Error> {
         let mut merge = self.live(query);
         merge.fill(wanted + wanted / DISABLED_PART).await?;
@@ -226,7 +226,7 @@ mod tests {
             let wanted = limit + 1;
             let all = shards * share(wanted, part);
             let active = shards * share(wanted + wanted / DISABLED_PART, part);
-            // By name every user of the page is read besides.
+            // Each profile on the page costs a read of its own.
             let named = all + wanted;
             for (list, read) in [("all", all), ("active", active), ("named", named)] {
                 assert!(2 * read <= 5 * limit, "{read} for {limit} of the list {list}");

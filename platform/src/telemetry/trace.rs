@@ -244,7 +244,7 @@ fn subsegment<'a>(call: &'a Call, id: String, seconds: impl Fn(Instant) -> f64) 
     }
 }
 
-/// The failure flags of X-Ray, which tell faults of the caller from those of the service.
+/// The failure flags of X-Ray, which distinguish the caller's errors from the service's.
 #[derive(Default)]
 struct Failure {
     error: Option<bool>,

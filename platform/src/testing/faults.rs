@@ -1,4 +1,4 @@
-//! Faults between the SDK and what it calls, one for each matching call until none are left.
+//! Faults between the SDK and AWS services, one for each matching call until all are used.
 
 use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents, SharedHttpClient};
 use aws_smithy_runtime_api::client::http::{

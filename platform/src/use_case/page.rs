@@ -3,7 +3,7 @@
 use users_contract::limits;
 use users_domain::query::Order;
 
-/// The bytes of a page besides its items: member names, brackets and the cursor.
+/// The bytes of a page without its items: member names, brackets and the cursor.
 const PAGE_FRAME_BYTES: usize = 1024;
 
 /// The order as it stands in a query.

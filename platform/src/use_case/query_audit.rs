@@ -59,7 +59,7 @@ impl Service {
 
         let limit = usize::from(request.limit);
         let mut entries = match range(request, after) {
-            // One more than the page, to know whether there is a next one.
+            // One more than the page, to know whether another page follows.
             Some(range) => self.store.audit_entries(user_id, range, limit + 1).await?,
             None => Vec::new(),
         };

@@ -1,5 +1,5 @@
-//! What every view must be for those who do not see it or have no mouse; and that it needs nothing
-//! from elsewhere.
+//! Accessibility of every view by screen reader and keyboard; and that the page loads nothing from
+//! elsewhere.
 
 use crate::browser::Browser;
 use anyhow::{Context, Result, ensure};
@@ -52,7 +52,7 @@ pub(crate) async fn check(browser: &Browser, view: &str, axe: Option<&str>) -> R
     }
 }
 
-/// Holds the view to the rules of axe-core, those of best practice included.
+/// Checks the view against the rules of axe-core, including best practices.
 async fn by_axe(browser: &Browser, view: &str, script: &str) -> Result<()> {
     browser.evaluate(&format!("{script}; return true")).await?;
     let found = browser
@@ -84,7 +84,7 @@ pub(crate) async fn check_self_contained(browser: &Browser) -> Result<()> {
     Ok(())
 }
 
-/// Checks that what has the focus can be seen to have it.
+/// Checks that the focus is visible.
 pub(crate) async fn check_focus_is_visible(browser: &Browser) -> Result<()> {
     let outline = browser
         .evaluate(

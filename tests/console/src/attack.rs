@@ -1,4 +1,4 @@
-//! A page of another origin tries every listener of the stack by every way that a page has: nothing
+//! A page of another origin tries every listener of the stack in every way open to a page: nothing
 //! is read, nothing changed, no call lost, no function ended.
 
 use crate::browser::{Browser, FOREIGN_HOST};
@@ -16,7 +16,7 @@ const WAYS: u64 = 25;
 /// More than all tries take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Tries everything, and compares what the stack has before and after.
+/// Makes all attempts, and compares the stack's state before and after.
 pub(crate) async fn run(browser: &Browser, stack: &Stack) -> Result<()> {
     let new = json!({"email": "ada@example.com"});
     let user = call(stack, Method::POST, "/users", "attacked", Some(new), 201).await?;
@@ -64,8 +64,8 @@ async fn look(stack: &Stack) -> Result<Value> {
     Ok(seen)
 }
 
-/// The ports that the stack listens on: the front, and those that each function was told. A page
-/// finds them by trying all.
+/// The ports that the stack listens on: the front, and those given to each function. A page finds
+/// them by trying all ports.
 async fn ports(stack: &Stack, front: u16) -> Result<BTreeSet<u16>> {
     let functions = stack.control.get("/functions").await;
     let pid = functions["items"][0]["instances"][0]["pid"].as_u64().context("no function runs")?;

@@ -59,7 +59,7 @@ impl WebDriverCompatibleCommand for Extension {
 }
 
 impl Browser {
-    /// Starts a browser without a past.
+    /// Starts a browser with a fresh profile.
     pub(crate) async fn start(chromedriver: &Path) -> Result<Self> {
         let mut driver = Command::new(chromedriver)
             .arg("--port=0")
@@ -87,7 +87,7 @@ impl Browser {
                 }
             }
         };
-        // Read on, so that it never waits for somebody to read.
+        // Keep reading, so that the driver never blocks on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
 
         let profile = tempfile::tempdir().context("cannot make a temporary directory")?;
@@ -143,12 +143,12 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.with_context(|| format!("in `{script}`"))
     }
 
-    /// Runs a piece of JavaScript that calls its last argument with what it has found.
+    /// Runs JavaScript that calls its last argument with the result.
     pub(crate) async fn evaluate_async(&self, script: &str) -> Result<Value> {
         Ok(self.client.execute_async(script, Vec::new()).await?)
     }
 
-    /// Runs such a piece of JavaScript with arguments, and waits for it for so long.
+    /// Runs asynchronous JavaScript with arguments, and waits at most this long.
     pub(crate) async fn call_async(
         &self,
         script: &str,

@@ -81,7 +81,7 @@ fn done(step: &str) {
 
 /// Registers a user while the page is open, and gives the user's id.
 async fn register(browser: &Browser, stack: &Stack, id: &str) -> Result<String> {
-    // Gone when the page is loaded anew.
+    // Gone when the page is reloaded.
     browser.evaluate("window.sameDocument = true; return true").await?;
     let body = json!({"email": "ada@example.com", "displayName": HOSTILE});
     let user = call(stack, Method::POST, "/users", id, Some(body), 201).await?;
@@ -137,7 +137,7 @@ async fn find_event_by_keyboard(browser: &Browser, id: &str) -> Result<()> {
         .until("the event is unfolded", "document.querySelector('#events details').open")
         .await?;
     browser.until_text("#events pre", &format!("\"correlationId\": \"{id}\"")).await?;
-    // News do not take away the focus, nor fold it up.
+    // New calls neither take the focus nor collapse the row.
     browser.until("the focus stays", "document.activeElement.closest('#events')").await
 }
 
@@ -216,7 +216,7 @@ async fn look_at_every_view(
     Ok(())
 }
 
-/// The title of a view: what of it is shown, the view, the console.
+/// The title of a view: its subject, the view, the console.
 fn title(view: &str) -> String {
     let (name, parameter) = view.split_once('/').unwrap_or((view, ""));
     let of = if parameter.is_empty() { String::new() } else { format!("{parameter} · ") };

@@ -71,7 +71,7 @@ pub(crate) fn steps(markdown: &str) -> Result<Vec<Step>, String> {
 }
 
 /// A script for bash that runs all commands in the shell itself, so that variables last, with
-/// lines between them that the marker tells from all else.
+/// lines between them that the marker distinguishes from their output.
 pub(crate) fn script(steps: &[Step], marker: &str) -> String {
     let mut script = String::from(
         "cargo() {\n  if [ \"$1\" = xtask ]; then shift; \"$USERS_XTASK\" \"$@\"\n  else echo \
@@ -86,7 +86,7 @@ pub(crate) fn script(steps: &[Step], marker: &str) -> String {
     script
 }
 
-/// Takes the output of a script apart.
+/// Splits the output of a script by command.
 pub(crate) fn outcomes(output: &str, marker: &str) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let mut printed = String::new();
@@ -106,7 +106,7 @@ pub(crate) fn outcomes(output: &str, marker: &str) -> Vec<Outcome> {
 }
 
 impl Step {
-    /// Whether the command came out as written.
+    /// Whether the command's output is the documented one.
     pub(crate) fn judge(&self, outcome: &Outcome) -> Result<(), String> {
         let Outcome { printed, status } = outcome;
         if !matches(&self.expected, printed) {

@@ -1,10 +1,10 @@
 //! Whether the answers that clients received, the tables and the bus are consistent.
 //!
 //! The stack must be quiet: no fault, no pending call, every stream read to its end. The rules state
-//! what callers are promised: an acknowledged write exists, a key takes effect once, versions have
+//! the promises to callers: an acknowledged write exists, a key takes effect once, versions have
 //! no gaps, and so on. [`users`] replays the audit entries of each user and compares the tables with
 //! them; [`writes`] follows each write from its attempts to its effect, answers and record;
-//! [`reads`] compares reads with what was acknowledged before they began; [`events`] compares the
+//! [`reads`] compares reads with the writes acknowledged before they began; [`events`] compares the
 //! bus with the audit entries. The contract is in [`contract`].
 
 mod contract;

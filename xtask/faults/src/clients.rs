@@ -15,7 +15,7 @@ const ROLES: [&str; 4] = ["admin", "billing:read", "member", "ops"];
 /// Most pages of a list that a client reads.
 const PAGES: usize = 3;
 
-/// What clients do, and how often.
+/// The clients' requests and their frequencies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Habits {
     /// Share of requests that read, in percent.
@@ -62,7 +62,7 @@ struct Shared {
     known: Mutex<Known>,
 }
 
-/// What the clients know from answers.
+/// The clients' knowledge from answers.
 #[derive(Debug, Default)]
 struct Known {
     /// The user ids, in the order of registration.

@@ -3,7 +3,7 @@
 //! A first pass runs the scenarios without faults and learns which calls of AWS they make and which
 //! faults are possible there; the cases follow from that. A case prepares its scenario, places its
 //! fault in its own invocation, sends the request as a real client does, and makes sure that the
-//! fault has happened. A placed fault affects nobody else, so many cases run at once; the checker
+//! fault has happened. A placed fault affects no other call, so many cases run at once; the checker
 //! looks at all of them together at the end.
 
 mod fault;

@@ -1,4 +1,4 @@
-//! What clients sent and received, and the final contents of tables and bus.
+//! The clients' requests and answers, and the final contents of tables and bus.
 
 use serde_json::{Value, json};
 

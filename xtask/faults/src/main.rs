@@ -3,7 +3,7 @@
 //! The fault tests have three parts: every fault at every call ([`exhaustive`]), random rounds
 //! ([`random`]), and deliberate bugs that must be found ([`bugs`]). The load test is a round without
 //! faults ([`load`]). All of them end with the checker ([`checker`]), which shares no code with the
-//! service: a mistake in the one is not repeated in the other. Results go to standard output,
+//! service, so it does not repeat the service's mistakes. Results go to standard output,
 //! progress to standard error.
 
 #[macro_use]

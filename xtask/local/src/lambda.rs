@@ -1,7 +1,7 @@
 //! Lambda: runs the functions as child processes and hands them invocations.
 //!
-//! As on AWS, an instance has one invocation at a time, and a function as many instances as
-//! concurrent invocations. An instance that timed out, crashed or ended is replaced at the next call.
+//! As on AWS, an instance handles one invocation at a time, and a function has an instance for each
+//! concurrent invocation. An instance that timed out, crashed or ended is replaced at the next call.
 //! Unlike on AWS, an idle instance is not frozen.
 
 mod error;

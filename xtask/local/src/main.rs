@@ -260,7 +260,7 @@ impl Signals {
         let input_ended = &mut self.input_ended;
         let input_ended = async {
             match input_ended {
-                // An error means that nobody watches it.
+                // An error means that the receiver is gone.
                 Some(ended) => {
                     let _ = ended.await;
                 }

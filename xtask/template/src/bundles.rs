@@ -1,4 +1,4 @@
-//! The list of archives beside the archives: written by `cargo xtask build`, read by whatever
+//! The list of archives, in their folder: written by `cargo xtask build`, read by whatever
 //! deploys, changes or measures them.
 
 use crate::stages::Architecture;
@@ -42,7 +42,7 @@ impl Manifest {
     /// Reads the list of a directory.
     ///
     /// # Errors
-    /// When it is not there or is no such list; the text names the file and what to do.
+    /// When the file is missing or malformed; the text names the file and the remedy.
     pub fn read(directory: &Path) -> Result<Self> {
         let file = path(directory);
         let text = std::fs::read_to_string(&file).with_context(|| {

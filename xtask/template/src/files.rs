@@ -22,7 +22,7 @@ pub fn stages(file: Option<&Path>) -> Result<BTreeMap<String, Stage>> {
 /// One stage of a file, or of the project's `stages.toml`.
 ///
 /// # Errors
-/// As [`stages`], and when there is no stage of this name; the text lists those there are.
+/// As [`stages`], and when there is no stage of this name; the text lists the existing ones.
 pub fn stage(file: Option<&Path>, name_of_stage: &str) -> Result<Stage> {
     let mut stages = stages(file)?;
     let known = stages.keys().cloned().collect::<Vec<_>>().join(", ");

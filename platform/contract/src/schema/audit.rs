@@ -103,7 +103,7 @@ pub(super) fn audit_entry() -> Value {
 /// each kind has a definition of its own, by its `detail-type`.
 ///
 /// The version in an event's detail rises when something is taken away or changes its meaning. New
-/// optional members leave it as it is, so a subscriber has to ignore what it does not know; that is
+/// optional members leave it as it is, so a subscriber has to ignore unknown members; that is
 /// why these schemas, unlike those of the API, allow more members.
 #[must_use]
 pub fn events() -> Value {

@@ -5,7 +5,7 @@
 pub(crate) enum Json {
     Null,
     Bool(bool),
-    /// In a form that is the same for equal numbers, as far as double precision can tell.
+    /// In a form that is the same for numbers that are equal in double precision.
     Number(String),
     Text(String),
     Array(Vec<Json>),

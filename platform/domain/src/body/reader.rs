@@ -1,4 +1,4 @@
-//! Reads bytes into a tree, with the pointer of every member that is there twice.
+//! Reads bytes into a tree, with the pointer of every repeated member.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use super::json::Json;
 use crate::Violation;
 use crate::problem::{Rule, push_segment};
 
-/// Deepest nesting of arrays and objects, well inside what recursion can take.
+/// Deepest nesting of arrays and objects, well within the stack's limit for recursion.
 const MAX_DEPTH: usize = 64;
 
 /// Most bytes of pointers to repeated members. The body bounds their number and the length of
@@ -45,7 +45,7 @@ pub(super) fn read(body: &[u8]) -> (Option<Json>, Vec<Violation>) {
     let mut violations = state.into_violations();
     let json = read
         .map_err(|error| {
-            // The parser's texts name what it expected and where, and never quote the input. The
+            // The parser's texts name the expected token and the place and never quote the input. The
             // only error about data is our own.
             violations.push(if error.is_data() {
                 Violation::at_pointer("", format!("must not nest deeper than {MAX_DEPTH} levels"))

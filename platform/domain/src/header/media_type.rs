@@ -5,7 +5,7 @@
 
 use super::white_space::{skip_white_space, trim_white_space};
 
-/// A media type, as far as a body is read by it.
+/// The parts of a media type that decide how a body is read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MediaType {
     /// Type and subtype in lower case, `application/json`.

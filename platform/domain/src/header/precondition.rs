@@ -23,7 +23,7 @@ pub enum Judgement {
     Holds,
     /// The user is at none of the versions of `If-Match`.
     Mismatch,
-    /// The user is at a version of `If-None-Match`, which the caller has already.
+    /// The user is at a version of `If-None-Match`, which the caller already has.
     Known,
 }
 
@@ -111,7 +111,7 @@ fn parse_tag_list(mut rest: &[u8]) -> Option<Vec<EntityTag>> {
             tags.push(EntityTag { weak: weak.is_some(), opaque });
             rest = skip_white_space(&after[1..]);
         }
-        // An empty element is tolerated, anything else between two commas is not.
+        // Between two commas, only an entity tag or nothing is allowed.
         match rest.split_first() {
             None => return Some(tags),
             Some((b',', after)) => rest = after,

@@ -14,8 +14,7 @@ const NOT_A_STRING: &str =
     "begins with a quote but is not a well-formed string of structured fields";
 const CHARACTERS: &str = "must have 1 to 255 visible ASCII characters and no space";
 
-/// The values of the headers, what is read from them or the rule that they break, and what the
-/// row is about.
+/// The values of the headers, the result or the broken rule, and a description of the row.
 type Row<'r> = (&'r [&'r [u8]], Result<Option<&'r str>, &'r str>, &'r str);
 
 #[test]
@@ -250,7 +249,7 @@ proptest! {
 
 #[test]
 fn media_types() {
-    // Whether it is JSON in UTF-8, and what the row is about.
+    // Whether it is JSON in UTF-8, and a description of the row.
     let rows: &[(&[u8], bool, &str)] = &[
         (b"application/json", true, "plain"),
         (b" \tApplication/JSON ", true, "case and white space around"),

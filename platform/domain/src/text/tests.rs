@@ -13,7 +13,7 @@ const LOCALE_LENGTH: &str = "must have at most 128 characters";
 const ROLE: &str = "must match ^[a-z][a-z0-9:_.-]{0,63}$";
 const KEY: &str = "must match ^[A-Za-z][A-Za-z0-9_.-]{0,63}$";
 
-/// A text, what is kept of it or the rule that it breaks, and what the row is about.
+/// A text, the stored text or the broken rule, and a description of the row.
 type Row<'r> = (&'r str, Result<&'r str, &'r str>, &'r str);
 
 #[track_caller]

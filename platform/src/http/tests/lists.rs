@@ -10,7 +10,7 @@ use crate::testing::{Call, World};
 use serde_json::{Value, json};
 use std::num::NonZeroU8;
 
-/// Walks a list to its end, checking what is promised of every page.
+/// Walks a list to its end and checks the promises about every page.
 async fn walk<H: Handler>(world: &World, call: &Call, limit: usize) -> Vec<Value> {
     let mut all = Vec::new();
     let mut cursor: Option<String> = None;

@@ -7,7 +7,7 @@ use crate::testing::{Call, Fault, World};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
-/// The lines so far, and none of them again.
+/// Takes the lines written since the last call.
 pub(super) fn lines(collected: &Mutex<Vec<u8>>) -> Vec<Value> {
     let bytes = std::mem::take(&mut *collected.lock().expect("nobody panics here"));
     let text = String::from_utf8(bytes).expect("text");

@@ -1,4 +1,4 @@
-//! Every metric that is defined is emitted as it is defined, and no other.
+//! Every defined metric is emitted as defined, and no other.
 
 use super::log_lines::throttled;
 use super::registered;
@@ -66,7 +66,7 @@ fn sum(data: &[Datum], metric: &Metric) -> f64 {
     data.iter().filter(|datum| datum.name == metric.name).map(|datum| datum.value).sum()
 }
 
-/// Makes every kind of thing happen that is measured.
+/// Causes every event that is measured.
 async fn everything(world: &World) {
     let body = json!({"email": "ada@example.com", "roles": ["admin", "editor"]});
     let register = Call::new().json(&body).key("k1");
@@ -88,7 +88,7 @@ async fn everything(world: &World) {
     }
     let assign = user().json(&json!({"role": "viewer"}));
     assert_eq!(world.call::<AssignRole>(&assign).await.status, 200);
-    // What changes nothing is no role given.
+    // An assignment without a change does not count.
     assert_eq!(world.call::<AssignRole>(&assign).await.status, 200);
     assert_eq!(world.call::<RemoveRole>(&user().role("admin")).await.status, 200);
     assert_eq!(world.call::<ListUsers>(&Call::new()).await.status, 200);

@@ -1,5 +1,5 @@
-//! Nothing that is logged, measured, traced or answered as an error holds personal data: marked
-//! values are sent by every way that leads in, and looked for in everything that comes out.
+//! Logs, metrics, traces and errors hold no personal data: marked values are sent through every
+//! input and searched for in every output.
 
 use super::log_lines::{lines, throttled};
 use crate::http::Rejection;
@@ -33,7 +33,7 @@ const MARKS: &[&str] = &[
     "203.0.113.7",
     "mark-twin",
     "mark-bus",
-    // What the faulty database answers with.
+    // The faulty database's answer.
     "ada@example.com",
 ];
 
@@ -47,8 +47,8 @@ fn expect_unmarked(what: &str, output: &Value) {
     }
 }
 
-/// An error as the caller gets it, without what the contract has it repeat of the request: its
-/// path, and the names of members and parameters that are wrong.
+/// An error as the caller gets it, without the parts of the request that the contract repeats: its
+/// path, and the names of wrong members and parameters.
 fn of_error(answer: &Answered) -> Value {
     let mut problem = answer.json();
     problem["instance"] = Value::Null;
@@ -102,7 +102,7 @@ async fn everything(world: &World) -> Vec<Answered> {
     seen(world.call::<ListUsers>(&call().query("cursor", "mark-value")).await);
     seen(world.call::<QueryAudit>(&user()).await);
     seen(world.call::<QueryAudit>(&user().query("from", "mark-value")).await);
-    // What is no fault of the caller's: an outage, conflicts, an error of ours.
+    // Failures that the caller did not cause: an outage, conflicts, an internal error.
     for _ in 0..3 {
         world.faults.plan("TransactWriteItems", throttled());
     }
@@ -175,7 +175,7 @@ async fn the_relay_reports_no_personal_data_whether_events_are_taken_refused_or_
         let relay = relay(status, answer);
         relay.publish(stream_of(&world), &context).await;
     }
-    // A record that says nothing that we could have written: a list in place of a text.
+    // A record that the service never writes: a list in place of a text.
     let mut event = event;
     let mut image = event.records[0].change.new_image.clone().into_inner();
     let wrong = serde_dynamo::AttributeValue::Ss(vec!["mark-mail@example.com".to_owned()]);
@@ -190,7 +190,7 @@ async fn the_relay_reports_no_personal_data_whether_events_are_taken_refused_or_
     assert_eq!(letters.len(), records + 1);
     assert_eq!(lines.iter().filter(|line| line["reason"].is_string()).count(), letters.len());
     assert_eq!(lines.len() - letters.len(), 4, "{lines:#?}");
-    // Only what may be taken later makes a batch fail.
+    // A batch fails only for entries that a retry may deliver.
     assert_eq!(lines.iter().filter(|line| line["cause"].is_string()).count(), 1);
     let (metrics, documents) = (world.telemetry.metrics(), world.telemetry.documents());
     assert!(metrics.iter().any(|line| line["Operation"] == RELAY.id));
@@ -201,7 +201,7 @@ async fn the_relay_reports_no_personal_data_whether_events_are_taken_refused_or_
     expect_unmarked("the traces", &json!(documents));
 }
 
-/// A handler that crashes, quoting what it was sent.
+/// A handler that panics with a message that quotes the request.
 struct Crash;
 
 impl Handler for Crash {

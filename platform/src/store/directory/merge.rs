@@ -1,8 +1,8 @@
 //! Partitions of an index merged into one list by user id.
 //!
-//! A page asks all partitions at once for about their part of the page, so it reads about one and a
-//! half times what it returns, not partitions × page. The size of a part is assumed for the first
-//! request; later ones go by what the partition has returned.
+//! A page asks all partitions at once for their expected shares, so it reads about one and a half
+//! times the items it returns, not partitions × page. The first request assumes the share; later
+//! requests use the share that the partition has returned.
 
 use crate::aws::classify;
 use crate::error::Error;
@@ -21,7 +21,7 @@ use users_domain::{User, UserId};
 /// The items of an index, in the order of user ids.
 pub(super) trait Indexed {
     type Value;
-    /// The attributes to read. The keys are left out: they are a quarter of what DynamoDB would send.
+    /// The attributes to read. The keys are left out: they are a quarter of the response.
     fn attributes() -> impl Iterator<Item = &'static str>;
     fn read(item: Item) -> Result<(UserId, Self::Value), Error>;
 }

@@ -1,4 +1,4 @@
-//! Compares reads with the states, and with what was acknowledged before they began.
+//! Compares reads with the states, and with the writes acknowledged before they began.
 
 use super::users::Users;
 use super::violation::{Violation, as_shown, roles, text};

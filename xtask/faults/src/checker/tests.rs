@@ -1,4 +1,4 @@
-//! Breaks each rule.
+//! A history for each rule that breaks it.
 
 mod valid;
 

@@ -1,4 +1,4 @@
-//! A broken rule, and how items are read.
+//! A broken rule, and the reading of items.
 
 use crate::history::Exchange;
 use serde_json::{Map, Value};

@@ -78,7 +78,7 @@ fn fail_with(failures: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Runs a case; returns what the stack reports of the placed fault.
+/// Runs a case; returns the stack's report on the placed fault.
 pub(super) async fn run_case(
     control: &Control,
     caller: &Caller,

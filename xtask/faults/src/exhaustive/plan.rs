@@ -1,4 +1,4 @@
-//! Which cases run, and how they are judged.
+//! The selection of cases, and their verdicts.
 
 use super::fault::Fault;
 use crate::caller::Caller;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Plan {
     /// Only cases whose names contain this.
     pub(crate) only: Option<String>,
-    /// Only so many cases of each fault at each place.
+    /// Maximum number of cases of each fault at each place.
     pub(crate) sample: Option<usize>,
     /// Chooses the sample.
     pub(crate) seed: u64,

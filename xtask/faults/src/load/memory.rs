@@ -166,7 +166,7 @@ mod tests {
     use super::{MIB, Memory, Sample, read_anonymous_bytes};
     use std::time::Duration;
 
-    /// Samples of a run of so many minutes.
+    /// Samples of a run of this many minutes.
     fn run(minutes: u64, mebibytes: impl Fn(f64) -> f64) -> Memory {
         let sample = |number: u64| {
             let at = Duration::from_secs(number * minutes * 60 / 120);

@@ -1,5 +1,5 @@
 //! The claim of a request: its signature and the scope. An ambiguous claim is refused, because a
-//! proxy might read it in the other way.
+//! proxy might interpret it differently.
 
 use super::head::{Refusal, SignedHead};
 use http::{HeaderMap, HeaderName};

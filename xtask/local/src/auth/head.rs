@@ -1,4 +1,4 @@
-//! The signed head of a request, and why it is refused.
+//! The signed head of a request, and the reasons for refusing it.
 
 use http::HeaderMap;
 use http::request::Parts;

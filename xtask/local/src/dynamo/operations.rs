@@ -1,5 +1,5 @@
-//! The operations of DynamoDB, carried out in this process. The engine's own HTTP server would let
-//! everybody in.
+//! The operations of DynamoDB, carried out in this process. The engine's own HTTP server would
+//! admit every caller.
 
 use dynoxide::{Database, DynoxideError};
 use http::StatusCode;

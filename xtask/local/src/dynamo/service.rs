@@ -128,7 +128,7 @@ fn is_read(operation: &str) -> bool {
     )
 }
 
-/// A cancelled transaction: these reasons for its first members, none for the others.
+/// A cancelled transaction, with these reasons for its first members and none for the others.
 fn cancelled(body: &[u8], codes: &[&str]) -> Answer {
     let members = serde_json::from_slice::<Value>(body)
         .ok()

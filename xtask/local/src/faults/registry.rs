@@ -25,7 +25,7 @@ pub(crate) struct Faults {
     /// The current invocation of each process, by its access key.
     running: Mutex<HashMap<String, Arc<Invocation>>>,
     counts: Mutex<BTreeMap<String, u64>>,
-    /// Calls that will still be carried out, although nobody waits for them.
+    /// Calls that will still be carried out, although their callers have gone.
     pub(super) pending: AtomicU64,
 }
 

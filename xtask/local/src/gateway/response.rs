@@ -1,4 +1,4 @@
-//! Responses of the gateway's own: headers from sources, and a body from a template.
+//! The gateway's own responses: headers from sources, and a body from a template.
 
 use super::context::RequestContext;
 use super::vtl::{Dialect, ErrorVariables, Template, known, value};

@@ -49,7 +49,7 @@ impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// When it uses anything but `$context.name` and the escaped form of a variable.
+    /// When it uses a form other than `$context.name` or an escaped variable.
     pub(super) fn parse(text: &str, dialect: Dialect) -> anyhow::Result<Self> {
         if let Some(at) = text.match_indices('#').map(|(at, _)| at).find(|at| {
             text[at + 1..]

@@ -217,7 +217,7 @@ impl Instance {
             return false;
         }
         if let Some(current) = current.take() {
-            // Nobody waits when the invocation has just timed out.
+            // The receiver is gone if the invocation has just timed out.
             let _ = current.reply.send(Run::Done(result));
         }
         true

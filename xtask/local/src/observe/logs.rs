@@ -82,7 +82,7 @@ impl LogRecord {
     }
 }
 
-/// The beginning of a text that is too long.
+/// A text, cut to its maximum length.
 fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(LINE_BYTES)]
 }

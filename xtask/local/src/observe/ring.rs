@@ -33,9 +33,9 @@ pub(crate) struct Kept<T> {
 /// A page of items.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Page {
-    /// The oldest after a number, at most so many.
+    /// The oldest items after a number, up to a maximum.
     After(u64, usize),
-    /// The newest, at most so many.
+    /// The newest items, up to a maximum.
     Last(usize),
 }
 

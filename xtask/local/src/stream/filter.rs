@@ -3,7 +3,7 @@
 use anyhow::bail;
 use serde_json::Value;
 
-/// The filters of a mapping: a record passes when one of them matches, or when there are none.
+/// The filters of a mapping: a record passes if one matches, or if the mapping has no filter.
 #[derive(Debug)]
 pub(super) struct Filters(Vec<Pattern>);
 

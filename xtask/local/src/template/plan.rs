@@ -86,7 +86,7 @@ pub(crate) struct MappingPlan {
     pub(crate) stream_arn: String,
     /// The function's ARN.
     pub(crate) function_arn: String,
-    /// The filter patterns, any of which lets a record through; none lets all through.
+    /// The filter patterns. A record must match one of them; without patterns, every record passes.
     pub(crate) filters: Vec<Value>,
     pub(crate) batch_size: usize,
     pub(crate) from_latest: bool,

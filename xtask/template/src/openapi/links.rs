@@ -9,7 +9,7 @@ const USER_ID: &str = "$response.body#/userId";
 /// The version of the answer.
 const ETAG: &str = "$response.header.ETag";
 
-/// The links of an operation's success, by name; none when there is nothing to follow.
+/// The links of an operation's success, by name.
 pub(super) fn of(name: OperationName) -> Option<Map<String, Value>> {
     let links = match name {
         OperationName::RegisterUser => user_links(),

@@ -45,7 +45,7 @@ pub(super) fn rules() -> Vec<Rule> {
             .expects("a function states its memory")
             .remedy("set MemorySize, 128 to 10240")
             .property(FUNCTION, "MemorySize", |it| is_in(it, &(128..=10_240))),
-        // Everybody with read access to a function's configuration sees its variables.
+        // All principals with read access to a function's configuration see its variables.
         high("function-no-secrets")
             .expects("no variable of a function holds a secret")
             .remedy("keep it in Secrets Manager, or rename the variable")

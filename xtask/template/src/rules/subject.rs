@@ -61,7 +61,7 @@ impl<'a> Resource<'a> {
         &self.value["Properties"][name]
     }
 
-    /// An attribute beside the properties, such as `DependsOn`.
+    /// An attribute next to `Properties`, such as `DependsOn`.
     pub(super) fn attribute(&self, name: &str) -> &'a Value {
         &self.value[name]
     }

@@ -10,7 +10,7 @@ use super::Finding;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The rules that find every change of what is published.
+/// The rules that find every change of a published resource.
 const PUBLICATION: &[&str] = &["api-deployment-current", "function-version-current"];
 
 #[test]

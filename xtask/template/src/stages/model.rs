@@ -83,13 +83,13 @@ pub struct Stage {
     pub table_max_write_units: Option<u32>,
     /// Partitions of an index that the users of one list are spread over, 1-32: each takes about a
     /// thousand registrations per second, and a list asks all of them. Part of the stored keys;
-    /// ARCHITECTURE.md says how to change it. Default: 2.
+    /// docs/deploying.md says how to change it. Default: 2.
     pub directory_shards: u16,
     /// Partitions that lists look for while that number is being changed, the larger of the old and
     /// the new: `directory_shards`-32. Default: as `directory_shards`.
     pub directory_shards_read: Option<u16>,
     /// Whether lists also look for users that were written before there was the index `status`,
-    /// while these are being brought over; ARCHITECTURE.md says how. Default: false.
+    /// while these are being migrated; docs/deploying.md says how. Default: false.
     pub directory_old_form: bool,
     /// Whether DynamoDB reports the keys that are used most. Keys hold email addresses, which then
     /// show in the console. Default: false.

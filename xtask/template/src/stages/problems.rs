@@ -27,7 +27,7 @@ pub struct Problem {
 pub(super) struct Problems<'text> {
     text: &'text str,
     found: Vec<Problem>,
-    /// Lines that cannot be read: what is known of their values is not what was written.
+    /// Unreadable lines, whose values are not known reliably.
     unread: Vec<usize>,
 }
 
@@ -105,7 +105,7 @@ impl<'text> Problems<'text> {
         self.found.push(Problem { place: None, stage: None, key, rule });
     }
 
-    /// Adds what the parser refused.
+    /// Adds the parser's errors.
     pub(super) fn add_syntax(&mut self, errors: &[toml::de::Error]) {
         for error in errors {
             let span = error.span().unwrap_or_default();
@@ -141,7 +141,7 @@ impl<'text> Problems<'text> {
         self.add(span.start, stage, key, "is given twice; keep one of the two".to_owned());
     }
 
-    /// The text of a value as it stands there, cut to what a line can hold.
+    /// The text of a value as written, cut to the length of a line.
     pub(super) fn given(&self, span: Range<usize>) -> String {
         /// Longest piece of a value that is quoted.
         const QUOTED: usize = 40;

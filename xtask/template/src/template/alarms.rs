@@ -252,7 +252,7 @@ fn tables(stage: &Stage) -> Vec<Alarm> {
             .map(|name| Metric::table(table, name, "Sum"))
             .into();
         if table == USERS_TABLE {
-            // Writes that an index cannot follow hold up those of the table.
+            // If an index cannot keep up with writes, DynamoDB throttles the table's.
             for name in ["ReadThrottleEvents", "WriteThrottleEvents"] {
                 let of = |index| Metric::index(index, name, "Sum");
                 throttles.extend([DIRECTORY_INDEX, STATUS_INDEX].map(of));

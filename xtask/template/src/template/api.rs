@@ -67,7 +67,7 @@ fn rest_api(stage: &Stage) -> apigateway::RestApi_ {
         tags: tags(stage),
     };
     api.policy = access::policy(stage);
-    // Otherwise callers could go around what stands before the domain name.
+    // Otherwise callers could bypass the protection in front of the domain name.
     api.disable_execute_api_endpoint = stage.custom_domain.as_ref().map(|_| true.into());
     api
 }

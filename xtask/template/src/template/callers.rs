@@ -34,7 +34,7 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
     }
 }
 
-/// The policies by operation, with words in upper case for what each stack has of its own.
+/// The policies by operation, with upper-case words for the values of each stack.
 pub(crate) fn render_policies() -> String {
     let policies: Map<String, Value> = OPERATIONS
         .iter()

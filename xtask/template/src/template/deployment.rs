@@ -22,7 +22,7 @@ pub(crate) fn deployed_resources(template: &Value) -> Vec<&str> {
     deployed(template).map(|(id, _)| id.as_str()).collect()
 }
 
-/// The logical id that the deployment of a template's API must have: a hash of what it copies.
+/// The logical id that the deployment of a template's API must have: a hash of everything it copies.
 pub(crate) fn deployment_id(template: &Value) -> String {
     let resources: BTreeMap<_, _> =
         deployed(template).map(|(id, resource)| (id.clone(), resource.clone())).collect();

@@ -223,7 +223,7 @@ fn object<T>(entries: &BTreeMap<String, T>, to_value: impl Fn(&T) -> Value) -> V
     Value::Object(entries.iter().map(|(key, entry)| (key.clone(), to_value(entry))).collect())
 }
 
-/// Twelve hexadecimal digits for values by name, to name something after what it holds.
+/// Twelve hexadecimal digits of a hash of named values, to name a resource after its content.
 pub(crate) fn digest(parts: &BTreeMap<String, Value>) -> String {
     let mut hash = Sha256::new();
     for (name, value) in parts {

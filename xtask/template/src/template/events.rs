@@ -57,7 +57,7 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
     template.add(AUDIT_STREAM, Resource::new(&mapping(stage)));
 }
 
-/// Denies everybody but the relay to put events on the bus, since its events stand for the audit
+/// Denies all principals but the relay to put events on the bus, since its events stand for the audit
 /// log. A replay comes from EventBridge itself.
 fn only_the_relay() -> serde_json::Value {
     policy::document(json!([{

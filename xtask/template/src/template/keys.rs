@@ -14,7 +14,7 @@ use crate::stages::Stage;
 pub(super) const OWNED_KEY_REASON: &str =
     "Encrypted with a key that AWS owns; customer_managed_key in stages.toml makes one of our own";
 
-/// Days between the end of the topic's key and the loss of what it encrypts: the least, since
+/// Days between scheduling the deletion of the topic's key and deleting it: the least, since
 /// alarms that were not delivered by then are of no use.
 const PENDING_DAYS: i32 = 7;
 
@@ -33,7 +33,7 @@ pub(super) fn add(template: &mut Template, stage: &Stage) {
     if stage.customer_managed_key {
         let statements = vec![account(), logs(), event_bus(), alarms()];
         let key = key(stage, "Encrypts the data of user management", statements);
-        // What it encrypts outlives the stack, so it must too.
+        // The encrypted data outlives the stack, so the key must too.
         template.add(DATA_KEY, Resource::new(&key).retained());
     } else if stage.alarms.enabled {
         // The topic cannot do with the key that AWS manages for SNS: its policy does not let
@@ -74,7 +74,7 @@ fn key(stage: &Stage, description: &str, statements: Vec<Value>) -> kms::Key_ {
     }
 }
 
-/// Hands the key to the IAM policies of the account; without this nobody could manage it.
+/// Hands the key to the IAM policies of the account; without this no principal could manage it.
 fn account() -> Value {
     json!({
         "Sid": "Account",

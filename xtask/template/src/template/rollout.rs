@@ -32,7 +32,7 @@ const ROLE: &str = "RolloutRole";
 /// The properties of a function that its versions do not copy, and the code, see above.
 const NOT_COPIED: &[&str] = &["Code", "ReservedConcurrentExecutions", "Tags"];
 
-/// Adds version and alias of a function, and with a canary what moves the alias step by step.
+/// Adds version and alias of a function, and with a canary the deployment group that moves the alias.
 pub(super) fn add(
     template: &mut Template,
     stage: &Stage,
@@ -66,7 +66,7 @@ pub(super) fn add(
     template.add(&ids.alias, resource);
 }
 
-/// Adds what CodeDeploy needs once, after all functions.
+/// Adds CodeDeploy's shared resources, after all functions.
 pub(super) fn add_application(template: &mut Template, stage: &Stage, functions: &[FunctionIds]) {
     if stage.canary.is_none() {
         return;
@@ -87,7 +87,7 @@ pub(super) fn add_application(template: &mut Template, stage: &Stage, functions:
     template.add(ROLE, Resource::new(&role));
 }
 
-/// Twelve hexadecimal digits for what a version copies of its function.
+/// Twelve hexadecimal digits of a hash of the properties that a version copies of its function.
 pub(super) fn version_digest(properties: &Map<String, Value>) -> String {
     let copied: BTreeMap<String, Value> = properties
         .iter()

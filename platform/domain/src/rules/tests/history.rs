@@ -1,5 +1,5 @@
-//! Whole histories: whatever is asked for in whatever order, versions, times, event ids and
-//! changes fit together.
+//! Whole histories: after any requests in any order, versions, times, event ids and changes are
+//! consistent.
 
 use super::status_request;
 use crate::fixtures::{any_patch, any_registration, any_role, context_at, user_id};
@@ -68,7 +68,7 @@ fn fields(user: &User) -> BTreeMap<String, ChangeValue> {
     fields
 }
 
-/// Applies the changes of an entry to what was known before, and checks `old` on the way.
+/// Applies the changes of an entry to the previous state and checks each `old`.
 fn apply(known: &mut BTreeMap<String, ChangeValue>, changes: &[Change]) {
     for change in changes {
         if let ("roles", false) = (&*change.field, matches!(change.new, Some(ChangeValue::List(_))))

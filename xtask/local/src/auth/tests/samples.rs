@@ -1,4 +1,4 @@
-//! Requests as botocore, curl and the AWS SDK for Rust sign them, and as one signs by hand.
+//! Requests signed by botocore, curl, the AWS SDK for Rust, and by hand.
 
 use crate::auth::{Principal, Principals, Refusal, SignedHead, Verifier};
 use crate::names::hex;
@@ -69,7 +69,7 @@ impl Sample {
         }
     }
 
-    /// Who has signed it, seen so many seconds later.
+    /// The signer, as verified this many seconds later.
     pub(super) fn verify_after(&self, seconds: i64) -> Result<String, Refusal> {
         let principals = Principals::new([Principal::new("test", "test")]).unwrap();
         let verifier = Verifier::new("execute-api", "us-east-1", principals.keys());

@@ -1,4 +1,4 @@
-//! One alarm, from what it measures to the resource.
+//! One alarm, from its metric to the resource.
 
 use stratosphere::services::aws::cloudwatch::{self, alarm};
 

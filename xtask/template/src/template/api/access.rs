@@ -14,7 +14,7 @@ pub(super) fn policy(stage: &Stage) -> Option<Value> {
     if access.is_empty() {
         return None;
     }
-    // A preflight is unsigned, and where there is a policy nobody may do what it does not allow.
+    // A preflight is unsigned, and a resource policy denies everything it does not allow.
     let mut statements = vec![allow("Preflight", &json!("*"), "execute-api:/*/OPTIONS/*")];
     let mut principals: Vec<_> = access.accounts.iter().map(|account| root(account)).collect();
     if stage.endpoint == Endpoint::Private {
@@ -49,7 +49,7 @@ fn allow(sid: &str, principal: &Value, resource: &str) -> Value {
         "Effect": "Allow",
         "Principal": principal,
         "Action": "execute-api:Invoke",
-        // API Gateway fills in what stands before the slash.
+        // API Gateway fills in the part before the slash.
         "Resource": resource,
     })
 }

@@ -8,7 +8,7 @@ use crate::stages::{Stage, Waf};
 use crate::template::envelope::{Resource, Template, attribute, substitute, tags, text};
 use crate::template::names::{API, API_STAGE, FIREWALL, in_stack};
 
-/// Rules of the common set that would refuse what the contract allows, and so only count: names and
+/// Rules of the common set that would refuse valid requests, and so only count: names and
 /// attributes may hold any text, bodies may have 64 KiB, a presigned query carries a long token, and
 /// no header is asked for that a signature does not need.
 const COUNTED: &[&str] = &[
@@ -21,7 +21,7 @@ const COUNTED: &[&str] = &[
     "SizeRestrictions_QUERYSTRING",
 ];
 
-/// Adds the firewall before the stage, where there is to be one.
+/// Adds the firewall in front of the API stage, if the stage's settings have one.
 pub(super) fn add(template: &mut Template, stage: &Stage) {
     let Some(waf) = stage.waf else { return };
     let acl = wafv2::WebACL! {

@@ -32,8 +32,8 @@ const RESPONSES: &[(&str, ErrorCode, Detail)] = &[
     ("AUTHORIZER_FAILURE", ErrorCode::InternalError, Detail::OfTheCode),
     ("BAD_REQUEST_BODY", ErrorCode::InvalidRequest, Detail::Validation),
     ("BAD_REQUEST_PARAMETERS", ErrorCode::InvalidRequest, Detail::Message),
-    // All that is left for it is an access key that nobody has and an `Authorization` that is no
-    // signature; API Gateway has no types for these.
+    // The only remaining causes are an unknown access key and a malformed `Authorization`, for
+    // which API Gateway has no types.
     (
         "DEFAULT_4XX",
         ErrorCode::NotAuthenticated,

@@ -24,8 +24,8 @@ const PREFLIGHT_MAX_AGE_SECONDS: u32 = 7_200;
 /// with `NEVER` it answers 415.
 ///
 /// `$default` stands for every type that is not named. AWS documents it for models and for the
-/// templates of WebSocket APIs, and not for those of REST APIs, so the usual types are named
-/// besides: where it is not honoured, an unusual type is 415 and nothing else changes.
+/// templates of WebSocket APIs, and not for those of REST APIs, so the usual types are
+/// named too. If it is not honoured, an unusual type gets 415 and nothing else changes.
 const MOCK_CONTENT_TYPES: &[&str] = &[
     "$default",
     "application/json",

@@ -11,7 +11,7 @@ use crate::template::names::{API, API_ACCESS_LOGS, API_ACCOUNT, API_EXECUTION_LO
 use crate::template::{logs, policy};
 
 /// The fields of an access log line. No query string, no path with ids, no user agent, nothing of a
-/// body: the line says who called what with which outcome, and no more about users.
+/// body: the line has caller, operation and outcome, and nothing more about users.
 const ACCESS_LOG_FIELDS: &[(&str, &str)] = &[
     ("requestId", "$context.requestId"),
     ("extendedRequestId", "$context.extendedRequestId"),
@@ -38,7 +38,7 @@ const ACCESS_LOG_FIELDS: &[(&str, &str)] = &[
 pub(super) fn add(template: &mut Template, stage: &Stage, deployment: &str) {
     let access = substitute("/aws/apigateway/${AWS::StackName}-access");
     logs::add(template, stage, API_ACCESS_LOGS, access);
-    // API Gateway would make this group by itself, to be kept for ever.
+    // API Gateway would otherwise create this group itself, without an expiry.
     let name = format!("API-Gateway-Execution-Logs_${{{API}}}/{}", stage.api_stage);
     logs::add(template, stage, API_EXECUTION_LOGS, substitute(name));
     let mut before = vec![API_EXECUTION_LOGS];
