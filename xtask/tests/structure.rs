@@ -1,10 +1,12 @@
-//! Files of a crate import each other in one direction, and the layers of `platform` downwards.
+//! Files are short, those of a crate import each other in one direction, and the layers of
+//! `platform` downwards.
 //! A re-exported name counts as imported from the file that defines it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::{fs, path::Path};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The crates that are checked, by folder.
 const CRATES: &[&str] = &[
@@ -148,6 +150,28 @@ fn circles(edges: &Edges) -> Vec<String> {
         seen.contains(from)
     };
     edges.iter().filter(leads_back).map(|(from, to)| format!("{from} imports {to}")).collect()
+}
+
+/// The Rust files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let below = entries.flat_map(|path| match path.is_dir() {
+        true => files(&path),
+        false => vec![path],
+    });
+    below.filter(|path| path.extension().is_some_and(|it| it == "rs")).collect()
+}
+
+#[test]
+fn no_file_has_more_than_400_lines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for path in
+        ["functions/src", "platform", "tests", "xtask"].iter().flat_map(|it| files(&root.join(it)))
+    {
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
+        assert!(lines <= 400, "{} has {lines} lines; split it by its subjects", path.display());
+    }
 }
 
 #[test]
