@@ -20,6 +20,8 @@ const SECONDS: u64 = 3;
 /// How much a stack's memory may grow under a load. If each byte cost a page, it would grow by a
 /// gigabyte a second.
 const MOST_MIB: u64 = 256;
+/// Of that, the part that may stay when the load has ended.
+const KEPT_MIB: u64 = 128;
 const CONNECTIONS: usize = 50;
 
 fn front(stack: &Stack) -> SocketAddr {
@@ -264,7 +266,7 @@ async fn memory_is_bounded_whatever_peers_send_and_do_not_read() {
             let figures = format!("{load:?}: {before} MiB before, {most} at most, {after} after\n");
             std::io::stderr().write_all(figures.as_bytes()).unwrap();
         }
-        assert!(after < before + MOST_MIB, "{load:?}: {after} MiB, {before} MiB before");
+        assert!(after < before + KEPT_MIB, "{load:?}: {after} MiB, {before} MiB before");
     }
 }
 
