@@ -65,11 +65,14 @@ impl Control {
     /// # Panics
     /// When the control endpoints do not answer.
     pub async fn take_turn() -> Turn {
-        let path = std::env::temp_dir().join("users-tests-stack.lock");
+        let url = stop_unless_control_url();
+        // One lock for each stack: tests of another one need not wait.
+        let stack = url.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+        let path = std::env::temp_dir().join(format!("users-tests-{stack}.lock"));
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = lock.unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()));
         lock.lock().unwrap_or_else(|error| panic!("cannot lock {}: {error}", path.display()));
-        let control = Self::new(&stop_unless_control_url());
+        let control = Self::new(&url);
         control.clear_faults().await;
         Turn { control, _lock: lock }
     }
